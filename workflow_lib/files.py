@@ -1,0 +1,67 @@
+"""Writing files so that nothing half-written is ever taken for finished."""
+
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from workflow_lib.errors import DownlinkError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextmanager
+def atomic(target: Path) -> Iterator[Path]:
+    """Yield a temporary name beside `target`; rename it to `target` when the block succeeds.
+
+    The block may write a file or make a folder under that name. When it fails, what was written is
+    removed and an older `target` stays as it was.
+
+    Raises:
+        DownlinkError: the disk or the quota is full.
+    """
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    draft = scratch / target.name
+    try:
+        yield draft
+        _synchronise(draft)
+        if target.is_dir():
+            os.rename(target, scratch / "replaced")
+        os.replace(draft, target)
+    except OSError as error:
+        if error.errno in _FULL:
+            raise DownlinkError(
+                f"{target}: the disk is full ({error.strerror}). Free some space, or move the "
+                "results folder to a larger disk, then run again."
+            ) from error
+        raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _synchronise(path: Path) -> None:
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.is_file():
+            with file.open("rb") as handle:
+                os.fsync(handle.fileno())
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with Path(path).open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def tree_sha256(folder: Path) -> str:
+    """Hexadecimal SHA-256 over the names and bytes of all files below `folder`."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(folder).rglob("*")):
+        if file.is_file():
+            digest.update(f"{file.relative_to(folder).as_posix()}\0{sha256(file)}\n".encode())
+    return digest.hexdigest()
