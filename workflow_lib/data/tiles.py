@@ -1,0 +1,73 @@
+"""The tile store of one scene (Zarr v3), and tiles in memory."""
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workflow_lib.data.scenes import NODATA
+
+
+@dataclass(frozen=True)
+class TileInfo:
+    """What is true of all tiles of a dataset.
+
+    Attributes:
+        dataset: its name.
+        bands: band names, in coded order.
+        wavelengths_um: centre wavelength of each band.
+        native_fraction: native samples of each band per pixel of the grid (1 at native resolution).
+        scale, offset: physical value = offset + scale · count.
+        unit: physical unit.
+        data_range: peak of PSNR, in counts.
+    """
+
+    dataset: str
+    bands: tuple[str, ...]
+    wavelengths_um: tuple[float, ...]
+    native_fraction: tuple[float, ...]
+    scale: float
+    offset: float
+    unit: str
+    data_range: float
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Tiles in memory, of one scene or of several.
+
+    Attributes:
+        image: counts, uint16 [tile, band, y, x]; 0 is nodata.
+        label: uint8 [tile, y, x]; 1 the class looked for, 0 not, 255 ignore.
+        scene: name of each tile's scene, str [tile].
+        row, col: place of each tile in its scene's grid of tiles, int32 [tile].
+        block: number of each tile's spatial block, unique within its scene, int32 [tile].
+        fold: int32 [tile].
+        split: "train", "validation" or "test", str [tile].
+        info: what is true of them all.
+    """
+
+    image: NDArray[np.uint16]
+    label: NDArray[np.uint8]
+    scene: NDArray[np.str_]
+    row: NDArray[np.int32]
+    col: NDArray[np.int32]
+    block: NDArray[np.int32]
+    fold: NDArray[np.int32]
+    split: NDArray[np.str_]
+    info: TileInfo
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    @property
+    def valid(self) -> NDArray[np.bool_]:
+        """Where every band has a value, bool [tile, y, x]."""
+        return (self.image != NODATA).all(axis=1)
+
+    def where(self, *splits: str) -> Self:
+        """The tiles of the given splits, in order."""
+        chosen = np.isin(self.split, splits)
+        arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "info"}
+        return type(self)(**{name: a[chosen] for name, a in arrays.items()}, info=self.info)
