@@ -32,8 +32,8 @@ def atomic(target: Path) -> Iterator[Path]:
         yield draft
         _synchronise(draft)
         if target.is_dir():
-            os.rename(target, scratch / "replaced")
-        os.replace(draft, target)
+            target.rename(scratch / "replaced")
+        draft.replace(target)
     except OSError as error:
         if error.errno in _FULL:
             raise DownlinkError(

@@ -191,7 +191,7 @@ class Dataset(Section):
     """Tiles and folds."""
     rates: dict[Name, tuple[float, ...]] = Field(min_length=1)
     """Rate points by codec: target bpppb for classical codecs, λ for learned ones."""
-    retrain: dict[Name, tuple[float, ...]] = {}
+    retrain: dict[Name, tuple[float, ...]] = Field(default_factory=dict)
     """The rate points, by codec, at which a segmenter is also trained on reconstructions."""
     codec_from: Name | None = None
     """Dataset whose trained codecs are used in place of own ones."""

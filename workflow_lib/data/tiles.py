@@ -64,7 +64,7 @@ class Tiles:
     @property
     def valid(self) -> NDArray[np.bool_]:
         """Where every band has a value, bool [tile, y, x]."""
-        return (self.image != NODATA).all(axis=1)
+        return np.asarray((self.image != NODATA).all(axis=1))
 
     def where(self, *splits: str) -> Self:
         """The tiles of the given splits, in order."""
