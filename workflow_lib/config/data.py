@@ -185,13 +185,17 @@ class Dataset(Section):
     """Where the scenes come from."""
     quantity: Quantity
     """Meaning of the counts."""
-    bands: tuple[Band, ...] = Field(min_length=1)
-    """Bands used, in the order in which they are coded."""
+    sensor: Name
+    """Sensor whose bands these are."""
+    bands: tuple[Name, ...] = Field(min_length=1)
+    """Names of the bands used, in the order in which they are coded."""
     tiling: Tiling
     """Tiles and folds."""
     rates: dict[Name, tuple[float, ...]] = Field(min_length=1)
     """Rate points by codec: target bpppb for classical codecs, λ for learned ones."""
     retrain: dict[Name, tuple[float, ...]] = Field(default_factory=dict)
     """The rate points, by codec, at which a segmenter is also trained on reconstructions."""
+    segmenters: tuple[Name, ...] = Field(min_length=1)
+    """The segmenters that are trained."""
     codec_from: Name | None = None
     """Dataset whose trained codecs are used in place of own ones."""

@@ -1,0 +1,160 @@
+"""The study: what is coded, at which rates, and what is learned from it."""
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from workflow_lib.config.base import Name, Section
+from workflow_lib.config.codecs import CodecConfig
+from workflow_lib.config.data import Archive, Band, Dataset
+from workflow_lib.config.segmentation import Segmenter
+from workflow_lib.errors import DownlinkError
+
+BIT_DEPTH = 16
+"""Bits of a stored count; no rate point lies above."""
+
+
+class Study(Section):
+    """Everything that decides the study's results."""
+
+    name: Name
+    """Name of the study."""
+    results: str = "results"
+    """Folder of all results."""
+    cache: str | None = None
+    """Folder in which fetched archives are kept between studies; by default the user's cache."""
+    archive_folder: str | None = None
+    """Folder of archives that is looked at before the package index."""
+    threads: int = Field(default=1, ge=1)
+    """Threads of one job; results are bit-equal for the same number."""
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(0,), min_length=1)
+    """Seeds of the segmenters' trainings; one segmenter is trained for each."""
+    run: tuple[Name, ...] = Field(min_length=1)
+    """Which of the datasets below are run, in the order in which they are reported."""
+    archives: dict[Name, Archive]
+    """Pinned archives, by package name."""
+    sensors: dict[Name, tuple[Band, ...]]
+    """Bands by sensor."""
+    datasets: dict[Name, Dataset]
+    """Datasets, by name."""
+    codecs: dict[Name, CodecConfig]
+    """Codecs, by name."""
+    segmenters: dict[Name, Segmenter]
+    """Segmenters, by name."""
+
+    def bands(self, dataset: str) -> tuple[Band, ...]:
+        """The bands of a dataset, in coded order."""
+        chosen = self.datasets[dataset]
+        by_name = {band.name: band for band in self.sensors[chosen.sensor]}
+        return tuple(by_name[name] for name in chosen.bands)
+
+    def trainer(self, dataset: str) -> str:
+        """The dataset on whose tiles the codecs of `dataset` are trained."""
+        return self.datasets[dataset].codec_from or dataset
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        _unique("run", self.run)
+        _unique("seeds", self.seeds)
+        for name in self.run:
+            _known("run", name, self.datasets)
+        for name, dataset in self.datasets.items():
+            self._check(f"datasets.{name}", dataset)
+        return self
+
+    def _check(self, key: str, dataset: Dataset) -> None:
+        _known(f"{key}.sensor", dataset.sensor, self.sensors)
+        offered = [band.name for band in self.sensors[dataset.sensor]]
+        for band in dataset.bands:
+            _known(f"{key}.bands", band, offered)
+        _unique(f"{key}.bands", dataset.bands)
+        if dataset.source.archive is not None:
+            _known(f"{key}.source.archive", dataset.source.archive, self.archives)
+        for segmenter in dataset.segmenters:
+            _known(f"{key}.segmenters", segmenter, self.segmenters)
+            _fits(f"{key}.segmenters", self.segmenters[segmenter].training.crop, dataset)
+        for codec, rates in dataset.rates.items():
+            _known(f"{key}.rates", codec, self.codecs)
+            self._check_rates(f"{key}.rates.{codec}", codec, rates, dataset)
+        for codec, rates in dataset.retrain.items():
+            _known(f"{key}.retrain", codec, dataset.rates)
+            _unique(f"{key}.retrain.{codec}", rates)
+            for rate in rates:
+                _known(f"{key}.retrain.{codec}", rate, dataset.rates[codec])
+        if dataset.codec_from is not None:
+            self._check_trainer(f"{key}.codec_from", dataset)
+
+    def _check_rates(
+        self, key: str, codec: str, rates: tuple[float, ...], dataset: Dataset
+    ) -> None:
+        config = self.codecs[codec]
+        _unique(key, rates)
+        for rate in rates:
+            if rate <= 0:
+                raise ValueError(f"{key}: {rate} must be above 0")
+            if config.kind == "dgml":
+                _fits(key, config.training.crop, dataset)
+            elif rate > BIT_DEPTH:
+                raise ValueError(
+                    f"{key}: {rate} bits per pixel and band is more than the data have ({BIT_DEPTH})"
+                )
+
+    def _check_trainer(self, key: str, dataset: Dataset) -> None:
+        assert dataset.codec_from is not None
+        _known(key, dataset.codec_from, self.datasets)
+        trainer = self.datasets[dataset.codec_from]
+        if (trainer.sensor, trainer.bands) != (dataset.sensor, dataset.bands):
+            raise ValueError(f"{key}: {dataset.codec_from} has other bands")
+        if trainer.codec_from is not None:
+            raise ValueError(f"{key}: {dataset.codec_from} has no codecs of its own")
+        for codec, rates in dataset.rates.items():
+            if self.codecs[codec].kind == "dgml":
+                for rate in rates:
+                    _known(f"{key}: rates.{codec}", rate, trainer.rates.get(codec, ()))
+
+
+def _known(key: str, name: object, offered: Any) -> None:
+    if name not in offered:
+        raise ValueError(f"{key}: {name!r} is not one of {', '.join(map(str, offered)) or 'none'}")
+
+
+def _unique(key: str, values: tuple[Any, ...]) -> None:
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"{key}: {value} is listed twice")
+
+
+def _fits(key: str, crop: int, dataset: Dataset) -> None:
+    if crop > dataset.tiling.tile:
+        raise ValueError(
+            f"{key}: training crop {crop} is larger than the tile {dataset.tiling.tile}"
+        )
+
+
+def validate(config: dict[str, Any]) -> Study:
+    """The study that a parsed configuration describes.
+
+    Raises:
+        DownlinkError: one line per mistake, each with the key's path, the value and what is allowed.
+    """
+    try:
+        return Study.model_validate(config)
+    except ValidationError as error:
+        raise DownlinkError("\n".join(_line(entry) for entry in error.errors())) from None
+
+
+def _line(entry: Any) -> str:
+    path = ".".join(str(part) for part in entry["loc"])
+    message = entry["msg"].removeprefix("Value error, ")
+    if entry["type"] == "extra_forbidden":
+        message = "unknown key"
+    elif entry["type"] not in {"value_error", "missing"}:
+        message += f", not {entry['input']!r}"
+    return f"configuration: {path}: {message}" if path else f"configuration: {message}"
+
+
+def load(path: Path) -> Study:
+    """The study in one YAML file, e.g. for a notebook; Snakemake merges overlays itself."""
+    return validate(yaml.safe_load(Path(path).read_text()))

@@ -1,0 +1,104 @@
+"""The name of every artifact, for rules, scripts and tests alike.
+
+Every method takes names or Snakemake wildcards such as `"{dataset}"`.
+"""
+
+from dataclasses import dataclass
+
+
+def rate_name(rate: float) -> str:
+    """The rate point's name, e.g. 0.05."""
+    return f"{rate:.12g}"
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Artifacts below one results folder."""
+
+    root: str
+
+    def scene(self, dataset: str, scene: str) -> str:
+        """GeoTIFF of a scene's counts, with the label as its last band."""
+        return f"{self.root}/{dataset}/scenes/{scene}.tif"
+
+    def tiles(self, dataset: str, scene: str) -> str:
+        """Tile store of a scene."""
+        return f"{self.root}/{dataset}/tiles/{scene}.zarr"
+
+    def codec_weights(self, dataset: str, codec: str, rate: str) -> str:
+        """Weights of a learned codec."""
+        return f"{self.root}/{dataset}/codecs/{codec}/{rate}/weights.safetensors"
+
+    def bitstream(self, dataset: str, codec: str, rate: str, scene: str) -> str:
+        """Container of a coded scene."""
+        return f"{self.root}/{dataset}/bitstreams/{codec}/{rate}/{scene}.dlk"
+
+    def reconstruction(self, dataset: str, codec: str, rate: str, scene: str) -> str:
+        """Store of the tiles decoded from the bitstream."""
+        return f"{self.root}/{dataset}/reconstructions/{codec}/{rate}/{scene}.zarr"
+
+    def distortion(self, dataset: str, codec: str, rate: str, scene: str) -> str:
+        """Rate and distortion of a coded scene, as a tidy table."""
+        return f"{self.root}/{dataset}/distortion/{codec}/{rate}/{scene}.parquet"
+
+    def original_segmenter(self, dataset: str, segmenter: str, seed: str) -> str:
+        """Weights of a segmenter trained on originals."""
+        return f"{self.root}/{dataset}/segmenters/{segmenter}/original/seed{seed}.safetensors"
+
+    def retrained_segmenter(
+        self, dataset: str, codec: str, rate: str, segmenter: str, seed: str
+    ) -> str:
+        """Weights of a segmenter trained on reconstructions."""
+        folder = f"{self.root}/{dataset}/segmenters/{segmenter}/retrained"
+        return f"{folder}/{codec}/{rate}/seed{seed}.safetensors"
+
+    def trivial_map(self, dataset: str) -> str:
+        """The best trivial map, as JSON."""
+        return f"{self.root}/{dataset}/segmenters/trivial.json"
+
+    def original_scores(self, dataset: str, segmenter: str, seed: str) -> str:
+        """Scores on originals, as a tidy table."""
+        return f"{self.root}/{dataset}/scores/{segmenter}/original/seed{seed}.parquet"
+
+    def scores(
+        self, dataset: str, codec: str, rate: str, segmenter: str, regime: str, seed: str
+    ) -> str:
+        """Scores on reconstructions, as a tidy table."""
+        folder = f"{self.root}/{dataset}/scores/{segmenter}/{regime}"
+        return f"{folder}/{codec}/{rate}/seed{seed}.parquet"
+
+    def trivial_scores(self, dataset: str) -> str:
+        """Scores of the trivial map on originals, as a tidy table."""
+        return f"{self.root}/{dataset}/scores/trivial.parquet"
+
+    def metrics(self) -> str:
+        """The study's tidy table."""
+        return f"{self.root}/metrics.parquet"
+
+    def main_table(self) -> str:
+        """The study's main table."""
+        return f"{self.root}/main_table.csv"
+
+    def report(self) -> str:
+        """The report."""
+        return f"{self.root}/report.html"
+
+    def manifest(self, store: str) -> str:
+        """Digest of a store, written beside it when the store is complete."""
+        return f"{store.removesuffix('.zarr')}.manifest.json"
+
+    def predictions(self, scores: str) -> str:
+        """Predicted probabilities behind a table of scores."""
+        return f"{scores.removesuffix('.parquet')}.predictions.npz"
+
+    def run_folder(self, artifact: str) -> str:
+        """Checkpoint and log of the training that makes `artifact`; outlives a failed job."""
+        return artifact.replace(self.root, f"{self.root}/runs", 1)
+
+    def log(self, artifact: str) -> str:
+        """Log of the job that makes `artifact`."""
+        return artifact.replace(self.root, f"{self.root}/logs", 1) + ".log"
+
+    def benchmark(self, artifact: str) -> str:
+        """Time and memory of the job that makes `artifact`."""
+        return artifact.replace(self.root, f"{self.root}/benchmarks", 1) + ".tsv"
