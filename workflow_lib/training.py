@@ -1,0 +1,291 @@
+"""One training loop for codecs and segmenters: seeded, resumable, best weights kept."""
+
+import hashlib
+import json
+import logging
+import math
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import safetensors
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from workflow_lib.config.training import Training
+from workflow_lib.errors import DownlinkError
+from workflow_lib.files import atomic
+
+MAX_GRADIENT_NORM = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+class Task(Protocol):
+    """What is trained: a model, its losses and the data behind them."""
+
+    model: nn.Module
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Adam's parameter groups; a group's "lr" is its peak (default: the plan's)."""
+
+    def training_losses(self, generator: torch.Generator) -> dict[str, Tensor]:
+        """Losses of one step on crops drawn with `generator`; "loss" is minimised, all are logged."""
+
+    def validation_losses(self) -> dict[str, float]:
+        """Losses on the validation tiles: the weights with the lowest "loss" are kept."""
+
+
+@dataclass(frozen=True)
+class TrainingSummary:
+    """What became of a run.
+
+    Attributes:
+        steps: optimiser steps taken.
+        best_step: the step whose weights were kept; 0 is the start.
+        validation: their validation losses.
+        seconds: time spent, summed over interruptions.
+        resumed_from: step of the checkpoint that the run went on from, 0 without one.
+    """
+
+    steps: int
+    best_step: int
+    validation: dict[str, float]
+    seconds: float
+    resumed_from: int
+
+
+@dataclass
+class _Progress:
+    best: dict[str, float]
+    best_weights: dict[str, Tensor]
+    best_step: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    sums: dict[str, float] = field(default_factory=dict)
+    summed: int = 0
+
+
+def train(task: Task, plan: Training, seed: int, run: Path) -> TrainingSummary:
+    """Train `task.model` with Adam and leave its best weights on validation in it.
+
+    All randomness of a step (its generator and torch's global one) follows from `seed` and the
+    step's number, so a run resumed from its checkpoint ends with the same bits as one that was
+    never interrupted. Gradients are clipped per parameter group, to norm 1.
+
+    Args:
+        task: what is trained.
+        plan: the schedule.
+        seed: seed of crops and noise; the caller seeds the initial weights.
+        run: folder of the checkpoint and of metrics.jsonl, outside the workflow's outputs.
+
+    Raises:
+        DownlinkError: a loss or gradient is not finite.
+    """
+    return _Run(task, plan, seed, Path(run)).finish()
+
+
+class _Run:
+    def __init__(self, task: Task, plan: Training, seed: int, folder: Path) -> None:
+        self.task, self.plan, self.seed = task, plan, seed
+        self.checkpoint = folder / "checkpoint.pt"
+        self.metrics = folder / "metrics.jsonl"
+        self.optimiser = torch.optim.Adam(task.parameter_groups(), lr=plan.learning_rate)
+        self.peaks = [group["lr"] for group in self.optimiser.param_groups]
+        start = self._validate(step=0)
+        self.progress = _Progress(best=start, best_weights=_copy(task.model))
+        self.fingerprint = _fingerprint(task, plan, seed, start)
+
+    def finish(self) -> TrainingSummary:
+        """Go on from the checkpoint, if there is one, to the last step."""
+        self._restore()
+        resumed_from = self.progress.step
+        self._drop_metrics_after(resumed_from)
+        started = saved = time.monotonic() - self.progress.seconds
+        for step in self._steps():
+            self._advance(step)
+            now = time.monotonic()
+            self.progress.seconds = now - started
+            if step % self.plan.validate_every == 0 or step == self.plan.steps:
+                self._select(step)
+            if now - saved >= self.plan.checkpoint_seconds and step < self.plan.steps:
+                self._save()
+                saved = now
+        self.task.model.load_state_dict(self.progress.best_weights)
+        self.task.model.eval()
+        self.checkpoint.unlink(missing_ok=True)
+        p = self.progress
+        return TrainingSummary(p.step, p.best_step, p.best, p.seconds, resumed_from)
+
+    def _steps(self) -> "tqdm[int]":
+        first, last = self.progress.step, self.plan.steps
+        return tqdm(
+            range(first + 1, last + 1),
+            initial=first,
+            total=last,
+            unit="step",
+            file=sys.stderr,
+            # a log file keeps every refresh, a terminal only the last one
+            mininterval=2 if sys.stderr.isatty() else 15,
+            miniters=1,
+        )
+
+    def _advance(self, step: int) -> None:
+        torch.manual_seed(_derive(self.seed, step, "global"))
+        generator = torch.Generator().manual_seed(_derive(self.seed, step, "crops"))
+        falling = 0.5 * (1 + math.cos(math.pi * (step - 1) / self.plan.steps))
+        for group, peak in zip(self.optimiser.param_groups, self.peaks, strict=True):
+            group["lr"] = peak * falling
+        self.task.model.train()
+        self.optimiser.zero_grad(set_to_none=True)
+        losses = self.task.training_losses(generator)
+        norms = self._clipped_gradients(losses["loss"])
+        values = {name: loss.item() for name, loss in losses.items()}
+        _require_finite({**values, **norms}, step)
+        self.optimiser.step()
+        self.progress.step = step
+        self.progress.summed += 1
+        for name, value in values.items():
+            self.progress.sums[name] = self.progress.sums.get(name, 0.0) + value
+
+    def _clipped_gradients(self, loss: Tensor) -> dict[str, float]:
+        loss.backward()  # type: ignore[no-untyped-call]
+        return {
+            f"gradient of group {number}": nn.utils.clip_grad_norm_(
+                group["params"], MAX_GRADIENT_NORM
+            ).item()
+            for number, group in enumerate(self.optimiser.param_groups)
+        }
+
+    def _validate(self, step: int) -> dict[str, float]:
+        self.task.model.eval()
+        with torch.no_grad():
+            losses = self.task.validation_losses()
+        _require_finite(losses, step)
+        return losses
+
+    def _select(self, step: int) -> None:
+        p = self.progress
+        validation = self._validate(step)
+        if validation["loss"] < p.best["loss"]:
+            p.best, p.best_step, p.best_weights = validation, step, _copy(self.task.model)
+        training = {name: total / p.summed for name, total in p.sums.items()}
+        p.sums, p.summed = {}, 0
+        line = {
+            "step": step,
+            "training": training,
+            "validation": validation,
+            "learning_rates": [group["lr"] for group in self.optimiser.param_groups],
+            "seconds": round(p.seconds, 3),
+        }
+        self.metrics.parent.mkdir(parents=True, exist_ok=True)
+        with self.metrics.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(line) + "\n")
+
+    def _drop_metrics_after(self, step: int) -> None:
+        if not self.metrics.exists():
+            return
+        with self.metrics.open(encoding="utf-8") as lines:
+            kept = [line for line in lines if _step_of(line) <= step]
+        with atomic(self.metrics) as draft:
+            draft.write_text("".join(kept), encoding="utf-8")
+
+    def _save(self) -> None:
+        with atomic(self.checkpoint) as draft:
+            torch.save(
+                {
+                    "fingerprint": self.fingerprint,
+                    "model": self.task.model.state_dict(),
+                    "optimiser": self.optimiser.state_dict(),
+                    "progress": vars(self.progress),
+                },
+                draft,
+            )
+
+    def _restore(self) -> None:
+        if not self.checkpoint.exists():
+            return
+        try:
+            found = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+        except Exception as error:  # a damaged file fails in many ways, none worth stopping for
+            _log.warning("%s: unreadable, starting afresh (%s)", self.checkpoint, error)
+            return
+        if not isinstance(found, dict) or found.get("fingerprint") != self.fingerprint:
+            _log.warning("%s: belongs to another run, starting afresh", self.checkpoint)
+            return
+        self.task.model.load_state_dict(found["model"])
+        self.optimiser.load_state_dict(found["optimiser"])
+        self.progress = _Progress(**found["progress"])
+        _log.info("%s: going on after step %d", self.checkpoint, self.progress.step)
+
+
+def _derive(seed: int, step: int, purpose: str) -> int:
+    digest = hashlib.sha256(f"{seed} {step} {purpose}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def _fingerprint(task: Task, plan: Training, seed: int, start: dict[str, float]) -> str:
+    # The first validation stands for data and initial weights; three digits of it are the same
+    # on any machine, so that a run can go on elsewhere.
+    shapes = {name: list(t.shape) for name, t in task.model.state_dict().items()}
+    described = [
+        type(task).__qualname__,
+        plan.canonical(),
+        seed,
+        shapes,
+        {name: f"{value:.3g}" for name, value in start.items()},
+    ]
+    return hashlib.sha256(json.dumps(described).encode()).hexdigest()
+
+
+def _copy(model: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def _step_of(line: str) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):  # cut off when the run was killed
+        return math.inf
+
+
+def _require_finite(values: Mapping[str, float], step: int) -> None:
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise DownlinkError(
+                f"Training diverged: {name} is {value} at step {step}. Lower learning_rate in the "
+                "training section of this codec or segmenter."
+            )
+
+
+def save_weights(model: nn.Module, path: Path, metadata: dict[str, str]) -> None:
+    """Write a model's state, with `metadata`, as safetensors; equal input gives equal bytes."""
+    tensors = {
+        name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
+    }
+    # one entry, because safetensors writes several in no fixed order
+    packed = {"downlink": json.dumps(metadata, sort_keys=True)}
+    with atomic(Path(path)) as draft:
+        save_file(tensors, draft, metadata=packed)
+
+
+def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors and metadata that `save_weights` wrote.
+
+    Raises:
+        DownlinkError: the file is missing, damaged or was written by something else.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = json.loads(file.metadata()["downlink"])
+    except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise DownlinkError(
+            f"{path}: not a readable file of trained weights ({error}). Delete it and run again."
+        ) from error
+    return tensors, metadata
