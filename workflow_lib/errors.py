@@ -3,3 +3,7 @@
 
 class DownlinkError(Exception):
     """Something the user can mend: the message names the file or key, and the remedy."""
+
+
+class BitstreamError(DownlinkError):
+    """The bytes of a container or codestream are damaged, or are something else."""

@@ -98,7 +98,7 @@ class Study(Section):
                 _fits(key, config.training.crop, dataset)
             elif rate > BIT_DEPTH:
                 raise ValueError(
-                    f"{key}: {rate} bits per pixel and band is more than the data have ({BIT_DEPTH})"
+                    f"{key}: {rate} bpppb is more than the data have ({BIT_DEPTH})"
                 )
 
     def _check_trainer(self, key: str, dataset: Dataset) -> None:
@@ -137,7 +137,7 @@ def validate(config: dict[str, Any]) -> Study:
     """The study that a parsed configuration describes.
 
     Raises:
-        DownlinkError: one line per mistake, each with the key's path, the value and what is allowed.
+        DownlinkError: one line per mistake, with the key, the value and what is allowed.
     """
     try:
         return Study.model_validate(config)

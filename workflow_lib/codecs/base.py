@@ -1,0 +1,55 @@
+"""What every codec offers."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One coding unit as a bitstream.
+
+    Attributes:
+        payload: the coded image.
+        side: what varies per unit and the decoder needs besides, e.g. a KLT's matrix.
+        at_floor: the codec could not go as low as asked; this is the lowest it can.
+    """
+
+    payload: bytes
+    side: bytes = b""
+    at_floor: bool = False
+
+
+class Codec(Protocol):
+    """A codec at one rate point, for images of any size and band number."""
+
+    def encode(self, image: NDArray[np.uint16], budget: int) -> Encoded:
+        """Code an image of counts, uint16 [band, y, x].
+
+        Args:
+            image: without nodata; see `mosaic.fill`.
+            budget: bytes that payload and side information may take together. A learned codec,
+                whose rate follows from its λ, takes what it needs.
+        """
+        ...
+
+    def decode(
+        self, payload: bytes, side: bytes, shape: tuple[int, int, int]
+    ) -> NDArray[np.uint16]:
+        """The image, uint16 [band, y, x] of `shape`, in which no count is nodata.
+
+        Raises:
+            BitstreamError: the bytes are no such image.
+        """
+        ...
+
+    def payload_header(self, payload: bytes) -> int:
+        """Bytes at the start of `payload` that say how to decode rather than what."""
+        ...
+
+
+def as_counts(values: NDArray[np.floating] | NDArray[np.integer]) -> NDArray[np.uint16]:
+    """Rounded to valid counts 1..65535: no decoded pixel may turn into nodata."""
+    return np.asarray(np.clip(np.rint(values), 1, 65535), dtype=np.uint16)
