@@ -35,7 +35,7 @@ class Task(Protocol):
         """Adam's parameter groups; a group's "lr" is its peak (default: the plan's)."""
 
     def training_losses(self, generator: torch.Generator) -> dict[str, Tensor]:
-        """Losses of one step on crops drawn with `generator`; "loss" is minimised, all are logged."""
+        """Losses of one step on crops drawn with `generator`; "loss" is minimised."""
 
     def validation_losses(self) -> dict[str, float]:
         """Losses on the validation tiles: the weights with the lowest "loss" are kept."""
