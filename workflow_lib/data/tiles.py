@@ -6,11 +6,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from workflow_lib.config.base import Section
 from workflow_lib.data.scenes import NODATA
 
 
-@dataclass(frozen=True)
-class TileInfo:
+class TileInfo(Section):
     """What is true of all tiles of a dataset.
 
     Attributes:
@@ -68,6 +68,12 @@ class Tiles:
 
     def where(self, *splits: str) -> Self:
         """The tiles of the given splits, in order."""
-        chosen = np.isin(self.split, splits)
+        return self._chosen(np.isin(self.split, splits))
+
+    def of_fold(self, fold: int) -> Self:
+        """The tiles of one fold, in order."""
+        return self._chosen(self.fold == fold)
+
+    def _chosen(self, chosen: NDArray[np.bool_]) -> Self:
         arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "info"}
         return type(self)(**{name: a[chosen] for name, a in arrays.items()}, info=self.info)

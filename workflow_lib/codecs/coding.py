@@ -1,0 +1,110 @@
+"""A scene's tiles into one container file, and back."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workflow_lib.codecs.base import Codec
+from workflow_lib.codecs.container import Container, Unit, header_bytes
+from workflow_lib.codecs.mosaic import Mosaic, fill
+from workflow_lib.data.scenes import NODATA
+from workflow_lib.data.tiles import Tiles
+from workflow_lib.errors import BitstreamError
+from workflow_lib.files import atomic
+
+
+@dataclass(frozen=True)
+class UnitSize:
+    """What one coding unit costs on disk.
+
+    Attributes:
+        fold: which fold.
+        header: bytes of the file's header charged to the unit, and of the payload's own header.
+        side: bytes of side information.
+        payload: bytes of coded image.
+        at_floor: the codec could not go as low as asked.
+    """
+
+    fold: int
+    header: int
+    side: int
+    payload: int
+    at_floor: bool
+
+    @property
+    def total(self) -> int:
+        """All bytes."""
+        return self.header + self.side + self.payload
+
+
+def encode_scene(
+    tiles: Tiles, codec: Codec, name: str, target_bpppb: float, file: Path
+) -> list[UnitSize]:
+    """Code every fold of a scene as one unit and write the container.
+
+    Args:
+        tiles: all tiles of one scene.
+        codec: the codec at its rate point.
+        name: the codec's name.
+        target_bpppb: all bytes of a unit count towards this target; learned codecs, whose rate
+            follows from λ, take what they need.
+        file: the container's file.
+
+    Returns:
+        The size of each unit.
+    """
+    units, sizes = [], []
+    for fold in np.unique(tiles.fold).tolist():
+        part = tiles.of_fold(fold)
+        mosaic = Mosaic.of(part)
+        samples = int(part.valid.sum()) * len(part.info.bands)
+        budget = int(target_bpppb * samples / 8) - header_bytes(name)
+        coded = codec.encode(fill(mosaic.assemble(part.image)), max(budget, 1))
+        height, width = (side // mosaic.tile for side in mosaic.shape)
+        units.append(Unit(fold, len(part), height, width, coded.payload, coded.side))
+        inner = codec.payload_header(coded.payload)
+        sizes.append(
+            UnitSize(
+                fold=fold,
+                header=header_bytes(name) + inner,
+                side=len(coded.side),
+                payload=len(coded.payload) - inner,
+                at_floor=coded.at_floor,
+            )
+        )
+    container = Container(name, len(tiles.info.bands), tiles.image.shape[-1], tuple(units))
+    with atomic(file) as draft:
+        draft.write_bytes(container.to_bytes())
+    return sizes
+
+
+def decode_scene(file: Path, tiles: Tiles, codec: Codec) -> NDArray[np.uint16]:
+    """Decode a container.
+
+    Args:
+        file: what `encode_scene` wrote.
+        tiles: the scene's tiles, for their places and for where nodata is; their counts do not
+            enter.
+        codec: the codec that wrote it.
+
+    Returns:
+        Counts, uint16 [tile, band, y, x], in the order of `tiles`; nodata where they have it.
+
+    Raises:
+        BitstreamError: damaged bytes, or another scene's.
+    """
+    container = Container.from_bytes(file.read_bytes(), str(file))
+    image = np.full_like(tiles.image, NODATA)
+    for unit in container.units:
+        own = tiles.fold == unit.fold
+        part = tiles.of_fold(unit.fold)
+        if len(part) != unit.tiles or container.tile != tiles.image.shape[-1]:
+            raise BitstreamError(f"{file}: fold {unit.fold} holds other tiles. Encode again.")
+        mosaic = Mosaic.of(part)
+        shape = (container.bands, *mosaic.shape)
+        if (unit.rows * container.tile, unit.cols * container.tile) != mosaic.shape:
+            raise BitstreamError(f"{file}: fold {unit.fold} has another mosaic. Encode again.")
+        image[own] = mosaic.take_apart(codec.decode(unit.payload, unit.side, shape))
+    return np.where(tiles.valid[:, None], image, np.uint16(NODATA))

