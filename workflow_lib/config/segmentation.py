@@ -1,8 +1,8 @@
 """The segmenters."""
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from workflow_lib.config.base import Section
 from workflow_lib.config.training import Training
@@ -15,7 +15,18 @@ class Segmenter(Section):
     """Backbone."""
     depth: int = Field(default=5, ge=3, le=5)
     """Number of encoder stages; each halves the resolution."""
-    decoder_channels: tuple[int, ...] = (256, 128, 64, 32, 16)
+    decoder_channels: tuple[Annotated[int, Field(gt=0)], ...] = (256, 128, 64, 32, 16)
     """Channels of the decoder's stages, deepest first; as many as `depth`."""
     training: Training
     """Schedule of the training."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if len(self.decoder_channels) != self.depth:
+            raise ValueError(
+                f"decoder_channels has {len(self.decoder_channels)} entries, "
+                f"depth {self.depth} needs as many"
+            )
+        if self.training.batch < 2:
+            raise ValueError("training.batch must be at least 2: batch normalisation needs it")
+        return self

@@ -1,0 +1,215 @@
+"""How far reconstructions are from their originals.
+
+Everything is kept as sums per tile, so that figures of any set of tiles, of one scene or of many,
+come from the same sums.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from workflow_lib.data.tiles import TileInfo, Tiles
+from workflow_lib.metrics import names
+
+_WINDOW = 7
+"""Side of the windows of structural similarity, in pixels."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Distortion:
+    """Sums over the valid pixels of tiles, float64 [tile] unless another shape is given.
+
+    Attributes:
+        sse: squared errors in counts², [tile, band].
+        pixels: valid pixels.
+        sse_label, pixels_label: squared errors over all bands, and pixels, where the label is 1.
+        sse_background, pixels_background: the same where the label is 0.
+        ssim: structural similarity, summed over windows and averaged over bands.
+        windows: windows of 7×7 pixels that are wholly valid.
+        angle: angle between spectra in radians, summed over pixels.
+        info: what is true of all tiles.
+    """
+
+    sse: Floats
+    pixels: Floats
+    sse_label: Floats
+    pixels_label: Floats
+    sse_background: Floats
+    pixels_background: Floats
+    ssim: Floats
+    windows: Floats
+    angle: Floats
+    info: TileInfo
+
+    @classmethod
+    def join(cls, parts: Iterable[Self]) -> Self:
+        """The sums of the tiles of all parts, which must share one `info`."""
+        parts = list(parts)
+        arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _sums()}
+        return cls(**arrays, info=parts[0].info)
+
+    @classmethod
+    def from_rows(cls, rows: pd.DataFrame, info: TileInfo) -> Self:
+        """The sums behind the rows of tiles that `per_tile` made, in one codec and rate."""
+        tiles = rows[rows["row"].notna()]
+        wide = tiles.pivot(index=["scene", "row", "col"], columns="metric", values="value")
+        bands = len(info.bands)
+
+        def column(name: str) -> Floats:
+            return wide[name].to_numpy(np.float64)
+
+        def total(mean: str, count: Floats) -> Floats:
+            return np.nan_to_num(column(mean)) * count if mean in wide else np.zeros(len(wide))
+
+        pixels = column(names.SAMPLES) / bands
+        windows = column(names.SSIM_WINDOWS)
+        return cls(
+            sse=np.stack([column(names.of_band(names.SSE, b)) for b in info.bands], axis=1),
+            pixels=pixels,
+            sse_label=column(names.SSE_LABEL),
+            pixels_label=column(names.SAMPLES_LABEL) / bands,
+            sse_background=column(names.SSE_BACKGROUND),
+            pixels_background=column(names.SAMPLES_BACKGROUND) / bands,
+            ssim=total(names.SSIM, windows),
+            windows=windows,
+            angle=total(names.SPECTRAL_ANGLE_RAD, pixels),
+            info=info,
+        )
+
+    def pooled(self) -> dict[str, float]:
+        """Figures of all tiles together: sums first, then the ratio."""
+        sums = {name: getattr(self, name).sum(axis=0, keepdims=True) for name in _sums()}
+        figures = type(self)(**sums, info=self.info).per_tile()
+        return {name: float(values[0]) for name, values in figures.items()}
+
+    def per_tile(self) -> dict[str, Floats]:
+        """Figures of each tile, float64 [tile], by metric name; nan where nothing is valid."""
+        bands = len(self.info.bands)
+        samples = self.pixels * bands
+        sse = self.sse.sum(axis=1)
+        figures = {
+            names.PSNR_DB: self._psnr(sse, samples),
+            names.RMSE: self._rmse(sse, samples),
+            names.RMSE_LABEL: self._rmse(self.sse_label, self.pixels_label * bands),
+            names.RMSE_BACKGROUND: self._rmse(self.sse_background, self.pixels_background * bands),
+            names.SSIM: _ratio(self.ssim, self.windows),
+            names.SSE: sse,
+            names.SAMPLES: samples,
+            names.SSE_LABEL: self.sse_label,
+            names.SAMPLES_LABEL: self.pixels_label * bands,
+            names.SSE_BACKGROUND: self.sse_background,
+            names.SAMPLES_BACKGROUND: self.pixels_background * bands,
+            names.SSIM_WINDOWS: self.windows,
+        }
+        for name, of_band in zip(self.info.bands, self.sse.T, strict=True):
+            figures[names.of_band(names.PSNR_DB, name)] = self._psnr(of_band, self.pixels)
+            figures[names.of_band(names.SSE, name)] = of_band
+        if bands > 1:
+            figures[names.SPECTRAL_ANGLE_RAD] = _ratio(self.angle, self.pixels)
+        return figures
+
+    def _psnr(self, sse: Floats, samples: Floats) -> Floats:
+        with np.errstate(divide="ignore"):  # lossless is infinite
+            return np.asarray(10 * np.log10(self.info.data_range**2 / _ratio(sse, samples)))
+
+    def _rmse(self, sse: Floats, samples: Floats) -> Floats:
+        return self.info.scale * np.sqrt(_ratio(sse, samples))
+
+
+def measure(original: Tiles, reconstruction: NDArray[np.uint16]) -> Distortion:
+    """Compare reconstructed counts with the originals, on the originals' valid pixels.
+
+    Args:
+        original: the tiles that were coded.
+        reconstruction: counts, uint16 [tile, band, y, x], of the same tiles.
+
+    Raises:
+        ValueError: the shapes differ.
+
+    Structural similarity: Wang et al. (2004), IEEE Trans. Image Process. 13:600–612. Spectral
+    angle: Kruse et al. (1993), Remote Sens. Environ. 44:145–163; π/2 where the reconstructed
+    spectrum is zero.
+    """
+    if original.image.shape != reconstruction.shape:
+        raise ValueError(f"tiles {original.image.shape} against {reconstruction.shape}")
+    valid = original.valid
+    # both sides alike where nothing is known: what a codec leaves there cannot matter
+    before = original.image * valid[:, None]
+    after = reconstruction * valid[:, None]
+    squared = (before.astype(np.int64) - after) ** 2
+    label, background = valid & (original.label == 1), valid & (original.label == 0)
+    windows = _whole_windows(valid)
+    return Distortion(
+        sse=squared.sum(axis=(2, 3)).astype(np.float64),
+        pixels=_count(valid),
+        sse_label=_within(squared, label),
+        pixels_label=_count(label),
+        sse_background=_within(squared, background),
+        pixels_background=_count(background),
+        ssim=_similarity(before, after, windows, original.info.data_range),
+        windows=_count(windows),
+        angle=_angles(before, after, valid),
+        info=original.info,
+    )
+
+
+def _sums() -> list[str]:
+    return [f.name for f in fields(Distortion) if f.name != "info"]
+
+
+def _ratio(numerator: ArrayLike, denominator: ArrayLike) -> Floats:
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.divide(numerator, denominator))
+
+
+def _count(mask: NDArray[np.bool_]) -> Floats:
+    return np.asarray(mask.sum(axis=(1, 2)), np.float64)
+
+
+def _within(squared: NDArray[np.int64], mask: NDArray[np.bool_]) -> Floats:
+    return np.asarray((squared.sum(axis=1) * mask).sum(axis=(1, 2)), np.float64)
+
+
+def _whole_windows(valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    from scipy.ndimage import binary_erosion
+
+    return np.asarray(binary_erosion(valid, np.ones((1, _WINDOW, _WINDOW), bool)))
+
+
+def _similarity(
+    before: NDArray[np.uint16],
+    after: NDArray[np.uint16],
+    windows: NDArray[np.bool_],
+    data_range: float,
+) -> Floats:
+    from skimage.metrics import structural_similarity
+
+    sums = np.zeros(len(before))
+    for number, (a, b, whole) in enumerate(zip(before, after, windows, strict=True)):
+        _, similarity = structural_similarity(  # type: ignore[no-untyped-call]
+            a, b, win_size=_WINDOW, data_range=data_range, channel_axis=0, full=True
+        )
+        sums[number] = similarity.mean(axis=0)[whole].sum()
+    return sums
+
+
+def _angles(
+    before: NDArray[np.uint16], after: NDArray[np.uint16], valid: NDArray[np.bool_]
+) -> Floats:
+    import torch
+    from torchmetrics.functional.image import spectral_angle_mapper
+
+    sums = np.zeros(len(before))
+    if before.shape[1] == 1:
+        return sums
+    for number, (a, b, mask) in enumerate(zip(before, after, valid, strict=True)):
+        decoded, coded = (torch.from_numpy(s[None].astype(np.float64)) for s in (b, a))
+        angles = spectral_angle_mapper(decoded, coded, reduction="none")[0].numpy()
+        sums[number] = np.nan_to_num(angles[mask], nan=np.pi / 2).sum()
+    return sums

@@ -1,0 +1,64 @@
+"""Names of the metrics, as they stand in the tidy table."""
+
+BPPPB = "bpppb"
+"""Bits per valid pixel and band."""
+BPPPB_NATIVE = "bpppb_native"
+"""Bits per sample that the sensor took, where bands are coarser than the grid."""
+BPP = "bpp"
+"""Bits per valid pixel."""
+COMPRESSION_RATIO = "compression_ratio"
+"""16-bit samples over coded bytes."""
+PAYLOAD_BYTES = "payload_bytes"
+HEADER_BYTES = "header_bytes"
+SIDE_BYTES = "side_bytes"
+AT_FLOOR = "at_floor"
+"""1 where the codec could not go as low as asked, else 0."""
+
+PSNR_DB = "psnr_db"
+"""Peak signal-to-noise ratio; `psnr_db/BAND` is that of one band."""
+RMSE = "rmse"
+"""Root mean square error in physical units."""
+RMSE_LABEL = "rmse_label"
+"""RMSE where the label is 1."""
+RMSE_BACKGROUND = "rmse_background"
+"""RMSE where the label is 0."""
+SSIM = "ssim"
+"""Mean structural similarity of the windows without nodata."""
+SPECTRAL_ANGLE_RAD = "spectral_angle_rad"
+"""Mean angle between original and reconstructed spectra."""
+SSE = "sse"
+"""Sum of squared errors in counts²; `sse/BAND` is that of one band."""
+SAMPLES = "samples"
+"""Valid pixels × bands behind `sse`."""
+SSE_LABEL = "sse_label"
+SAMPLES_LABEL = "samples_label"
+SSE_BACKGROUND = "sse_background"
+SAMPLES_BACKGROUND = "samples_background"
+SSIM_WINDOWS = "ssim_windows"
+"""Windows behind `ssim`."""
+
+IOU = "iou"
+F1 = "f1"
+PRECISION = "precision"
+RECALL = "recall"
+AVERAGE_PRECISION = "average_precision"
+TP, FP, FN, TN = "tp", "fp", "fn", "tn"
+"""Pixels by outcome."""
+
+_PER_BAND = (PSNR_DB, SSE)
+_ALL = {
+    value
+    for key, value in dict(globals()).items()
+    if key.isupper() and not key.startswith("_") and isinstance(value, str)
+}
+
+
+def of_band(metric: str, band: str) -> str:
+    """The name of a metric of one band, e.g. psnr_db/B02."""
+    return f"{metric}/{band}"
+
+
+def is_known(name: str) -> bool:
+    """Whether a metric's name is one of the above."""
+    metric, _, band = name.partition("/")
+    return metric in _PER_BAND if band else name in _ALL

@@ -1,0 +1,60 @@
+"""Rates, counted from the bytes on disk."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from workflow_lib.data.tiles import TileInfo
+from workflow_lib.metrics import names
+
+_BITS_PER_SAMPLE = 16
+
+
+@dataclass(frozen=True)
+class CodedBytes:
+    """Bytes of coded tiles.
+
+    Attributes:
+        payload: coded samples.
+        header: containers and codestream headers.
+        side: whatever else varies with the scene, e.g. a KLT's matrix.
+    """
+
+    payload: int
+    header: int
+    side: int
+
+    @property
+    def total(self) -> int:
+        """All bytes that must be sent."""
+        return self.payload + self.header + self.side
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(
+            self.payload + other.payload, self.header + other.header, self.side + other.side
+        )
+
+
+def rates(coded: CodedBytes, pixels: int, info: TileInfo) -> dict[str, float]:
+    """Bits per pixel per band, per native sample and per pixel, compression ratio, and the bytes.
+
+    Args:
+        coded: bytes of the scored blocks.
+        pixels: their valid pixels.
+        info: bands and native sampling.
+
+    Raises:
+        ValueError: there is no valid pixel to share the bytes between.
+    """
+    if pixels <= 0:
+        raise ValueError("a rate needs at least one valid pixel")
+    bits = 8 * coded.total
+    samples = pixels * len(info.bands)
+    return {
+        names.BPPPB: bits / samples,
+        names.BPPPB_NATIVE: bits / (pixels * sum(info.native_fraction)),
+        names.BPP: bits / pixels,
+        names.COMPRESSION_RATIO: _BITS_PER_SAMPLE * samples / bits if bits else float("inf"),
+        names.PAYLOAD_BYTES: float(coded.payload),
+        names.HEADER_BYTES: float(coded.header),
+        names.SIDE_BYTES: float(coded.side),
+    }

@@ -1,0 +1,106 @@
+"""How good maps are."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from workflow_lib.data.scenes import IGNORE
+from workflow_lib.metrics import names
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Labelled pixels of each tile by outcome, int64 [tile]."""
+
+    tp: NDArray[np.int64]
+    fp: NDArray[np.int64]
+    fn: NDArray[np.int64]
+    tn: NDArray[np.int64]
+
+    @classmethod
+    def join(cls, parts: Iterable[Self]) -> Self:
+        """The counts of the tiles of all parts."""
+        parts = list(parts)
+        return cls(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in _outcomes()})
+
+    @classmethod
+    def from_rows(cls, rows: pd.DataFrame) -> Self:
+        """The counts behind the rows of tiles that `per_tile` made, of one map."""
+        tiles = rows[rows["row"].notna()]
+        wide = tiles.pivot(index=["scene", "row", "col"], columns="metric", values="value")
+        return cls(**{name: wide[name].to_numpy(np.int64) for name in _outcomes()})
+
+    def pooled(self) -> dict[str, float]:
+        """Scores of all tiles together: sums first, then the ratio."""
+        sums = {name: getattr(self, name).sum(keepdims=True) for name in _outcomes()}
+        return {name: float(value[0]) for name, value in type(self)(**sums).per_tile().items()}
+
+    def per_tile(self) -> dict[str, Floats]:
+        """Scores of each tile, float64 [tile], by metric name.
+
+        A score is nan where it is undefined: IoU and F1 where nothing is labelled and nothing
+        predicted, precision where nothing is predicted, recall where nothing is labelled.
+        """
+        return {
+            names.IOU: _ratio(self.tp, self.tp + self.fp + self.fn),
+            names.F1: _ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn),
+            names.PRECISION: _ratio(self.tp, self.tp + self.fp),
+            names.RECALL: _ratio(self.tp, self.tp + self.fn),
+            **{name: getattr(self, name).astype(np.float64) for name in _outcomes()},
+        }
+
+
+def confusion(label: NDArray[np.uint8], predicted: NDArray[np.bool_]) -> Confusion:
+    """Compare maps with labels, tile by tile.
+
+    Args:
+        label: uint8 [tile, y, x]; 255 counts nowhere. See `segmentation.labels.scored_label`.
+        predicted: bool [tile, y, x].
+    """
+    import torch
+    from torchmetrics.functional.classification import binary_stat_scores
+
+    counts = binary_stat_scores(
+        torch.from_numpy(predicted.astype(np.uint8)).int(),
+        torch.from_numpy(label).int(),
+        multidim_average="samplewise",
+        ignore_index=IGNORE,
+    )
+    tp, fp, tn, fn, _ = counts.numpy().astype(np.int64).T
+    return Confusion(tp=tp, fp=fp, fn=fn, tn=tn)
+
+
+def average_precision(label: NDArray[np.uint8], probability: NDArray[np.float32]) -> float:
+    """Area below the precision–recall curve of all labelled pixels together.
+
+    Args:
+        label: uint8 [tile, y, x]; 255 counts nowhere.
+        probability: float32 [tile, y, x], 0 to 1.
+
+    Returns:
+        nan where no pixel is positive.
+    """
+    import torch
+    from torchmetrics.functional.classification import binary_average_precision
+
+    counted = label != IGNORE
+    target = label[counted]
+    if not target.any():
+        return float("nan")
+    scores = torch.from_numpy(probability[counted])
+    return float(binary_average_precision(scores, torch.from_numpy(target).int()))
+
+
+def _outcomes() -> tuple[str, ...]:
+    return (names.TP, names.FP, names.FN, names.TN)
+
+
+def _ratio(numerator: NDArray[np.int64], denominator: NDArray[np.int64]) -> Floats:
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.divide(numerator, denominator))

@@ -1,0 +1,212 @@
+"""The study's tidy table: one row per figure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from workflow_lib.data.tiles import Tiles
+from workflow_lib.errors import DownlinkError
+from workflow_lib.files import atomic
+from workflow_lib.metrics import names
+
+REGIMES = ("", "original", "frozen", "retrained", "trivial")
+"""How a map came about; empty for rate and distortion."""
+
+_DTYPES = {
+    "dataset": "str",
+    "codec": "str",
+    "rate": "str",
+    "regime": "str",
+    "segmenter": "str",
+    "seed": "Int64",
+    "scene": "str",
+    "row": "Int64",
+    "col": "Int64",
+    "metric": "str",
+    "value": "float64",
+}
+_KEYS = [name for name in _DTYPES if name != "value"]
+
+
+@dataclass(frozen=True)
+class Key:
+    """What figures are of.
+
+    Attributes:
+        dataset: its name.
+        codec, rate: empty for originals.
+        regime: one of REGIMES.
+        segmenter, seed: empty and None where no segmenter is meant.
+    """
+
+    dataset: str
+    codec: str = ""
+    rate: str = ""
+    regime: str = ""
+    segmenter: str = ""
+    seed: int | None = None
+
+
+def pooled_rows(key: Key, figures: Mapping[str, float], scene: str = "") -> pd.DataFrame:
+    """Rows of figures, by metric name, of a scene or, without one, of the whole dataset."""
+    columns = {"scene": scene, "row": None, "col": None}
+    return _frame(key, {**columns, "metric": list(figures), "value": list(figures.values())})
+
+
+def tile_rows(key: Key, tiles: Tiles, figures: Mapping[str, ArrayLike]) -> pd.DataFrame:
+    """Rows of the figures of every tile, [tile] by metric name."""
+    count = len(figures)
+    columns = {
+        "scene": np.tile(tiles.scene, count),
+        "row": np.tile(tiles.row, count),
+        "col": np.tile(tiles.col, count),
+        "metric": np.repeat(list(figures), len(tiles)),
+        "value": np.concatenate([np.asarray(values, float) for values in figures.values()]),
+    }
+    return _frame(key, columns)
+
+
+def join(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """All rows of all tables, in the table's own order.
+
+    Raises:
+        ValueError: a figure stands there twice, or a table is not of this kind.
+    """
+    joined = pd.concat(list(tables), ignore_index=True).sort_values(_KEYS, kind="stable")
+    joined = joined.reset_index(drop=True)
+    validate(joined)
+    return joined
+
+
+def validate(table: pd.DataFrame) -> None:
+    """Check columns, types, regimes, metric names and that no figure stands there twice.
+
+    Raises:
+        ValueError: with what is wrong.
+    """
+    found = {str(name): str(dtype) for name, dtype in table.dtypes.items()}
+    if found != _DTYPES:
+        raise ValueError(f"columns {found} where {_DTYPES} are expected")
+    _refuse("regime", set(table["regime"]) - set(REGIMES))
+    _refuse("metric", {name for name in set(table["metric"]) if not names.is_known(name)})
+    _refuse("tile without scene", table.loc[table["row"].notna() & (table["scene"] == ""), "row"])
+    _refuse("twice", table.loc[table.duplicated(_KEYS), _KEYS].to_dict("records"))
+
+
+def write(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as Parquet, its rows in order; equal tables give equal bytes.
+
+    Raises:
+        ValueError: the table is not of this kind.
+        DownlinkError: the disk is full.
+    """
+    ordered = join([table])
+    with atomic(Path(path)) as draft:
+        ordered.to_parquet(draft, engine="pyarrow", index=False)
+
+
+def read(paths: Iterable[Path]) -> pd.DataFrame:
+    """The rows of all the files together.
+
+    Raises:
+        DownlinkError: a file is missing, damaged or not such a table.
+        ValueError: a figure stands in two files.
+    """
+    return join(_read(Path(path)) for path in paths)
+
+
+def main_table(table: pd.DataFrame, datasets: Sequence[str]) -> pd.DataFrame:
+    """The study's main table: rate, PSNR and IoU by dataset, codec, rate point and segmenter.
+
+    Figures pooled over each dataset, averaged over seeds; nan where there is none.
+
+    Args:
+        table: the tidy table.
+        datasets: names of the datasets to show, in their order.
+    """
+    pooled = table[(table["scene"] == "") & table["dataset"].isin(datasets)]
+    points = ["dataset", "codec", "rate"]
+    coded = _wide(pooled, points, "metric", (names.BPPPB, names.PSNR_DB)).drop(
+        index="", level="codec", errors="ignore"
+    )
+    iou = pooled[pooled["metric"] == names.IOU]
+    maps = _wide(iou, [*points, "segmenter"], "regime", ("frozen", "retrained"))
+    ceiling = _wide(iou, ["dataset", "segmenter"], "regime", ("original",))
+    floor = _wide(iou, ["dataset"], "regime", ("trivial",))
+    main = coded.join(maps.drop(index="", level="codec", errors="ignore")).reset_index()
+    main = main.fillna({"segmenter": ""}) if "segmenter" in main else main.assign(segmenter="")
+    main = main.join(ceiling, on=["dataset", "segmenter"]).join(floor, on="dataset")
+    main = main.assign(dataset=pd.Categorical(main["dataset"], list(datasets), ordered=True))
+    main = main.sort_values(["dataset", "codec", names.BPPPB, "segmenter"]).rename(columns=_IOU)
+    main = main.assign(dataset=main["dataset"].astype("str"))
+    columns = [*points, "segmenter", names.BPPPB, names.PSNR_DB, *_IOU.values()]
+    return main[columns].reset_index(drop=True)
+
+
+def format_main_table(main: pd.DataFrame) -> str:
+    """The main table as aligned text for a terminal; the segmenter only where there are several."""
+    shown = main.drop(columns="segmenter") if main["segmenter"].nunique() < 2 else main
+    digits = {names.BPPPB: 3, names.PSNR_DB: 2} | dict.fromkeys(_IOU.values(), 3)
+    text = shown.assign(
+        **{name: [_number(v, n) for v in shown[name]] for name, n in digits.items()}
+    )
+    return text.rename(columns=_HEADINGS).to_markdown(
+        index=False,
+        tablefmt="simple",
+        disable_numparse=True,
+        colalign=["right" if name in digits or name == "rate" else "left" for name in shown],
+    )
+
+
+_IOU = {
+    "frozen": "iou_frozen",
+    "retrained": "iou_retrained",
+    "original": "iou_originals",
+    "trivial": "iou_trivial",
+}
+_HEADINGS = {
+    names.PSNR_DB: "PSNR (dB)",
+    "iou_frozen": "IoU frozen",
+    "iou_retrained": "IoU retrained",
+    "iou_originals": "IoU on originals",
+    "iou_trivial": "trivial map",
+}
+
+
+def _frame(key: Key, columns: Mapping[str, Any]) -> pd.DataFrame:
+    frame = pd.DataFrame({**columns}).assign(**asdict(key))
+    return frame[list(_DTYPES)].astype(_DTYPES)
+
+
+def _refuse(what: str, found: Any) -> None:
+    if len(found):
+        raise ValueError(f"{what}: {list(found)[:3]}")
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_parquet(path, engine="pyarrow")
+        validate(table)
+    except (OSError, ValueError) as error:
+        raise DownlinkError(
+            f"{path}: not a readable table of metrics ({error}). Delete it and run again."
+        ) from error
+    return table
+
+
+def _wide(
+    rows: pd.DataFrame, index: list[str], columns: str, wanted: Sequence[str]
+) -> pd.DataFrame:
+    """Means over seeds, one column per wanted name."""
+    kept = rows[rows[columns].isin(wanted)]
+    means = kept.groupby([*index, columns])["value"].mean()
+    return means.unstack(columns).reindex(columns=list(wanted)).rename_axis(columns=None)
+
+
+def _number(value: float, digits: int) -> str:
+    return "–" if np.isnan(value) else f"{value:.{digits}f}"

@@ -1,0 +1,30 @@
+"""Which pixels a map is trained and scored on."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workflow_lib.data.scenes import IGNORE
+from workflow_lib.data.tiles import Tiles
+from workflow_lib.errors import DownlinkError
+
+
+def scored_label(tiles: Tiles) -> NDArray[np.uint8]:
+    """The label with nodata pixels ignored as well, uint8 [tile, y, x]; 255 counts nowhere."""
+    return np.where(tiles.valid, tiles.label, np.uint8(IGNORE))
+
+
+def require_both_classes(tiles: Tiles, *splits: str) -> None:
+    """Make sure that each split has pixels of both classes.
+
+    Raises:
+        DownlinkError: one of them has none.
+    """
+    for split in splits:
+        label = scored_label(tiles.where(split))
+        for value, meaning in ((1, "positive"), (0, "negative")):
+            if not (label == value).any():
+                raise DownlinkError(
+                    f"{tiles.info.dataset}: no {meaning} labelled pixel in the {split} tiles. "
+                    "Choose another tiling.folds.salt, a larger tiling.folds.validation_fraction, "
+                    "or labels that cover more of the scenes."
+                )

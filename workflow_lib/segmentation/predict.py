@@ -1,0 +1,38 @@
+"""Maps from trained segmenters."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from workflow_lib.segmentation.model import UNet
+
+_BATCH = 16
+
+
+def predict(weights: Path, image: NDArray[np.uint16]) -> tuple[NDArray[np.float32], float]:
+    """The probability of the class looked for, and the threshold from which on it is mapped.
+
+    Args:
+        weights: file that `train_segmenter` wrote.
+        image: counts, uint16 [tile, band, y, x], originals or reconstructions, of any tile size.
+
+    Returns:
+        Probabilities, float32 [tile, y, x], and the threshold t: the map is `probability >= t`.
+
+    Raises:
+        DownlinkError: the weights are missing or damaged.
+    """
+    model = UNet.load(weights)
+    return probabilities(model, image), float(model.threshold)
+
+
+def probabilities(model: UNet, image: NDArray[np.uint16]) -> NDArray[np.float32]:
+    """Probabilities, float32 [tile, y, x], of counts, uint16 [tile, band, y, x], in batches."""
+    with torch.inference_mode():
+        batches = [
+            model(torch.from_numpy(image[first : first + _BATCH])).sigmoid().numpy()
+            for first in range(0, len(image), _BATCH)
+        ]
+    return np.concatenate(batches) if batches else np.zeros((0, *image.shape[2:]), np.float32)
