@@ -29,7 +29,9 @@ _log = logging.getLogger(__name__)
 class Task(Protocol):
     """What is trained: a model, its losses and the data behind them."""
 
-    model: nn.Module
+    @property
+    def model(self) -> nn.Module:
+        """The network whose weights are trained."""
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Adam's parameter groups; a group's "lr" is its peak (default: the plan's)."""

@@ -1,0 +1,200 @@
+"""Training the learned codec."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from workflow_lib.codecs.learned.klt_start import start_from_klt
+from workflow_lib.codecs.learned.model import ALIGNMENT, Architecture, LearnedModel, Output
+from workflow_lib.codecs.learned.transforms import PATCH
+from workflow_lib.codecs.mosaic import fill
+from workflow_lib.config.codecs import Dgml
+from workflow_lib.data.tiles import Tiles
+from workflow_lib.errors import DownlinkError
+from workflow_lib.training import save_weights, train
+
+PEAK = 255.0
+"""MSE₂₅₅ is the squared error of counts scaled by 255 / data_range."""
+_PRIOR_LEARNING_RATE = 1e-2
+_VALIDATION_TILES = 64
+
+
+def fit(tiles: Tiles, config: Dgml, lam: float, run: Path, weights: Path) -> None:
+    """Train a codec for one λ and write what encoder and decoder need.
+
+    Loss = R + λ·MSE₂₅₅, R in bits per pixel and band. Missing pixels do not count.
+
+    Args:
+        tiles: trained on their split "train", validated on "validation".
+        config: sizes, start and schedule.
+        lam: λ.
+        run: folder for checkpoint and metrics; see `train`.
+        weights: the safetensors file to write.
+
+    Raises:
+        DownlinkError: no tiles to train or validate on, crops larger than tiles, or divergence.
+    """
+    _require_tiles(tiles, config)
+    torch.manual_seed(config.seed)
+    sizes = Architecture(tiles.image.shape[1], config.channels, config.latents)
+    task = CodecTask(LearnedModel(sizes), tiles, config, lam)
+    if config.init == "klt":
+        task.start_from_klt()
+    train(task, config.training, config.seed, run)
+    task.model.update(force=True, update_quantiles=True)
+    metadata = {
+        **{name: str(size) for name, size in sizes.as_dict().items()},
+        "lambda": repr(lam),
+        "data_range": repr(tiles.info.data_range),
+        "dataset": tiles.info.dataset,
+        "band_names": ",".join(tiles.info.bands),
+    }
+    save_weights(task.model, weights, metadata)
+
+
+def _require_tiles(tiles: Tiles, config: Dgml) -> None:
+    for split in ("train", "validation"):
+        if not len(tiles.where(split)):
+            raise DownlinkError(
+                f"{tiles.info.dataset}: no {split} tiles to fit the learned codec. Give more "
+                "scenes, smaller tiles or blocks, or another salt in tiling.folds."
+            )
+    if config.training.crop > min(tiles.image.shape[2:]):
+        raise DownlinkError(
+            f"{tiles.info.dataset}: crops of {config.training.crop} px do not fit into tiles of "
+            f"{min(tiles.image.shape[2:])} px. Lower training.crop of the codec."
+        )
+
+
+@dataclass(frozen=True)
+class _Examples:
+    """Normalised images [tile, band, y, x] and where they count [tile, 1, y, x], float32."""
+
+    image: Tensor
+    valid: Tensor
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    def batches(self, size: int) -> Iterator["_Examples"]:
+        for first in range(0, len(self), size):
+            chosen = slice(first, first + size)
+            yield _Examples(self.image[chosen], self.valid[chosen])
+
+    def crops(self, count: int, side: int, generator: torch.Generator) -> "_Examples":
+        """Random crops in random orientations."""
+
+        def draw(bound: int) -> list[int]:
+            return torch.randint(bound, (count,), generator=generator).tolist()
+
+        height, width = self.image.shape[2:]
+        places = zip(
+            draw(len(self)), draw(height - side + 1), draw(width - side + 1), draw(8), strict=True
+        )
+        cut = [
+            [
+                _turned(of[tile, :, y : y + side, x : x + side], orientation)
+                for of in (self.image, self.valid)
+            ]
+            for tile, y, x, orientation in places
+        ]
+        return _Examples(*(torch.stack(parts) for parts in zip(*cut, strict=True)))
+
+    def aligned(self) -> "_Examples":
+        """Padded to the model's alignment; the padding does not count."""
+        height, width = self.image.shape[2:]
+        border = (0, -width % ALIGNMENT, 0, -height % ALIGNMENT)
+        return _Examples(
+            nn.functional.pad(self.image, border, mode="replicate"),
+            nn.functional.pad(self.valid, border),
+        )
+
+
+def _turned(image: Tensor, orientation: int) -> Tensor:
+    turned = torch.rot90(image, orientation % 4, dims=(1, 2))
+    return turned.flip(1) if orientation >= 4 else turned
+
+
+class CodecTask:
+    """A learned codec's losses on the tiles of one dataset."""
+
+    def __init__(self, model: LearnedModel, tiles: Tiles, config: Dgml, lam: float) -> None:
+        self.model, self.config, self.lam = model, config, lam
+        training, validation = tiles.where("train"), tiles.where("validation")
+        offset, gain = _statistics(training)
+        model.offset.copy_(offset)
+        model.gain.copy_(gain)
+        self.weights = gain * PEAK / tiles.info.data_range
+        self.training = self._examples(training)
+        spread_out = np.linspace(0, len(validation) - 1, min(len(validation), _VALIDATION_TILES))
+        chosen = torch.from_numpy(spread_out.round().astype(np.int64))
+        every = self._examples(validation)
+        self.validation = _Examples(every.image[chosen], every.valid[chosen])
+
+    def _examples(self, tiles: Tiles) -> _Examples:
+        valid = torch.from_numpy(tiles.valid)[:, None]
+        counts = np.stack([fill(image) for image in tiles.image]).astype(np.float32)
+        return _Examples(self.model.normalise(torch.from_numpy(counts)), valid.float())
+
+    def start_from_klt(self) -> None:
+        """Start the model from the training tiles' patch KLT."""
+        height, width = (side - side % PATCH for side in self.training.image.shape[2:])
+        image = self.training.image[:, :, :height, :width]
+        start_from_klt(self.model, image, self.weights, self.lam)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Linear layers, the hyperlatents' prior, and everything else; see `Task`."""
+        model = self.model
+        linear = [*model.analysis.linear.parameters(), *model.synthesis.linear.parameters()]
+        # the quantiles are solved for at the end, not trained
+        prior = [
+            parameter
+            for name, parameter in model.entropy_bottleneck.named_parameters()
+            if name != "quantiles"
+        ]
+        apart = {id(p) for p in [*linear, *model.entropy_bottleneck.parameters()]}
+        rest = [p for p in model.parameters() if id(p) not in apart]
+        linear_group: dict[str, Any] = {"params": linear}
+        if self.config.init == "klt":
+            linear_group["lr"] = self.config.klt_learning_rate
+        return [{"params": rest}, linear_group, {"params": prior, "lr": _PRIOR_LEARNING_RATE}]
+
+    def training_losses(self, generator: torch.Generator) -> dict[str, Tensor]:
+        """Losses of one step; see `Task`."""
+        plan = self.config.training
+        batch = self.training.crops(plan.batch, plan.crop, generator).aligned()
+        bits, squares, samples = self._sums(batch)
+        rate, mse = bits / samples, squares / samples
+        return {"loss": rate + self.lam * mse, "rate_bpppb": rate, "mse_255": mse}
+
+    def validation_losses(self) -> dict[str, float]:
+        """Losses over the validation tiles; see `Task`."""
+        self.model.entropy_bottleneck._update_quantiles()
+        sums = [
+            torch.stack(self._sums(batch.aligned()))
+            for batch in self.validation.batches(self.config.training.batch)
+        ]
+        bits, squares, samples = torch.stack(sums).double().sum(0).tolist()
+        rate, mse = bits / samples, squares / samples
+        return {"loss": rate + self.lam * mse, "rate_bpppb": rate, "mse_255": mse}
+
+    def _sums(self, batch: _Examples) -> tuple[Tensor, Tensor, Tensor]:
+        """Bits, squared errors in 255 units and counted samples of a batch."""
+        output: Output = self.model(batch.image)
+        error = (output.image - batch.image) * self.weights * batch.valid
+        samples = batch.valid.sum().clamp_min(1) * batch.image.shape[1]
+        return output.bits, error.square().sum(), samples
+
+
+def _statistics(tiles: Tiles) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation (1 where constant) of each band's valid counts, [band, 1, 1]."""
+    counts = tiles.image.transpose(1, 0, 2, 3)[:, tiles.valid].astype(np.float64)
+    mean, deviation = counts.mean(axis=1), counts.std(axis=1)
+    deviation[deviation < 1e-6] = 1.0
+    as_tensor = [torch.from_numpy(a.astype(np.float32))[:, None, None] for a in (mean, deviation)]
+    return as_tensor[0], as_tensor[1]

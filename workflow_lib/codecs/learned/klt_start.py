@@ -1,0 +1,102 @@
+"""A patch Karhunen–Loève transform as the start of the learned codec."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from workflow_lib.codecs.learned.model import LearnedModel
+from workflow_lib.codecs.learned.transforms import PATCH
+
+_FLATTEST = 0.3
+"""Smallest standard deviation, in rounding steps, that a channel's scale starts from."""
+
+
+@dataclass(frozen=True)
+class PatchKlt:
+    """An orthonormal basis of image patches.
+
+    Attributes:
+        basis: [coefficient, band · 16 · 16], float32, by falling variance.
+        deviations: standard deviation of each coefficient, [coefficient].
+    """
+
+    basis: Tensor
+    deviations: Tensor
+
+
+def quantiser_step(lam: float) -> float:
+    """The uniform quantiser's step that minimises R + λ·MSE at high rate, in units of √MSE.
+
+    With R = −log₂ Δ + const and MSE = Δ²/12 the derivative vanishes at Δ² = 12/(2·ln 2·λ).
+    """
+    return math.sqrt(12 / (2 * math.log(2) * lam))
+
+
+def patch_klt(image: Tensor, coefficients: int) -> PatchKlt:
+    """Spectral KLT, then a spatial KLT of 16×16 patches for each of its components.
+
+    The two steps need far fewer patches than a joint one; patches are used in all eight
+    orientations, because a scene seen from another side is as likely.
+
+    Args:
+        image: [tile, band, y, x], zero mean per band.
+        coefficients: how many of the band·16·16 to keep, those with the largest variances.
+    """
+    bands = image.shape[1]
+    pixels = image.transpose(0, 1).reshape(bands, -1).double()
+    spectral = torch.linalg.eigh(pixels @ pixels.T / pixels.shape[1]).eigenvectors
+    components = torch.einsum("tbyx,bk->tkyx", image.double(), spectral)
+    found = [_spatial(components[:, k : k + 1]) for k in range(bands)]
+    variances = torch.cat([variance for variance, _ in found])
+    chosen = torch.argsort(variances, descending=True, stable=True)[:coefficients]
+    basis = torch.stack(
+        [
+            torch.outer(spectral[:, k // PATCH**2], found[k // PATCH**2][1][:, k % PATCH**2])
+            for k in chosen.tolist()
+        ]
+    )
+    deviations = variances[chosen].clamp_min(0).sqrt()
+    return PatchKlt(basis.flatten(1).float(), deviations.float())
+
+
+def _spatial(component: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues and eigenvectors of the covariance of one component's patches."""
+    patches = nn.functional.pixel_unshuffle(component, PATCH).transpose(0, 1).flatten(1)
+    covariance = (patches @ patches.T / patches.shape[1]).reshape([PATCH] * 4)
+    covariance = (covariance + covariance.permute(1, 0, 3, 2)) / 2
+    for axes in ((0, 2), (1, 3)):
+        covariance = (covariance + covariance.flip(axes)) / 2
+    found = torch.linalg.eigh(covariance.reshape(PATCH**2, PATCH**2))
+    return found.eigenvalues, found.eigenvectors
+
+
+@torch.no_grad()
+def start_from_klt(model: LearnedModel, image: Tensor, weights: Tensor, lam: float) -> None:
+    """Make an untrained model code the KLT of `image` with the step that suits λ.
+
+    The nonlinear branches and the context model contribute nothing at first, and every latent's
+    prior is a zero-mean Gaussian with the variance found.
+
+    Args:
+        model: gets the weights.
+        image: normalised training tiles, [tile, band, y, x], sides multiples of 16.
+        weights: √MSE₂₅₅ of a deviation of 1 in a normalised band, [band, 1, 1].
+        lam: λ.
+    """
+    step = quantiser_step(lam)
+    klt = patch_klt(image * weights, model.sizes.latents)
+    scale = weights.flatten().repeat_interleave(PATCH**2)
+    model.analysis.linear.weight.copy_((klt.basis * scale / step)[:, :, None, None])
+    model.synthesis.linear.weight.copy_((klt.basis.T * step / scale[:, None])[:, :, None, None])
+    model.spread.copy_((klt.deviations / step).clamp_min(_FLATTEST)[:, None, None])
+    for module in (
+        model.analysis.branch[-1],
+        model.synthesis.branch[-1][0],
+        model.entropy_parameters[-1],
+    ):
+        module.weight.zero_()
+        module.bias.zero_()
+    model.analysis.linear.bias.zero_()
+    model.synthesis.linear.bias.zero_()

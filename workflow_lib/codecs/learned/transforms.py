@@ -1,0 +1,73 @@
+"""Analysis and synthesis: a linear patch transform beside the Cheng2020 attention transforms.
+
+The nonlinear branches are those of Z. Cheng, H. Sun, M. Takeuchi, J. Katto, "Learned Image
+Compression with Discretized Gaussian Mixture Likelihoods and Attention Modules", CVPR 2020, built
+from CompressAI's layers, with 1×1 convolutions between N hidden channels and M latents.
+"""
+
+from compressai.layers import (
+    AttentionBlock,
+    ResidualBlock,
+    ResidualBlockUpsample,
+    ResidualBlockWithStride,
+    conv1x1,
+    conv3x3,
+    subpel_conv3x3,
+)
+from torch import Tensor, nn
+
+PATCH = 16
+"""Side of the patch that one latent position stands for, in pixels."""
+
+
+class Analysis(nn.Module):
+    """Image [batch, bands, y, x] to latents [batch, M, y/16, x/16]."""
+
+    def __init__(self, bands: int, channels: int, latents: int) -> None:
+        super().__init__()
+        self.patches = nn.PixelUnshuffle(PATCH)
+        self.linear = nn.Conv2d(bands * PATCH**2, latents, 1)
+        self.branch = nn.Sequential(
+            ResidualBlockWithStride(bands, channels, stride=2),
+            ResidualBlock(channels, channels),
+            ResidualBlockWithStride(channels, channels, stride=2),
+            AttentionBlock(channels),
+            ResidualBlock(channels, channels),
+            ResidualBlockWithStride(channels, channels, stride=2),
+            ResidualBlock(channels, channels),
+            conv3x3(channels, channels, stride=2),
+            AttentionBlock(channels),
+            conv1x1(channels, latents),
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Latents in units of their rounding step."""
+        linear: Tensor = self.linear(self.patches(image))
+        return linear + self.branch(image)
+
+
+class Synthesis(nn.Module):
+    """Latents [batch, M, y, x] to image [batch, bands, 16·y, 16·x]."""
+
+    def __init__(self, bands: int, channels: int, latents: int) -> None:
+        super().__init__()
+        self.linear = nn.Conv2d(latents, bands * PATCH**2, 1)
+        self.patches = nn.PixelShuffle(PATCH)
+        self.branch = nn.Sequential(
+            conv1x1(latents, channels),
+            AttentionBlock(channels),
+            ResidualBlock(channels, channels),
+            ResidualBlockUpsample(channels, channels, 2),
+            ResidualBlock(channels, channels),
+            ResidualBlockUpsample(channels, channels, 2),
+            AttentionBlock(channels),
+            ResidualBlock(channels, channels),
+            ResidualBlockUpsample(channels, channels, 2),
+            ResidualBlock(channels, channels),
+            subpel_conv3x3(channels, bands, 2),
+        )
+
+    def forward(self, latents: Tensor, normalised: Tensor) -> Tensor:
+        """The image; `normalised` are the same latents at about unit variance."""
+        linear: Tensor = self.patches(self.linear(latents))
+        return linear + self.branch(normalised)
