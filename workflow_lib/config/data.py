@@ -172,15 +172,9 @@ class Quantity(Section):
     """Peak of PSNR, in counts."""
 
 
-class Dataset(Section):
-    """One task: scenes, labels, and how they are tiled and split."""
+class Imagery(Section):
+    """Where a dataset's scenes come from and what their values mean."""
 
-    title: str
-    """Heading in the report."""
-    caption: str
-    """What a reader must know of the labels: simulated, algorithmic or incomplete."""
-    credit: str
-    """Credit of the imagery and labels."""
     source: Source
     """Where the scenes come from."""
     quantity: Quantity
@@ -189,6 +183,21 @@ class Dataset(Section):
     """Sensor whose bands these are."""
     bands: tuple[Name, ...] = Field(min_length=1)
     """Names of the bands used, in the order in which they are coded."""
+
+    def imagery(self) -> "Imagery":
+        """These fields alone: what a scene depends on."""
+        return Imagery(**{name: getattr(self, name) for name in Imagery.model_fields})
+
+
+class Dataset(Imagery):
+    """One task: scenes, labels, how they are tiled and split, and what is tried on them."""
+
+    title: str
+    """Heading in the report."""
+    caption: str
+    """What a reader must know of the labels: simulated, algorithmic or incomplete."""
+    credit: str
+    """Credit of the imagery and labels."""
     tiling: Tiling
     """Tiles and folds."""
     rates: dict[Name, tuple[float, ...]] = Field(min_length=1)

@@ -97,9 +97,7 @@ class Study(Section):
             if config.kind == "dgml":
                 _fits(key, config.training.crop, dataset)
             elif rate > BIT_DEPTH:
-                raise ValueError(
-                    f"{key}: {rate} bpppb is more than the data have ({BIT_DEPTH})"
-                )
+                raise ValueError(f"{key}: {rate} bpppb is more than the data have ({BIT_DEPTH})")
 
     def _check_trainer(self, key: str, dataset: Dataset) -> None:
         assert dataset.codec_from is not None

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from rasterio.errors import RasterioIOError
 from rasterio.io import DatasetReader
 
-from workflow_lib.config.data import Dataset, Rasters
+from workflow_lib.config.data import Imagery, Rasters
 from workflow_lib.data.quantise import to_counts
 from workflow_lib.data.scenes import IGNORE, Scene
 from workflow_lib.errors import DownlinkError
 
 
-def read(source: Rasters, dataset: Dataset, image: Path) -> Scene:
+def read(source: Rasters, imagery: Imagery, image: Path) -> Scene:
     """The scene in an image raster and its label raster.
 
     Raises:
@@ -26,9 +26,9 @@ def read(source: Rasters, dataset: Dataset, image: Path) -> Scene:
         raise DownlinkError(f"{label}: the label of {image} is missing (source.labels).")
     notes: list[str] = []
     with _opened(image) as raster, _opened(label) as labels:
-        if raster.count != len(dataset.bands):
+        if raster.count != len(imagery.bands):
             raise DownlinkError(
-                f"{image}: {raster.count} bands, but {len(dataset.bands)} are configured (bands)."
+                f"{image}: {raster.count} bands, but {len(imagery.bands)} are configured (bands)."
             )
         _same_grid(raster, labels)
         values = _pixels(raster).astype(np.float64)
@@ -36,7 +36,7 @@ def read(source: Rasters, dataset: Dataset, image: Path) -> Scene:
         if nodata is not None:
             values[values == nodata] = np.nan
         return Scene(
-            image=to_counts(values, dataset.quantity, notes),
+            image=to_counts(values, imagery.quantity, notes),
             label=_binary(_pixels(labels)[0], source),
             transform=raster.transform,
             crs=raster.crs,

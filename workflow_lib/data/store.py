@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rasterio.errors import RasterioIOError
 from rasterio.windows import Window
 
-from workflow_lib.config.data import Band, Dataset, Tiling
+from workflow_lib.config.data import Band, Imagery, Tiling
 from workflow_lib.data.scenes import IGNORE, NODATA
 from workflow_lib.data.splits import SPLITS, place
 from workflow_lib.data.tiles import TileInfo, Tiles
@@ -37,7 +37,12 @@ class _Cell:
 
 
 def write_tiles(
-    scene: Path, name: str, dataset: str, config: Dataset, bands: tuple[Band, ...], target: Path
+    scene: Path,
+    name: str,
+    info: TileInfo,
+    quantity: str,
+    tiling: Tiling,
+    target: Path,
 ) -> None:
     """Cut a scene's GeoTIFF into a tile store.
 
@@ -48,9 +53,9 @@ def write_tiles(
     Args:
         scene: what `write_scene` wrote.
         name: the scene's name.
-        dataset: the dataset's name.
-        config: the dataset.
-        bands: its bands.
+        info: what is true of all tiles of the dataset.
+        quantity: what the counts measure.
+        tiling: tiles and folds.
         target: the store's folder.
 
     Raises:
@@ -59,25 +64,25 @@ def write_tiles(
     try:
         with rasterio.open(scene) as raster:
             crs, transform = raster.crs, raster.transform
-            cells = _kept(scene, _grid(raster.height, raster.width, config.tiling.tile), config)
+            cells = _kept(scene, _grid(raster.height, raster.width, tiling.tile), tiling)
     except RasterioIOError as error:
         raise DownlinkError(f"{scene}: damaged ({error}). Delete it and run again.") from error
     if not cells:
         raise DownlinkError(
-            f"{scene}: no tile has {config.tiling.min_valid:.0%} valid pixels (tiling.min_valid)."
+            f"{scene}: no tile has {tiling.min_valid:.0%} valid pixels (tiling.min_valid)."
         )
-    side = config.tiling.tile
-    per_shard = max(1, _SHARD_BYTES // (2 * side * side * (len(bands) + 1)))
-    pixels = _lazy(scene, cells, side, len(bands) + 1, per_shard)
+    side, bands = tiling.tile, len(info.bands)
+    per_shard = max(1, _SHARD_BYTES // (2 * side * side * (bands + 1)))
+    pixels = _lazy(scene, cells, side, bands + 1, per_shard)
     data = xr.Dataset(
         {
             "image": (("tile", "band", "y", "x"), pixels[:, :-1]),
             "label": (("tile", "y", "x"), pixels[:, -1].astype(np.uint8)),
         },
-        coords=_coordinates(cells, name, config.tiling, bands),
-        attrs={"scene": name, "info": _info(dataset, config, bands).canonical()},
+        coords=_coordinates(cells, name, tiling, info),
+        attrs={"scene": name, "info": info.canonical()},
     )
-    data["image"].attrs = _image_attributes(config)
+    data["image"].attrs = _image_attributes(info, quantity)
     data["label"].attrs = {"long_name": "class looked for", "_FillValue": IGNORE}
     if crs is not None:
         data["crs"] = ((), 0, pyproj.CRS.from_user_input(crs).to_cf())
@@ -94,32 +99,28 @@ def _grid(height: int, width: int, side: int) -> list[_Cell]:
     ]
 
 
-def _read(scene: Path, window: Window, bands: int) -> NDArray[np.uint16]:
+def _read(scene: Path, window: Window) -> NDArray[np.uint16]:
     """Pixels of a window, uint16 [band, y, x]; beyond the scene nodata, and ignore in the label."""
     with rasterio.open(scene) as raster:
         inside = window.intersection(Window(0, 0, raster.width, raster.height))
         pixels = raster.read(window=inside)
-    tile = np.full((bands, window.height, window.width), NODATA, np.uint16)
+    tile = np.full((len(pixels), window.height, window.width), NODATA, np.uint16)
     tile[-1] = IGNORE
     tile[:, : pixels.shape[1], : pixels.shape[2]] = pixels
     return tile
 
 
-def _kept(scene: Path, cells: list[_Cell], config: Dataset) -> list[_Cell]:
-    bands = len(config.bands) + 1
-
+def _kept(scene: Path, cells: list[_Cell], tiling: Tiling) -> list[_Cell]:
     def share(window: Window) -> float:
-        return float((_read(scene, window, bands)[:-1] != NODATA).all(axis=0).mean())
+        return float((_read(scene, window)[:-1] != NODATA).all(axis=0).mean())
 
     shares = compute(*[delayed(share)(cell.window) for cell in cells])
-    return [
-        cell for cell, valid in zip(cells, shares, strict=True) if valid >= config.tiling.min_valid
-    ]
+    return [cell for cell, valid in zip(cells, shares, strict=True) if valid >= tiling.min_valid]
 
 
 def _lazy(scene: Path, cells: list[_Cell], side: int, bands: int, per_shard: int) -> da.Array:
     def shard(windows: list[Window]) -> NDArray[np.uint16]:
-        return np.stack([_read(scene, window, bands) for window in windows])
+        return np.stack([_read(scene, window) for window in windows])
 
     parts = [
         [cell.window for cell in cells[i : i + per_shard]] for i in range(0, len(cells), per_shard)
@@ -133,9 +134,10 @@ def _lazy(scene: Path, cells: list[_Cell], side: int, bands: int, per_shard: int
     return joined
 
 
-def _info(dataset: str, config: Dataset, bands: tuple[Band, ...]) -> TileInfo:
+def describe(dataset: str, imagery: Imagery, bands: tuple[Band, ...]) -> TileInfo:
+    """What is true of all tiles of a dataset, from its configuration."""
     finest = min(band.native_pixel_m for band in bands)
-    quantity = config.quantity
+    quantity = imagery.quantity
     return TileInfo(
         dataset=dataset,
         bands=tuple(band.name for band in bands),
@@ -148,9 +150,7 @@ def _info(dataset: str, config: Dataset, bands: tuple[Band, ...]) -> TileInfo:
     )
 
 
-def _coordinates(
-    cells: list[_Cell], scene: str, tiling: Tiling, bands: tuple[Band, ...]
-) -> dict[str, Any]:
+def _coordinates(cells: list[_Cell], scene: str, tiling: Tiling, info: TileInfo) -> dict[str, Any]:
     places = [place(tiling.folds, scene, cell.row, cell.col) for cell in cells]
     meanings = {"flag_values": list(range(len(SPLITS))), "flag_meanings": " ".join(SPLITS)}
     return {
@@ -159,22 +159,21 @@ def _coordinates(
         "block": ("tile", np.array([p.block for p in places], np.int32)),
         "fold": ("tile", np.array([p.fold for p in places], np.int32)),
         "split": ("tile", np.array([SPLITS.index(p.split) for p in places], np.uint8), meanings),
-        "band": ("band", np.array([band.name for band in bands], object)),
+        "band": ("band", np.array(info.bands, object)),
         "wavelength": (
             "band",
-            np.array([band.wavelength_um for band in bands]),
+            np.array(info.wavelengths_um),
             {"standard_name": "radiation_wavelength", "units": "um"},
         ),
     }
 
 
-def _image_attributes(config: Dataset) -> dict[str, Any]:
-    quantity = config.quantity
+def _image_attributes(info: TileInfo, quantity: str) -> dict[str, Any]:
     return {
-        "long_name": quantity.name,
-        "units": quantity.unit,
-        "scale_factor": quantity.scale,
-        "add_offset": quantity.offset,
+        "long_name": quantity,
+        "units": info.unit,
+        "scale_factor": info.scale,
+        "add_offset": info.offset,
         "_FillValue": NODATA,
     }
 
