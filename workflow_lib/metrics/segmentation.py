@@ -63,17 +63,14 @@ def confusion(label: NDArray[np.uint8], predicted: NDArray[np.bool_]) -> Confusi
         label: uint8 [tile, y, x]; 255 counts nowhere. See `segmentation.labels.scored_label`.
         predicted: bool [tile, y, x].
     """
-    import torch
-    from torchmetrics.functional.classification import binary_stat_scores
-
-    counts = binary_stat_scores(
-        torch.from_numpy(predicted.astype(np.uint8)).int(),
-        torch.from_numpy(label).int(),
-        multidim_average="samplewise",
-        ignore_index=IGNORE,
+    # in torchmetrics 1.9 samplewise counts of a single tile raise IndexError
+    positive, negative = label == 1, label == 0
+    return Confusion(
+        tp=_count(positive & predicted),
+        fp=_count(negative & predicted),
+        fn=_count(positive & ~predicted),
+        tn=_count(negative & ~predicted),
     )
-    tp, fp, tn, fn, _ = counts.numpy().astype(np.int64).T
-    return Confusion(tp=tp, fp=fp, fn=fn, tn=tn)
 
 
 def average_precision(label: NDArray[np.uint8], probability: NDArray[np.float32]) -> float:
@@ -99,6 +96,10 @@ def average_precision(label: NDArray[np.uint8], probability: NDArray[np.float32]
 
 def _outcomes() -> tuple[str, ...]:
     return (names.TP, names.FP, names.FN, names.TN)
+
+
+def _count(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    return np.asarray(mask.sum(axis=(1, 2)), np.int64)
 
 
 def _ratio(numerator: NDArray[np.int64], denominator: NDArray[np.int64]) -> Floats:

@@ -32,6 +32,20 @@ _DTYPES = {
 }
 _KEYS = [name for name in _DTYPES if name != "value"]
 
+_IOU = {
+    "frozen": "iou_frozen",
+    "retrained": "iou_retrained",
+    "original": "iou_originals",
+    "trivial": "iou_trivial",
+}
+_HEADINGS = {
+    names.PSNR_DB: "PSNR (dB)",
+    "iou_frozen": "IoU frozen",
+    "iou_retrained": "IoU retrained",
+    "iou_originals": "IoU on originals",
+    "iou_trivial": "trivial map",
+}
+
 
 @dataclass(frozen=True)
 class Key:
@@ -130,27 +144,28 @@ def main_table(table: pd.DataFrame, datasets: Sequence[str]) -> pd.DataFrame:
         datasets: names of the datasets to show, in their order.
     """
     pooled = table[(table["scene"] == "") & table["dataset"].isin(datasets)]
-    points = ["dataset", "codec", "rate"]
-    coded = _wide(pooled, points, "metric", (names.BPPPB, names.PSNR_DB)).drop(
-        index="", level="codec", errors="ignore"
-    )
-    iou = pooled[pooled["metric"] == names.IOU]
-    maps = _wide(iou, [*points, "segmenter"], "regime", ("frozen", "retrained"))
-    ceiling = _wide(iou, ["dataset", "segmenter"], "regime", ("original",))
-    floor = _wide(iou, ["dataset"], "regime", ("trivial",))
-    main = coded.join(maps.drop(index="", level="codec", errors="ignore")).reset_index()
-    main = main.fillna({"segmenter": ""}) if "segmenter" in main else main.assign(segmenter="")
-    main = main.join(ceiling, on=["dataset", "segmenter"]).join(floor, on="dataset")
-    main = main.assign(dataset=pd.Categorical(main["dataset"], list(datasets), ordered=True))
-    main = main.sort_values(["dataset", "codec", names.BPPPB, "segmenter"]).rename(columns=_IOU)
-    main = main.assign(dataset=main["dataset"].astype("str"))
-    columns = [*points, "segmenter", names.BPPPB, names.PSNR_DB, *_IOU.values()]
-    return main[columns].reset_index(drop=True)
+    coded, iou = pooled[pooled["codec"] != ""], pooled[pooled["metric"] == names.IOU]
+    points = _means(coded, ["dataset", "codec", "rate"], "metric", (names.BPPPB, names.PSNR_DB))
+    maps = iou.loc[iou["segmenter"] != "", ["dataset", "segmenter"]].drop_duplicates()
+    main = points.reset_index().merge(maps, on="dataset", how="left").fillna({"segmenter": ""})
+    for index, regimes in (
+        (["dataset", "codec", "rate", "segmenter"], ("frozen", "retrained")),
+        (["dataset", "segmenter"], ("original",)),
+        (["dataset"], ("trivial",)),
+    ):
+        main = main.join(_means(iou, index, "regime", regimes), on=index)
+    order = main["dataset"].map({name: place for place, name in enumerate(datasets)})
+    main = main.assign(order=order).sort_values(["order", "codec", names.BPPPB, "segmenter"])
+    main = main.rename(columns=_IOU).reset_index(drop=True)
+    return main[
+        ["dataset", "codec", "rate", "segmenter", names.BPPPB, names.PSNR_DB, *_IOU.values()]
+    ]
 
 
 def format_main_table(main: pd.DataFrame) -> str:
     """The main table as aligned text for a terminal; the segmenter only where there are several."""
-    shown = main.drop(columns="segmenter") if main["segmenter"].nunique() < 2 else main
+    several = len(set(main["segmenter"]) - {""}) > 1
+    shown = main if several else main.drop(columns="segmenter")
     digits = {names.BPPPB: 3, names.PSNR_DB: 2} | dict.fromkeys(_IOU.values(), 3)
     text = shown.assign(
         **{name: [_number(v, n) for v in shown[name]] for name, n in digits.items()}
@@ -161,21 +176,6 @@ def format_main_table(main: pd.DataFrame) -> str:
         disable_numparse=True,
         colalign=["right" if name in digits or name == "rate" else "left" for name in shown],
     )
-
-
-_IOU = {
-    "frozen": "iou_frozen",
-    "retrained": "iou_retrained",
-    "original": "iou_originals",
-    "trivial": "iou_trivial",
-}
-_HEADINGS = {
-    names.PSNR_DB: "PSNR (dB)",
-    "iou_frozen": "IoU frozen",
-    "iou_retrained": "IoU retrained",
-    "iou_originals": "IoU on originals",
-    "iou_trivial": "trivial map",
-}
 
 
 def _frame(key: Key, columns: Mapping[str, Any]) -> pd.DataFrame:
@@ -199,7 +199,7 @@ def _read(path: Path) -> pd.DataFrame:
     return table
 
 
-def _wide(
+def _means(
     rows: pd.DataFrame, index: list[str], columns: str, wanted: Sequence[str]
 ) -> pd.DataFrame:
     """Means over seeds, one column per wanted name."""
