@@ -6,12 +6,13 @@ from workflow_lib.codecs.base import Codec
 from workflow_lib.config.codecs import CodecConfig
 
 
-def open_codec(config: CodecConfig, weights: Path | None) -> Codec:
+def open_codec(config: CodecConfig, weights: Path | None, threads: int) -> Codec:
     """The codec, ready to encode and decode.
 
     Args:
         config: one of the study's codecs.
         weights: the weights of a learned codec, None for the others.
+        threads: threads of a learned codec.
     """
     # Imported here: a JPEG 2000 job must not wait for torch.
     match config.kind:
@@ -28,6 +29,9 @@ def open_codec(config: CodecConfig, weights: Path | None) -> Codec:
 
             return JpegXlCodec(config.effort)
         case "dgml":
+            from workflow_lib import torchinit
+
+            torchinit.prepare(threads)
             from workflow_lib.codecs.learned.codec import LearnedCodec
 
             assert weights is not None

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rasterio.errors import RasterioIOError
 from rasterio.windows import Window
 
-from workflow_lib.config.data import Band, Imagery, Tiling
+from workflow_lib.config.data import Tiling
 from workflow_lib.data.scenes import IGNORE, NODATA
 from workflow_lib.data.splits import SPLITS, place
 from workflow_lib.data.tiles import TileInfo, Tiles
@@ -132,22 +132,6 @@ def _lazy(scene: Path, cells: list[_Cell], side: int, bands: int, per_shard: int
         ]
     )
     return joined
-
-
-def describe(dataset: str, imagery: Imagery, bands: tuple[Band, ...]) -> TileInfo:
-    """What is true of all tiles of a dataset, from its configuration."""
-    finest = min(band.native_pixel_m for band in bands)
-    quantity = imagery.quantity
-    return TileInfo(
-        dataset=dataset,
-        bands=tuple(band.name for band in bands),
-        wavelengths_um=tuple(band.wavelength_um for band in bands),
-        native_fraction=tuple((finest / band.native_pixel_m) ** 2 for band in bands),
-        scale=quantity.scale,
-        offset=quantity.offset,
-        unit=quantity.unit,
-        data_range=quantity.data_range,
-    )
 
 
 def _coordinates(cells: list[_Cell], scene: str, tiling: Tiling, info: TileInfo) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workflow_lib.config.base import Section
+from workflow_lib.config.data import Band, Quantity
 from workflow_lib.data.scenes import NODATA
 
 
@@ -31,6 +32,21 @@ class TileInfo(Section):
     offset: float
     unit: str
     data_range: float
+
+
+def describe(dataset: str, quantity: Quantity, bands: tuple[Band, ...]) -> TileInfo:
+    """What is true of all tiles of a dataset, from its configuration."""
+    finest = min(band.native_pixel_m for band in bands)
+    return TileInfo(
+        dataset=dataset,
+        bands=tuple(band.name for band in bands),
+        wavelengths_um=tuple(band.wavelength_um for band in bands),
+        native_fraction=tuple((finest / band.native_pixel_m) ** 2 for band in bands),
+        scale=quantity.scale,
+        offset=quantity.offset,
+        unit=quantity.unit,
+        data_range=quantity.data_range,
+    )
 
 
 @dataclass(frozen=True)

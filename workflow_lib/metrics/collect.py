@@ -26,8 +26,8 @@ def collect(study: Study, tables: Iterable[Path], metrics: Path, main: Path) -> 
     table = read(tables)
     coded = table[(table["regime"] == "") & (table["codec"] != "")]
     pooled = [
-        _pooled(Key(*map(str, point)), rows, _info(study, str(point[0])))
-        for point, rows in coded.groupby(["dataset", "codec", "rate"])
+        _pooled(Key(dataset, codec, rate), rows, _info(study, dataset))
+        for (dataset, codec, rate), rows in coded.groupby(["dataset", "codec", "rate"])
     ]
     table = join([table, *pooled])
     write(table, metrics)

@@ -1,0 +1,43 @@
+"""Code a scene at one rate point, decode the file again, and measure rate and distortion."""
+
+import argparse
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from workflow_lib import cli
+from workflow_lib.codecs.coding import decode_scene, encode_scene
+from workflow_lib.codecs.registry import open_codec
+from workflow_lib.config.codecs import CodecConfig
+from workflow_lib.data.store import read_tiles, write_reconstruction
+from workflow_lib.metrics.coded import coded_table
+from workflow_lib.metrics.table import Key, write
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tiles", required=True, type=Path, help="the scene's tile store")
+    parser.add_argument("--name", required=True, help="the codec's name")
+    parser.add_argument(
+        "--codec",
+        required=True,
+        type=TypeAdapter(CodecConfig).validate_json,
+        help="the codec, as JSON",
+    )
+    parser.add_argument("--rate", required=True, help="target bpppb, or λ of a learned codec")
+    parser.add_argument("--weights", type=Path, help="weights of a learned codec")
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
+    parser.add_argument("--bitstream", required=True, type=Path, help="container to write")
+    parser.add_argument("--reconstruction", required=True, type=Path, help="store to write")
+    parser.add_argument("--distortion", required=True, type=Path, help="table to write")
+    args = parser.parse_args()
+    codec = open_codec(args.codec, args.weights, args.threads)
+    tiles = read_tiles([args.tiles])
+    sizes = encode_scene(tiles, codec, args.name, float(args.rate), args.bitstream)
+    image = decode_scene(args.bitstream, tiles, codec)
+    write_reconstruction(tiles, image, args.reconstruction)
+    key = Key(tiles.info.dataset, args.name, args.rate)
+    write(coded_table(key, tiles, image, sizes), args.distortion)
+
+
+cli.run(main)

@@ -1,0 +1,27 @@
+"""Choose the best trivial map on the training blocks and score it on the held-out ones."""
+
+import argparse
+from pathlib import Path
+
+from workflow_lib import cli
+from workflow_lib.data.store import read_tiles
+from workflow_lib.files import atomic
+from workflow_lib.metrics.maps import trivial_table
+from workflow_lib.metrics.table import write
+from workflow_lib.segmentation.trivial import choose
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tiles", required=True, type=Path, nargs="+", help="tile stores")
+    parser.add_argument("--map", required=True, type=Path, help="JSON file to write")
+    parser.add_argument("--scores", required=True, type=Path, help="table to write")
+    args = parser.parse_args()
+    tiles = read_tiles(args.tiles)
+    trivial = choose(tiles.where("train", "validation"))
+    with atomic(args.map) as draft:
+        draft.write_text(trivial.to_json())
+    write(trivial_table(trivial, tiles.where("test")), args.scores)
+
+
+cli.run(main)

@@ -1,0 +1,39 @@
+"""Score a segmenter on the held-out tiles, as originals or as reconstructions."""
+
+import argparse
+from pathlib import Path
+
+from workflow_lib import cli, torchinit
+from workflow_lib.data.store import read_reconstructions, read_tiles
+from workflow_lib.metrics.maps import predictions_of, score_table, write_predictions
+from workflow_lib.metrics.table import REGIMES, Key, write
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tiles", required=True, type=Path, nargs="+", help="tile stores")
+    parser.add_argument(
+        "--reconstructions", type=Path, nargs="+", help="score on these, in the stores' order"
+    )
+    parser.add_argument("--weights", required=True, type=Path, help="the segmenter's weights")
+    parser.add_argument("--codec", default="", help="the codec's name")
+    parser.add_argument("--rate", default="", help="the rate point")
+    parser.add_argument("--regime", required=True, choices=REGIMES[1:], help="how it was trained")
+    parser.add_argument("--segmenter", required=True, help="the segmenter's name")
+    parser.add_argument("--seed", required=True, type=int, help="its seed")
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
+    parser.add_argument("--scores", required=True, type=Path, help="table to write")
+    parser.add_argument("--predictions", required=True, type=Path, help="npz file to write")
+    args = parser.parse_args()
+    torchinit.prepare(args.threads)
+    originals = read_tiles(args.tiles)
+    seen = originals
+    if args.reconstructions:
+        seen = read_reconstructions(originals, args.reconstructions)
+    predictions = predictions_of(args.weights, seen.where("test"))
+    key = Key(originals.info.dataset, args.codec, args.rate, args.regime, args.segmenter, args.seed)
+    write(score_table(key, originals.where("test"), predictions), args.scores)
+    write_predictions(predictions, args.predictions)
+
+
+cli.run(main)

@@ -1,0 +1,19 @@
+"""Print the study's main table and where the report is."""
+
+import argparse
+from pathlib import Path
+
+from workflow_lib import cli
+from workflow_lib.metrics.table import format_main_table, read_main_table
+from workflow_lib.paths import Paths
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("results", nargs="?", default="results", help="the results folder")
+    paths = Paths(parser.parse_args().results)
+    print(format_main_table(read_main_table(Path(paths.main_table()))))
+    print(f"\nreport: {Path(paths.report()).resolve()}")
+
+
+cli.run(main)

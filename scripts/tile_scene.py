@@ -1,0 +1,28 @@
+"""Cut a scene into a tile store, deal its blocks out to folds, and print their balance."""
+
+import argparse
+import logging
+from pathlib import Path
+
+from workflow_lib import cli
+from workflow_lib.config.data import Tiling
+from workflow_lib.data.splits import balance
+from workflow_lib.data.store import read_tiles, write_tiles
+from workflow_lib.data.tiles import TileInfo
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scene", required=True, type=Path, help="the scene's GeoTIFF")
+    parser.add_argument("--info", required=True, type=TileInfo.parse, help="TileInfo, as JSON")
+    parser.add_argument("--quantity", required=True, help="what the counts measure")
+    parser.add_argument(
+        "--tiling", required=True, type=Tiling.parse, help="tiles and folds, as JSON"
+    )
+    parser.add_argument("--target", required=True, type=Path, help="tile store to write")
+    args = parser.parse_args()
+    write_tiles(args.scene, args.scene.stem, args.info, args.quantity, args.tiling, args.target)
+    logging.info("%s", balance(read_tiles([args.target])))
+
+
+cli.run(main)

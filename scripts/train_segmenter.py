@@ -1,0 +1,31 @@
+"""Train a segmenter on original tiles or on reconstructions."""
+
+import argparse
+from pathlib import Path
+
+from workflow_lib import cli, torchinit
+from workflow_lib.config.segmentation import Segmenter
+from workflow_lib.data.store import read_reconstructions, read_tiles
+from workflow_lib.segmentation.train import train_segmenter
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tiles", required=True, type=Path, nargs="+", help="tile stores")
+    parser.add_argument(
+        "--reconstructions", type=Path, nargs="+", help="train on these, in the stores' order"
+    )
+    parser.add_argument("--segmenter", required=True, type=Segmenter.parse, help="as JSON")
+    parser.add_argument("--seed", required=True, type=int, help="seed of the training")
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
+    parser.add_argument("--run", required=True, type=Path, help="folder of checkpoint and log")
+    parser.add_argument("--weights", required=True, type=Path, help="safetensors file to write")
+    args = parser.parse_args()
+    torchinit.prepare(args.threads)
+    tiles = read_tiles(args.tiles)
+    if args.reconstructions:
+        tiles = read_reconstructions(tiles, args.reconstructions)
+    train_segmenter(tiles, args.segmenter, args.seed, args.run, args.weights)
+
+
+cli.run(main)

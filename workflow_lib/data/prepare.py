@@ -1,0 +1,68 @@
+"""From a dataset's source to the GeoTIFF of a scene."""
+
+import logging
+from pathlib import Path
+
+from workflow_lib.config.data import (
+    Archive,
+    EcostressFire,
+    Generated,
+    Imagery,
+    LandsatCloud,
+    Rasters,
+    SentinelRoofs,
+    SentinelSettlement,
+)
+from workflow_lib.data import archives, listing, rasters
+from workflow_lib.data.recipes import cloud, fire, generated, roofs, settlement
+from workflow_lib.data.scenes import Scene, check, write_scene
+
+_log = logging.getLogger(__name__)
+
+
+def prepare_scene(
+    name: str, imagery: Imagery, archive: tuple[Path, Archive] | None, target: Path
+) -> None:
+    """Read a scene as its source says and write it as GeoTIFF.
+
+    Args:
+        name: the scene's name, one of `listing.scenes(imagery.source)`.
+        imagery: source, bands and quantity.
+        archive: file and pin of the archive, for sources that name one.
+        target: the GeoTIFF.
+
+    Raises:
+        DownlinkError: the source is damaged, or nothing can be learned from the scene.
+    """
+    scene = _read(name, imagery, archive)
+    check(scene, f"scene {name}")
+    for note in scene.notes:
+        _log.warning("%s: %s", name, note)
+    write_scene(scene, imagery.bands, target)
+
+
+def _read(name: str, imagery: Imagery, archive: tuple[Path, Archive] | None) -> Scene:
+    source = imagery.source
+    match source:
+        case Rasters():
+            return rasters.read(source, imagery, listing.images(source)[name])
+        case Generated():
+            return generated.read(source, imagery, listing.scenes(source).index(name))
+    assert archive is not None
+    file, pin = archive
+    recipe = {
+        "landsat-cloud": cloud,
+        "ecostress-fire": fire,
+        "sentinel-roofs": roofs,
+        "sentinel-settlement": settlement,
+    }[source.recipe]
+    with archives.unpacked(file, source.archive, pin, recipe.MEMBERS) as folder:
+        match source:
+            case LandsatCloud():
+                return cloud.read(source, imagery, folder)
+            case EcostressFire():
+                return fire.read(source, imagery, folder)
+            case SentinelRoofs():
+                return roofs.read(source, imagery, folder)
+            case SentinelSettlement():
+                return settlement.read(source, imagery, folder)
