@@ -1,0 +1,51 @@
+# make         the demo study, from archives of imagery to the report
+# make test    the tests
+# make lint    format, lint and types
+# make lock    pin the newest versions that envs/requirements.in allows
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || echo python3)
+VENV ?= .venv
+CORES ?= all
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export PATH := $(abspath $(BIN)):$(PATH)
+
+.PHONY: study test smoke lint format lock clean
+
+study: $(READY)
+	snakemake --cores $(CORES) $(SNAKEMAKE)
+	@python scripts/show_results.py
+
+test: $(READY)
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest
+
+smoke: $(READY)
+	snakemake --cores $(CORES) --configfile configs/smoke.yaml $(SNAKEMAKE)
+	@python scripts/show_results.py results/smoke
+
+lint: $(READY)
+	ruff format --check .
+	ruff check .
+	mypy
+	snakefmt --check Snakefile rules
+	snakemake --lint
+
+format: $(READY)
+	ruff format .
+	ruff check --fix .
+	snakefmt Snakefile rules
+
+lock: $(READY)
+	uv pip compile --quiet envs/requirements.in --override envs/overrides.txt --python-version 3.11 \
+	    --no-annotate --no-header --upgrade --output-file envs/requirements.lock
+	sed -i '1i # Complete and pinned, for Python 3.11; installed by envs/install.sh. Remade by `make lock`.' \
+	    envs/requirements.lock
+
+$(READY): envs/requirements.lock envs/install.sh pyproject.toml
+	@echo "Installing the lock into $(VENV) (some minutes, once)"
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	bash envs/install.sh $(BIN)/python
+	touch $@
+
+clean:
+	rm -rf results .snakemake

@@ -1,0 +1,26 @@
+# The study, from archives of imagery to the report. Configuration: config.yaml, or what --configfile
+# lays over it. See README.md.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/codecs.smk"
+include: "rules/segmentation.smk"
+include: "rules/report.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    default_target: True
+    input:
+        PATHS.report(),
+        PATHS.main_table(),

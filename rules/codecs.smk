@@ -1,0 +1,71 @@
+# Tile stores → codec weights, bitstreams, reconstructions, rate and distortion.
+
+
+def weights_of(wildcards):
+    """The weights behind a rate point of a learned codec, which may be another dataset's."""
+    if STUDY.codecs[wildcards.codec].kind != "dgml":
+        return []
+    trainer = STUDY.trainer(wildcards.dataset)
+    return PATHS.codec_weights(trainer, wildcards.codec, wildcards.rate)
+
+
+rule fit_codec:
+    input:
+        tiles=lambda w: ancient(stores(w.dataset)),
+        manifests=lambda w: manifests(stores(w.dataset)),
+    output:
+        PATHS.codec_weights("{dataset}", "{codec}", "{rate}"),
+    log:
+        PATHS.log(PATHS.codec_weights("{dataset}", "{codec}", "{rate}")),
+    benchmark:
+        PATHS.benchmark(PATHS.codec_weights("{dataset}", "{codec}", "{rate}"))
+    conda:
+        ENVIRONMENT
+    threads: STUDY.threads
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(120),
+    params:
+        codec=lambda w: STUDY.codecs[w.codec].canonical(),
+        run=PATHS.run_folder(PATHS.codec_weights("{dataset}", "{codec}", "{rate}")),
+        code=code("fit_codec"),
+    message:
+        "Training codec {wildcards.codec} at λ = {wildcards.rate} on {wildcards.dataset}"
+    shell:
+        "python scripts/fit_codec.py --tiles {input.tiles:q} --codec {params.codec:q}"
+        " --rate {wildcards.rate} --threads {threads} --run {params.run:q}"
+        " --weights {output:q} > {log:q} 2>&1"
+
+
+rule encode_scene:
+    input:
+        tiles=ancient(PATHS.tiles("{dataset}", "{scene}")),
+        manifest=PATHS.manifest(PATHS.tiles("{dataset}", "{scene}")),
+        weights=weights_of,
+    output:
+        bitstream=PATHS.bitstream("{dataset}", "{codec}", "{rate}", "{scene}"),
+        store=directory(PATHS.reconstruction("{dataset}", "{codec}", "{rate}", "{scene}")),
+        manifest=PATHS.manifest(PATHS.reconstruction("{dataset}", "{codec}", "{rate}", "{scene}")),
+        distortion=PATHS.distortion("{dataset}", "{codec}", "{rate}", "{scene}"),
+    log:
+        PATHS.log(PATHS.bitstream("{dataset}", "{codec}", "{rate}", "{scene}")),
+    benchmark:
+        PATHS.benchmark(PATHS.bitstream("{dataset}", "{codec}", "{rate}", "{scene}"))
+    conda:
+        ENVIRONMENT
+    threads: STUDY.threads
+    resources:
+        mem_mb=memory(5000),
+        runtime=minutes(60),
+    params:
+        codec=lambda w: STUDY.codecs[w.codec].canonical(),
+        weights=lambda w, input: f"--weights {input.weights}" if input.weights else "",
+        code=code("encode_scene"),
+    message:
+        "Coding scene {wildcards.scene} of {wildcards.dataset} by {wildcards.codec}"
+        " at {wildcards.rate}"
+    shell:
+        "python scripts/encode_scene.py --tiles {input.tiles:q} --name {wildcards.codec:q}"
+        " --codec {params.codec:q} --rate {wildcards.rate} {params.weights}"
+        " --threads {threads} --bitstream {output.bitstream:q}"
+        " --reconstruction {output.store:q} --distortion {output.distortion:q} > {log:q} 2>&1"

