@@ -78,9 +78,9 @@ class UNet(nn.Module):
             shape = json.loads(metadata["unet"])
             model = cls(**{**shape, "decoder_channels": tuple(shape["decoder_channels"])})
             model.load_state_dict(tensors)
-        except (KeyError, TypeError, RuntimeError) as error:
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise DownlinkError(
-                f"{path}: holds no segmenter of this release ({error}). Delete it and run again."
+                f"{path}: holds no segmenter of this release. Delete it and run again."
             ) from error
         return model.eval()
 

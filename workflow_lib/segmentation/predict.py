@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from workflow_lib.errors import DownlinkError
 from workflow_lib.segmentation.model import UNet
 
 _BATCH = 16
@@ -22,9 +23,14 @@ def predict(weights: Path, image: NDArray[np.uint16]) -> tuple[NDArray[np.float3
         Probabilities, float32 [tile, y, x], and the threshold t: the map is `probability >= t`.
 
     Raises:
-        DownlinkError: the weights are missing or damaged.
+        DownlinkError: the weights are missing, damaged or for another number of bands.
     """
     model = UNet.load(weights)
+    if len(model.mean) != image.shape[1]:
+        raise DownlinkError(
+            f"{weights}: a segmenter of {len(model.mean)} bands, but the image has "
+            f"{image.shape[1]}. Delete it and run again."
+        )
     return probabilities(model, image), float(model.threshold)
 
 
