@@ -108,12 +108,13 @@ def _download(name: str, archive: Archive, scratch: Path) -> Path:
         settings = _pip_settings()
         finder = PackageFinder(
             index_urls=settings.get("index-url", []),
-            find_links=settings.get("find-links", []),
             no_binary=[":all:"] if sdist else [],
             only_binary=[] if sdist else [":all:"],
         )
         for url in settings.get("extra-index-url", []):
             finder.add_index_url(url)
+        for url in settings.get("find-links", []):
+            finder.add_find_links(url)
         best = finder.find_best_match(f"{name}=={archive.version}").best
         if best is None:
             raise LookupError(f"no {archive.kind} of {name} {archive.version}")

