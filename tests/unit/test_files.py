@@ -20,7 +20,7 @@ def test_a_failure_leaves_the_old_file_and_no_draft(tmp_path):
 
 def test_a_full_disk_names_file_and_remedy_and_leaves_nothing(tmp_path):
     target = tmp_path / "store.zarr"
-    with pytest.raises(DownlinkError, match=r"store\.zarr: the disk is full.*Free"):  # noqa: SIM117
+    with pytest.raises(DownlinkError, match=r"store\.zarr: the disk is full.*Free"):
         with atomic(target) as draft:
             draft.mkdir()
             (draft / "chunk").write_bytes(b"1")

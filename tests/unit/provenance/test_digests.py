@@ -11,7 +11,7 @@ def project(tmp_path, monkeypatch):
         "scripts/encode.py": "from workflow_lib.codec import code\ncode()\n",
         "scripts/train.py": "import workflow_lib.net.unet\n",
         "workflow_lib/__init__.py": "",
-        "workflow_lib/codec.py": 'def code():\n    """Codes."""\n    from workflow_lib import deep\n',
+        "workflow_lib/codec.py": 'def code():\n    """It."""\n    from workflow_lib import deep\n',
         "workflow_lib/deep.py": "X = 1\n",
         "workflow_lib/net/__init__.py": "",
         "workflow_lib/net/unet.py": "Y = 1\n",
