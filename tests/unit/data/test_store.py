@@ -1,0 +1,174 @@
+"""The tile store holds the raster's own pixels, and is read back as written."""
+
+import json
+
+import numpy as np
+import pytest
+import rasterio
+import xarray as xr
+from rasterio.crs import CRS
+from rasterio.transform import from_origin
+from rasterio.windows import Window
+
+from workflow_lib.config.data import Folds, Tiling
+from workflow_lib.data import store
+from workflow_lib.data.scenes import Scene, write_scene
+from workflow_lib.data.splits import SPLITS, balance, dealt_again, imbalance, place
+from workflow_lib.data.tiles import TileInfo
+from workflow_lib.errors import DownlinkError
+from workflow_lib.files import tree_sha256
+
+TILING = Tiling(tile=32, min_valid=0.25, folds=Folds(block_tiles=2, salt="a"))
+INFO = TileInfo(
+    dataset="made",
+    bands=("red", "green", "blue"),
+    wavelengths_um=(0.66, 0.56, 0.49),
+    native_fraction=(1, 1, 0.25),
+    scale=1e-4,
+    offset=0,
+    unit="1",
+    data_range=10000,
+)
+
+
+def write(folder, height=150, width=200, crs=CRS.from_epsg(32633), hole=40, name="scene"):
+    rng = np.random.default_rng(5)
+    image = rng.integers(1, 65536, (3, height, width)).astype(np.uint16)
+    image[:, :hole, :hole] = 0
+    label = (rng.random((height, width)) < 0.1).astype(np.uint8)
+    label[-3:] = 255
+    raster = folder / f"{name}.tif"
+    write_scene(
+        Scene(image, label, from_origin(5e5, 4e6, 10, 10), crs, ["saturated: 3"]),
+        INFO.bands,
+        raster,
+    )
+    target = folder / f"{name}.zarr"
+    store.write_tiles(raster, name, INFO, "reflectance", TILING, target)
+    return raster, target
+
+
+def test_tiles_equal_a_plain_read_of_the_same_windows(tmp_path):
+    raster, target = write(tmp_path)
+    tiles = store.read_tiles([target])
+    assert len(tiles) == 5 * 7 - 2  # the corner tile is nodata, and one is 8 pixels wide
+    with rasterio.open(raster) as source:
+        for i in range(len(tiles)):
+            window = Window(tiles.col[i] * 32, tiles.row[i] * 32, 32, 32)
+            padded = source.read(window=window, boundless=True, fill_value=0)
+            rows, cols = (min(32, 150 - tiles.row[i] * 32), min(32, 200 - tiles.col[i] * 32))
+            np.testing.assert_array_equal(tiles.image[i], padded[:3])
+            np.testing.assert_array_equal(tiles.label[i, :rows, :cols], padded[3, :rows, :cols])
+            assert (tiles.label[i, rows:] == 255).all()
+            assert (tiles.label[i, :, cols:] == 255).all()
+
+
+def test_the_store_is_self_describing(tmp_path):
+    _, target = write(tmp_path)
+    with xr.open_zarr(target, consolidated=False, decode_coords="all") as data:
+        assert data["image"].dims == ("tile", "band", "y", "x")
+        assert data["band"].values.tolist() == ["red", "green", "blue"]
+        assert float(data["image"].max()) < 6.56  # CF scale_factor is applied
+        assert np.isnan(data["image"].values).any()  # CF _FillValue too
+        assert data["crs"].attrs["crs_wkt"].startswith("PROJCRS")
+        assert set(data["split"].attrs["flag_meanings"].split()) == set(SPLITS)
+        encoding = data["image"].encoding
+        assert encoding["chunks"] == (1, 3, 32, 32)
+        assert encoding["shards"][0] > 1
+
+
+def test_the_manifest_is_the_stores_digest_and_runs_are_equal(tmp_path):
+    digests = []
+    for run in ("first", "second"):
+        folder = tmp_path / run
+        folder.mkdir()
+        _, target = write(folder)
+        manifest = json.loads((folder / "scene.manifest.json").read_text())
+        assert manifest["sha256"] == tree_sha256(target)
+        digests.append(manifest["sha256"])
+    assert digests[0] == digests[1]
+
+
+def test_a_scene_smaller_than_a_tile_is_padded(tmp_path):
+    _, target = write(tmp_path, height=20, width=30, hole=0)
+    tiles = store.read_tiles([target])
+    assert tiles.image.shape == (1, 3, 32, 32)
+    assert tiles.valid.sum() == 20 * 30
+
+
+def test_too_few_valid_pixels_anywhere_is_refused(tmp_path):
+    with pytest.raises(DownlinkError, match=r"scene\.tif: no tile has 25% valid pixels"):
+        write(tmp_path, height=8, width=30, hole=0)
+    assert not (tmp_path / "scene.zarr").exists()
+
+
+def test_a_scene_without_crs_has_no_grid_mapping(tmp_path):
+    _, target = write(tmp_path, crs=None)
+    with xr.open_zarr(target, consolidated=False) as data:
+        assert "crs" not in data
+        assert "grid_mapping" not in data["image"].attrs
+
+
+def test_a_truncated_scene_names_file_and_remedy(tmp_path):
+    raster, target = write(tmp_path)
+    raster.write_bytes(raster.read_bytes()[:5000])
+    with pytest.raises(DownlinkError, match=r"scene\.tif.*run again"):
+        store.write_tiles(raster, "scene", INFO, "reflectance", TILING, tmp_path / "new.zarr")
+    assert not (tmp_path / "new.zarr").exists()
+
+
+def test_a_damaged_store_names_itself(tmp_path):
+    _, target = write(tmp_path)
+    (target / "zarr.json").unlink()
+    with pytest.raises(DownlinkError, match=r"scene\.zarr"):
+        store.read_tiles([target])
+
+
+def test_reconstructions_keep_order_scene_and_nodata(tmp_path):
+    stores = [write(tmp_path, name=name)[1] for name in ("one", "two")]
+    tiles = store.read_tiles(stores)
+    assert tiles.scene.tolist() == ["one"] * 33 + ["two"] * 33
+    halves = []
+    for i, name in enumerate(("one", "two")):
+        part = store.read_tiles([stores[i]])
+        image = np.full_like(part.image, 100 + i)
+        halves.append(tmp_path / f"{name}-after.zarr")
+        store.write_reconstruction(part, image, halves[-1])
+    after = store.read_reconstructions(tiles, halves)
+    assert set(np.unique(after.image)) == {0, 100, 101}
+    np.testing.assert_array_equal(after.valid, tiles.valid)
+    assert (after.image[:33].max(), after.image[33:].max()) == (100, 101)
+
+
+def test_blocks_do_not_move_when_data_are_added():
+    folds = Folds(block_tiles=3, salt="s")
+    small = {(r, c): place(folds, "scene", r, c) for r in range(6) for c in range(6)}
+    large = {(r, c): place(folds, "scene", r, c) for r in range(30) for c in range(30)}
+    assert all(large[key] == small[key] for key in small)
+    assert len({p.split for p in large.values()}) == 3
+    shares = [sum(p.split == split for p in large.values()) / 900 for split in SPLITS]
+    assert shares == pytest.approx([0.375, 0.125, 0.5], abs=0.15)
+
+
+def test_tiles_of_one_block_share_its_fold():
+    folds = Folds(block_tiles=2, salt="s", count=5, held_out=3)
+    by_block = {}
+    for row in range(10):
+        for col in range(10):
+            p = place(folds, "scene", row, col)
+            by_block.setdefault((row // 2, col // 2), set()).add(p)
+            assert (p.split == "test") == (p.fold == 3)
+    assert all(len(places) == 1 for places in by_block.values())
+
+
+def test_balance_counts_labelled_pixels_and_imbalance_prefers_even_folds(tmp_path):
+    _, target = write(tmp_path)
+    tiles = store.read_tiles([target])
+    table = balance(tiles)
+    labelled = ((tiles.label != 255) & tiles.valid).sum()
+    assert sum(int(line.split()[3]) for line in table.splitlines()[1:]) == labelled
+    salts = [Folds(block_tiles=2, salt=str(i)) for i in range(30)]
+    scores = [imbalance(dealt_again(tiles, folds), folds) for folds in salts]
+    assert min(scores) < sorted(scores)[15]
+    one_fold = Folds(block_tiles=9, salt="0")
+    assert imbalance(dealt_again(tiles, one_fold), one_fold) == float("inf")
