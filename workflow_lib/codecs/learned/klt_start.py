@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from workflow_lib.codecs.learned.model import LearnedModel
 from workflow_lib.codecs.learned.transforms import PATCH
 
-_FLATTEST = 0.3
+_FLATTEST = 0.15
 """Smallest standard deviation, in rounding steps, that a channel's scale starts from."""
 
 

@@ -5,7 +5,6 @@ positions with equal column + 3·row depend on earlier ones only and are handled
 and decoder run the same `_Wavefronts`, hence the same arithmetic.
 """
 
-import math
 from collections.abc import Iterator
 
 import torch
@@ -14,12 +13,11 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from workflow_lib.codecs.learned.model import LearnedModel
+from workflow_lib.codecs.learned.quantise import cheapest
 
 _REACH = 2
 """How far the 5×5 context sees."""
 _SKEW = _REACH + 1
-_STEP_TRADE_OFF = 6 / math.log(2)
-"""Bits that a squared error of one rounding step is worth: λ·Δ² with the step Δ made for λ."""
 
 
 class _Wavefronts:
@@ -89,12 +87,12 @@ def encode_latents(model: LearnedModel, latents: Tensor, features: Tensor) -> by
     """Code latents [1, M, y, x], given the hyperprior's features [1, 2·M, y, x]."""
     wavefronts = _Wavefronts(model, features)
     values = latents[0].flatten(1).T
+    gaussian = model.gaussian_conditional
     symbols: list[int] = []
     indexes: list[int] = []
     for grid, padded in wavefronts:
         index, means = wavefronts.gaussians(grid, padded)
-        residual = values[grid] - means
-        symbol = _cheapest(model, residual, index)
+        symbol = cheapest(gaussian, values[grid] - means, gaussian.scale_table[index])
         wavefronts.place(padded, symbol + means)
         symbols += symbol.int().flatten().tolist()
         indexes += index.flatten().tolist()
@@ -102,19 +100,6 @@ def encode_latents(model: LearnedModel, latents: Tensor, features: Tensor) -> by
     encoder.encode_with_indexes(symbols, indexes, *_tables(model))
     stream: bytes = encoder.flush()
     return stream
-
-
-def _cheapest(model: LearnedModel, residual: Tensor, index: Tensor) -> Tensor:
-    """The nearest integer, or its neighbour towards zero where bits and error together are less."""
-    scale = model.gaussian_conditional.scale_table[index]
-    nearest = torch.round(residual)
-    inner = nearest - nearest.sign()
-
-    def cost(symbol: Tensor) -> Tensor:
-        likelihood = model.gaussian_conditional._likelihood(symbol, scale).clamp_min(1e-9)
-        return _STEP_TRADE_OFF * (residual - symbol).square() - likelihood.log2()
-
-    return torch.where(cost(inner) < cost(nearest), inner, nearest)
 
 
 def decode_latents(model: LearnedModel, stream: bytes, features: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from compressai.layers import MaskedConv2d, conv3x3, subpel_conv3x3
 from compressai.models import CompressionModel
 from torch import Tensor, nn
 
+from workflow_lib.codecs.learned.quantise import cheapest
 from workflow_lib.codecs.learned.transforms import Analysis, Synthesis
 
 HYPER_STRIDE = 4
@@ -121,21 +122,39 @@ class LearnedModel(CompressionModel):  # type: ignore[misc]
         return bounded.exp() * spread, means * spread
 
     def forward(self, image: Tensor) -> Output:
-        """Reconstruct and estimate bits, with noise in training and rounding otherwise.
+        """Reconstruct and estimate bits.
 
         Args:
             image: normalised, [batch, bands, y, x], sides multiples of 64.
         """
         latents = self.analysis(image)
-        hyper = self.hyper_analysis(latents / self.spread)
-        hyper_hat, hyper_likelihoods = self.entropy_bottleneck(hyper)
-        mode = "noise" if self.training else "dequantize"
-        seen = self.gaussian_conditional.quantize(latents, mode)
-        features = torch.cat(
-            (self.hyper_synthesis(hyper_hat), self.context(seen / self.spread)), dim=1
+        hyper_hat, hyper_likelihoods = self.entropy_bottleneck(
+            self.hyper_analysis(latents / self.spread)
         )
-        scales, means = self.gaussians(self.entropy_parameters(features), self.spread)
-        _, likelihoods = self.gaussian_conditional(latents, scales, means=means)
-        rounded = latents + (torch.round(latents - means) + means - latents).detach()
+        features = self.hyper_synthesis(hyper_hat)
+        # What the context model sees depends on the means that it predicts. One position after
+        # the other is too slow for training; a first guess and one repetition come close.
+        guess, _, _ = self._quantised(latents, features, latents.round())
+        quantised, symbols, scales = self._quantised(latents, features, guess)
+        likelihoods = self._bounded_likelihood(symbols, scales)
         bits = -(likelihoods.log2().sum() + hyper_likelihoods.log2().sum())
-        return Output(self.synthesis(rounded, rounded / self.spread), bits)
+        return Output(self.synthesis(quantised, quantised / self.spread), bits)
+
+    def _quantised(
+        self, latents: Tensor, features: Tensor, seen: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Latents and symbols as the encoder rounds them, and scales; `seen` is the context.
+
+        Gradients pass the rounding as if it were not there.
+        """
+        together = torch.cat((features, self.context(seen / self.spread)), dim=1)
+        scales, means = self.gaussians(self.entropy_parameters(together), self.spread)
+        residual = latents - means
+        with torch.no_grad():
+            error = cheapest(self.gaussian_conditional, residual, scales) - residual
+        return latents + error, residual + error, scales
+
+    def _bounded_likelihood(self, symbols: Tensor, scales: Tensor) -> Tensor:
+        gaussian = self.gaussian_conditional
+        likelihood: Tensor = gaussian.likelihood_lower_bound(gaussian._likelihood(symbols, scales))
+        return likelihood
