@@ -20,6 +20,7 @@ from workflow_lib.report.results import (
     Comparison,
     Verdict,
     all_points,
+    amount,
     anchor,
     by_codec,
     comparisons,
@@ -106,7 +107,7 @@ def write_report(
     """
     points = all_points(study, table)
     drawn = looks(study.codecs)
-    side = affordable_side(sum(len(strip.reconstructions) for strip in strips.values()))
+    side = affordable_side(strips.values())
     chapters = [
         Chapter(
             name=name,
@@ -162,7 +163,7 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(fixed=_fixed, signed=_signed, share=_share)
+    environment.filters.update(fixed=_fixed, signed=_signed, share=_share, amount=amount)
     return environment.get_template("page.html.j2")
 
 

@@ -36,14 +36,14 @@ class Verdict:
             originals; None where no rate tried is good enough.
         iou: frozen IoU there, else nan.
         relapses: a higher rate than `lowest` falls short again.
-        tried: lowest and highest rate tried, in bpppb.
+        highest: highest rate tried, in bpppb.
     """
 
     codec: str
     lowest: float | None
     iou: float
     relapses: bool
-    tried: tuple[float, float]
+    highest: float
 
 
 @dataclass(frozen=True)
@@ -85,19 +85,20 @@ def by_codec(points: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def verdicts(points: pd.DataFrame) -> list[Verdict]:
-    """How far each codec may go, from the points of one dataset and segmenter."""
-    return [_verdict(codec, rows) for codec, rows in by_codec(points)]
+    """How far each codec may go, from the points of one dataset and segmenter; those with maps."""
+    scored = points.dropna(subset=["iou_frozen", "iou_originals"])
+    return [_verdict(codec, rows) for codec, rows in by_codec(scored)]
 
 
 def _verdict(codec: str, rows: pd.DataFrame) -> Verdict:
     rate = rows[names.BPPPB].to_numpy(np.float64)
     iou = rows["iou_frozen"].to_numpy(np.float64)
     good = iou >= rows["iou_originals"].to_numpy(np.float64) - EPSILON - 1e-12
-    tried = (float(rate[0]), float(rate[-1]))
+    highest = float(rate[-1])
     if not good.any():
-        return Verdict(codec, None, float("nan"), False, tried)
+        return Verdict(codec, None, float("nan"), False, highest)
     first = int(good.argmax())
-    return Verdict(codec, float(rate[first]), float(iou[first]), not good[first:].all(), tried)
+    return Verdict(codec, float(rate[first]), float(iou[first]), not good[first:].all(), highest)
 
 
 def anchor(study: Study, dataset: str) -> str | None:
@@ -138,8 +139,8 @@ def facts(study: Study, name: str, table: pd.DataFrame) -> dict[str, str]:
     told = {
         "Sensor": dataset.sensor,
         f"{len(dataset.bands)} band{'s' * (len(dataset.bands) > 1)}": bands,
-        "Quantity": f"{quantity.name}, 1 count = {quantity.scale:g} {quantity.unit}",
-        "Peak of PSNR": f"{quantity.data_range:g} counts = {peak:g} {quantity.unit}",
+        "Quantity": f"{quantity.name}, 1 count = {amount(quantity.scale, quantity.unit)}",
+        "Peak of PSNR": f"{quantity.data_range:g} counts = {amount(peak, quantity.unit)}",
         "Scored tiles": f"{_scored_tiles(own)} of {side} × {side} px",
         "Scored valid pixels": _scored_pixels(own, len(dataset.bands)),
         "Class share": _class_share(own),
@@ -149,6 +150,11 @@ def facts(study: Study, name: str, table: pd.DataFrame) -> dict[str, str]:
     if dataset.codec_from is not None:
         told["Learned codecs"] = f"trained on {dataset.codec_from}, not on this dataset"
     return told
+
+
+def amount(value: float, unit: str) -> str:
+    """A physical value with its unit; that of a ratio, "1", stays unsaid."""
+    return f"{value:g}" if unit == "1" else f"{value:g} {unit}"
 
 
 def _scored_tiles(own: pd.DataFrame) -> str:

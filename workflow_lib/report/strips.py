@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import matplotlib
@@ -36,9 +36,7 @@ OUTCOMES = {
 
 _MAX_SIDE = 128
 _MIN_SIDE = 32
-_PAGE_BYTES = 4_500_000
-# A point's reconstruction (3), error (1) and map (1/4) at worst, in base64.
-_BYTES_PER_PIXEL = 4 / 3 * 4.25
+_PAGE_BYTES = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -172,14 +170,21 @@ def _map(prediction: Prediction, size: tuple[int, ...]) -> NDArray[np.bool_]:
     return np.asarray(probability >= threshold)
 
 
-def affordable_side(points: int) -> int:
-    """Side in pixels of the pictures that keep a page of so many points below 6 MB."""
-    side = int(np.sqrt(_PAGE_BYTES / _BYTES_PER_PIXEL / max(points, 1)))
+def affordable_side(strips: Iterable[Strip]) -> int:
+    """Side in pixels of the pictures, such that a page with all strips stays below 6 MB."""
+    side = int(np.sqrt(_PAGE_BYTES / max(sum(map(_bytes_per_pixel, strips)), 1)))
     return min(max(side, _MIN_SIDE), _MAX_SIDE)
+
+
+def _bytes_per_pixel(strip: Strip) -> float:
+    """Bytes at worst, in base64: photo, error and map of each point, and the original by codec."""
+    columns = len(strip.reconstructions) + len({codec for codec, _ in strip.reconstructions})
+    return 4 / 3 * columns * (len(_channels(strip.info)) + 1.25)
 
 
 def draw(strip: Strip, side: int) -> Pictures:
     """Pictures of the strip, cut to `side` pixels around the class where the tile is larger."""
+    place = _place(strip, side)
     strip = _cut(strip, side)
     shown = _channels(strip.info)
     stretch = _stretch(strip.image[shown, :, :], strip.valid)
@@ -199,7 +204,7 @@ def draw(strip: Strip, side: int) -> Pictures:
         )
 
     return Pictures(
-        place=f"row {strip.row}, column {strip.col} of scene {strip.scene}",
+        place=place,
         side=strip.label.shape[0],
         channels=tuple(strip.info.bands[band] for band in shown),
         error_peak=peak,
@@ -210,6 +215,12 @@ def draw(strip: Strip, side: int) -> Pictures:
         map=None if strip.map_of_original is None else _outcome(strip, strip.map_of_original),
         cells={point: cell(point) for point in sorted({*strip.reconstructions, *strip.maps})},
     )
+
+
+def _place(strip: Strip, side: int) -> str:
+    whole = strip.label.shape[0]
+    part = f", the middle of its class cut from {whole} × {whole} px" if whole > side else ""
+    return f"row {strip.row}, column {strip.col} of scene {strip.scene}{part}"
 
 
 def _cut(strip: Strip, side: int) -> Strip:

@@ -147,7 +147,7 @@ def _table(study, tiles):
             "at_floor": float(codec == "jpegxl" and place == 0),
         }
         parts.append(pooled_rows(key, figures))
-        scores = {"frozen": 0.63 - 0.12 / (place + 1) ** 2 - 0.003 * number}
+        scores = {"frozen": 0.645 - 0.12 / (place + 1) ** 2 - 0.002 * number}
         if rate in study.datasets[name].retrain.get(codec, ()):
             scores["retrained"] = scores["frozen"] + 0.021
         for regime, iou in scores.items():

@@ -1,0 +1,193 @@
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from workflow_lib.metrics.table import main_table
+from workflow_lib.report.page import write_report
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def render(tmp_path):
+    def write(inputs):
+        target = tmp_path / "report.html"
+        write_report(*inputs.arguments(), target)
+        return target.read_text(encoding="utf-8")
+
+    return write
+
+
+@pytest.fixture(scope="module")
+def page(inputs, tmp_path_factory):
+    target = tmp_path_factory.mktemp("page") / "report.html"
+    write_report(*inputs.arguments(), target)
+    return target.read_text(encoding="utf-8")
+
+
+def shown(page):
+    """The main table as it stands on the page, as text, with merged cells repeated."""
+    text = dict.fromkeys(range(9), str)
+    (found,) = pd.read_html(io.StringIO(page), attrs={"id": "table-main"}, converters=text)
+    return found.set_axis(
+        ["dataset", "codec", "rate", "bpppb", "psnr", "frozen", "retrained", "original", "trivial"],
+        axis=1,
+    )
+
+
+def test_the_page_asks_for_nothing(page):
+    assert "http://" not in page
+    assert "https://" not in page
+    assert not re.search(r"<(script|link|iframe|object|embed)\b|@import|\bon\w+=", page)
+    assert all(uri.startswith("data:image/png;base64,") for uri in re.findall(r'src="(.*?)"', page))
+    assert all(target.startswith("#") for target in re.findall(r'href="(.*?)"', page))
+    assert all(target.startswith("#") for target in re.findall(r"url\((.*?)\)", page))
+
+
+def test_everything_of_the_study_is_there(inputs, page):
+    for name in inputs.study.run:
+        dataset = inputs.study.datasets[name]
+        for text in (dataset.title, dataset.caption, dataset.credit, inputs.trivial[name]):
+            assert text.replace(">", "&gt;") in page
+    assert set(shown(page)["dataset"]) == set(inputs.study.run)
+    assert set(shown(page)["codec"]) == set(inputs.study.codecs)
+    assert "12 values above 65535 counts saturated" in page
+    assert "Point estimates, no uncertainty yet" in page
+    assert "one seed" in page
+
+
+def test_the_numbers_are_the_tables(inputs, page):
+    def text(values, digits):
+        return ["–" if np.isnan(value) else f"{value:.{digits}f}" for value in values]
+
+    points = ["dataset", "codec", "rate"]
+    expected = main_table(inputs.table, inputs.study.run).set_index(points)
+    found = shown(page)
+    found["rate"] = found["rate"].str.removeprefix("λ ")
+    found = found.set_index(points).loc[expected.index]
+    assert len(shown(page)) == len(expected)
+    assert list(found["bpppb"].str.rstrip("†")) == text(expected["bpppb"], 3)
+    assert list(found["psnr"]) == text(expected["psnr_db"], 2)
+    assert list(found["frozen"]) == text(expected["iou_frozen"], 3)
+    assert list(found["retrained"]) == text(expected["iou_retrained"], 3)
+    assert list(found["original"]) == text(expected["iou_originals"], 3)
+    assert list(found["trivial"]) == text(expected["iou_trivial"], 3)
+    assert "–" in set(found["retrained"])
+
+
+def test_facts_come_from_the_table(page):
+    assert "4 of 32 × 32 px" in page
+    assert "4,096" in page
+    assert "12.00 % of 1,000 labelled valid pixels" in page
+    assert "10000 counts = 100 K" in page
+    assert "10000 counts = 1<" in page
+
+
+def test_rates_at_the_floor_are_marked(inputs, page, make_inputs, config, render):
+    marked = shown(page)[shown(page)["bpppb"].str.contains("†")]
+    assert list(marked["codec"]) == ["jpegxl"]
+    assert list(marked["rate"]) == ["0.05"]
+    assert "hit its floor" in page
+    config["run"] = ["building"]
+    without = render(make_inputs(config))
+    assert "hit its floor" not in without
+    assert "†" not in without
+
+
+def test_refused_comparisons_give_their_reason(page):
+    assert "the test curve has 2 lossy points, 4 are needed" in page
+    assert re.search(r"\+\d+\.\d\d</td>", page)
+
+
+def test_pictures_and_figures_have_words(page):
+    assert all('alt="' in tag for tag in re.findall(r"<img .*?>", page))
+    figures = re.findall(r"<svg .*?>", page)
+    assert len(figures) == 4
+    assert all('role="img" aria-label="' in tag for tag in figures)
+
+
+def test_ids_are_unique_and_references_lead_somewhere(page):
+    ids = re.findall(r'\sid="(.*?)"', page)
+    assert len(ids) == len(set(ids))
+    wanted = re.findall(r'href="#(.*?)"', page) + re.findall(r"url\(#(.*?)\)", page)
+    assert set(wanted) <= set(ids)
+
+
+def test_same_inputs_give_same_bytes_in_another_process(page, tmp_path):
+    target = tmp_path / "again.html"
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from pathlib import Path\n"
+        "from conftest import CONFIG, build\n"
+        "from workflow_lib.report.page import write_report\n"
+        "write_report(*build(CONFIG).arguments(), Path(sys.argv[2]))\n"
+    )
+    root = HERE.parents[2]
+    command = [sys.executable, "-c", script, str(HERE), str(target)]
+    environment = {"PYTHONHASHSEED": "7", "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    subprocess.run(command, check=True, cwd=root, env=environment)
+    assert target.read_text(encoding="utf-8") == page
+
+
+def test_hostile_texts_stay_texts(make_inputs, config, render):
+    attack = '<script>alert("1")</script>'
+    for key in ("title", "caption", "credit"):
+        config["datasets"]["fire"][key] = attack
+    config["datasets"]["fire"]["quantity"] |= {"unit": "<b>$x$", "name": "<img src=x>"}
+    inputs = make_inputs(config)
+    inputs.trivial["fire"] = inputs.notes["fire"][0] = attack
+    page = render(inputs)
+    assert "<script" not in page
+    assert "<img src=x" not in page
+    assert "<b>" not in page
+    assert page.count("&lt;script&gt;alert") >= 6
+
+
+def test_one_dataset_one_rate_and_nothing_else(make_inputs, config, render):
+    config["run"] = ["fire"]
+    config["datasets"]["fire"] |= {"rates": {"dgml": [0.01]}, "retrain": {}}
+    inputs = make_inputs(config)
+    inputs.strips, inputs.trivial, inputs.notes = {}, {}, {}
+    page = render(inputs)
+    assert list(shown(page)["rate"]) == ["λ 0.01"]
+    assert "No JPEG 2000 in this dataset" in page
+    assert "One held-out tile" not in page
+
+
+def test_a_dataset_without_results_is_named(inputs, render):
+    inputs = type(inputs)(**vars(inputs))
+    inputs.table = inputs.table[inputs.table["dataset"] != "building"].reset_index(drop=True)
+    page = render(inputs)
+    assert "No results in the table for: building." in page
+    assert set(shown(page)["dataset"]) == {"fire"}
+
+
+def test_lossless_points_and_missing_maps(inputs, render):
+    inputs = type(inputs)(**vars(inputs))
+    table = inputs.table[inputs.table["regime"] == ""].reset_index(drop=True)
+    best = (table["metric"] == "psnr_db") & (table["codec"] == "jpegxl") & (table["rate"] == "0.4")
+    inputs.table = table.assign(value=table["value"].mask(best, np.inf))
+    page = render(inputs)
+    assert "∞" in set(shown(page)["psnr"])
+    assert set(shown(page)["frozen"]) == {"–"}
+    assert "No maps were scored." in page
+
+
+def test_several_segmenters_and_seeds_are_told_apart(make_inputs, config, render):
+    config["segmenters"]["other"] = config["segmenters"]["unet"]
+    config["datasets"]["fire"]["segmenters"] = ["unet", "other"]
+    config["seeds"] = [0, 1]
+    inputs = make_inputs(config)
+    table = inputs.table
+    own = table[(table["dataset"] == "fire") & (table["segmenter"] == "unet")]
+    inputs.table = pd.concat([table, own.assign(segmenter="other")], ignore_index=True)
+    page = render(inputs)
+    assert page.count("<svg") == 5
+    assert "the mean of 2 seeds" in page
+    assert {"fireunet", "fireother"} <= set(shown(page)["dataset"])
