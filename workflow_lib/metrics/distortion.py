@@ -18,6 +18,9 @@ from workflow_lib.metrics import names
 _WINDOW = 7
 """Side of the windows of structural similarity, in pixels."""
 
+_AT_ONCE = 32
+"""Tiles whose errors are in memory at a time."""
+
 Floats = NDArray[np.float64]
 
 
@@ -139,23 +142,42 @@ def measure(original: Tiles, reconstruction: NDArray[np.uint16]) -> Distortion:
     if original.image.shape != reconstruction.shape:
         raise ValueError(f"tiles {original.image.shape} against {reconstruction.shape}")
     valid = original.valid
+    parts = (slice(first, first + _AT_ONCE) for first in range(0, max(len(original), 1), _AT_ONCE))
+    return Distortion.join(
+        _measure(
+            original.image[part],
+            reconstruction[part],
+            original.label[part],
+            valid[part],
+            original.info,
+        )
+        for part in parts
+    )
+
+
+def _measure(
+    before: NDArray[np.uint16],
+    after: NDArray[np.uint16],
+    labels: NDArray[np.uint8],
+    valid: NDArray[np.bool_],
+    info: TileInfo,
+) -> Distortion:
     # both sides alike where nothing is known: what a codec leaves there cannot matter
-    before = original.image * valid[:, None]
-    after = reconstruction * valid[:, None]
+    before, after = before * valid[:, None], after * valid[:, None]
     squared = (before.astype(np.int64) - after) ** 2
-    label, background = valid & (original.label == 1), valid & (original.label == 0)
+    label, background = valid & (labels == 1), valid & (labels == 0)
     windows = _whole_windows(valid)
     return Distortion(
-        sse=squared.sum(axis=(2, 3)).astype(np.float64),
+        sse=np.asarray(squared.sum(axis=(2, 3)), np.float64),
         pixels=_count(valid),
         sse_label=_within(squared, label),
         pixels_label=_count(label),
         sse_background=_within(squared, background),
         pixels_background=_count(background),
-        ssim=_similarity(before, after, windows, original.info.data_range),
+        ssim=_similarity(before, after, windows, info.data_range),
         windows=_count(windows),
         angle=_angles(before, after, valid),
-        info=original.info,
+        info=info,
     )
 
 
@@ -202,14 +224,12 @@ def _similarity(
 def _angles(
     before: NDArray[np.uint16], after: NDArray[np.uint16], valid: NDArray[np.bool_]
 ) -> Floats:
-    import torch
-    from torchmetrics.functional.image import spectral_angle_mapper
-
+    # torchmetrics has this too, but costs every job that codes a scene seconds to import
     sums = np.zeros(len(before))
     if before.shape[1] == 1:
         return sums
     for number, (a, b, mask) in enumerate(zip(before, after, valid, strict=True)):
-        decoded, coded = (torch.from_numpy(s[None].astype(np.float64)) for s in (b, a))
-        angles = spectral_angle_mapper(decoded, coded, reduction="none")[0].numpy()
-        sums[number] = np.nan_to_num(angles[mask], nan=np.pi / 2).sum()
+        u, v = a[:, mask].astype(np.float64), b[:, mask].astype(np.float64)
+        cosine = _ratio((u * v).sum(axis=0), np.sqrt((u**2).sum(axis=0) * (v**2).sum(axis=0)))
+        sums[number] = np.arccos(np.clip(np.nan_to_num(cosine, nan=0), -1, 1)).sum()
     return sums

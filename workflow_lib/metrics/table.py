@@ -162,6 +162,28 @@ def main_table(table: pd.DataFrame, datasets: Sequence[str]) -> pd.DataFrame:
     ]
 
 
+def read_main_table(path: Path) -> pd.DataFrame:
+    """The main table from the CSV file that it was written to.
+
+    Raises:
+        DownlinkError: the file is missing or damaged.
+    """
+    numbers = [names.BPPPB, names.PSNR_DB, *_IOU.values()]
+    words = ["dataset", "codec", "rate", "segmenter"]
+    try:
+        return pd.read_csv(
+            path,
+            usecols=[*words, *numbers],
+            dtype=dict.fromkeys(words, "str") | dict.fromkeys(numbers, "float64"),
+            keep_default_na=False,  # a dataset may be called NA
+            na_values={name: [""] for name in numbers},
+        )
+    except (OSError, ValueError) as error:
+        raise DownlinkError(
+            f"{path}: not a readable main table ({error}). Run the study again."
+        ) from error
+
+
 def format_main_table(main: pd.DataFrame) -> str:
     """The main table as aligned text for a terminal; the segmenter only where there are several."""
     several = len(set(main["segmenter"]) - {""}) > 1

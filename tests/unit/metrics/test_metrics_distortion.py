@@ -2,9 +2,11 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from torchmetrics.functional.image import spectral_angle_mapper
 
 from workflow_lib.metrics.distortion import Distortion, measure
 from workflow_lib.metrics.table import Key, tile_rows
@@ -27,7 +29,7 @@ def same(a, b):
     )
 
 
-def test_without_nodata_it_agrees_with_scikit_image(make_tiles):
+def test_without_nodata_it_agrees_with_the_libraries(make_tiles):
     image, decoded, _ = noisy(np.random.default_rng(0), 3, 2, side=24, nodata=0)
     figures = measure(make_tiles(image), decoded).pooled()
     psnr = peak_signal_noise_ratio(image, decoded, data_range=10000)
@@ -37,6 +39,9 @@ def test_without_nodata_it_agrees_with_scikit_image(make_tiles):
         for a, b in zip(image, decoded, strict=True)
     ]
     assert figures["ssim"] == pytest.approx(np.mean(ssim))
+    spectra = (torch.from_numpy(counts.astype(np.float64)) for counts in (decoded, image))
+    angle = spectral_angle_mapper(*spectra).item()
+    assert figures["spectral_angle_rad"] == pytest.approx(angle)
 
 
 def test_figures_by_hand(make_tiles):
@@ -130,6 +135,20 @@ def test_the_tidy_table_holds_enough_to_pool_scenes(make_tiles, bands):
     rows = tile_rows(Key("toy", "jpeg2000", "0.1"), tiles, measured.per_tile())
     back = Distortion.from_rows(rows, tiles.info).pooled()
     assert back == pytest.approx(measured.pooled(), rel=1e-12, nan_ok=True)
+
+
+def test_many_tiles_are_measured_as_few_are(make_tiles):
+    image, decoded, label = noisy(np.random.default_rng(4), 70, 1)
+    whole = measure(make_tiles(image, label), decoded)
+    each = [measure(make_tiles(image[n:][:1], label[n:][:1]), decoded[n:][:1]) for n in range(70)]
+    assert same(whole, Distortion.join(each))
+
+
+def test_no_tiles_have_no_figures(make_tiles):
+    image = np.zeros((0, 2, 16, 16), np.uint16)
+    figures = measure(make_tiles(image), image).pooled()
+    assert figures["samples"] == 0
+    assert np.isnan(figures["psnr_db"])
 
 
 def test_other_tiles_are_refused(make_tiles):

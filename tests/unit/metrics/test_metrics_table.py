@@ -86,6 +86,28 @@ def test_text_is_aligned_and_says_what_is_missing():
     assert lines[-1].split()[-6:] == ["0.110", "inf", "–", "–", "–", "–"]
 
 
+def test_the_main_table_comes_back_from_its_file(tmp_path):
+    main = table.main_table(
+        table.join([study(), point("NA", "jpegxl", "1e-05", 1, 2)]), ["fire", "building", "NA"]
+    )
+    main.to_csv(tmp_path / "main.csv", index=False)
+    pd.testing.assert_frame_equal(table.read_main_table(tmp_path / "main.csv"), main)
+
+
+@pytest.mark.parametrize("text", ["", "dataset,codec\nfire,jpegxl\n", None])
+def test_a_damaged_main_table_is_named(tmp_path, text):
+    if text is not None:
+        (tmp_path / "main.csv").write_text(text)
+    with pytest.raises(DownlinkError, match=r"main\.csv.*Run the study again"):
+        table.read_main_table(tmp_path / "main.csv")
+
+
+def test_no_figures_are_no_rows():
+    empty = table.pooled_rows(Key("toy"), {})
+    table.validate(empty)
+    assert len(table.join([empty, study()])) == len(study())
+
+
 def test_written_tables_come_back_and_have_equal_bytes(tmp_path, make_tiles):
     tiles = make_tiles(np.ones((3, 1, 16, 16)))
     of_tiles = table.tile_rows(
