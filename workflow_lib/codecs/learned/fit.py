@@ -69,6 +69,12 @@ def _require_tiles(tiles: Tiles, config: Dgml) -> None:
             f"{tiles.info.dataset}: crops of {config.training.crop} px do not fit into tiles of "
             f"{min(tiles.image.shape[2:])} px. Lower training.crop of the codec."
         )
+    available = tiles.image.shape[1] * PATCH**2
+    if config.init == "klt" and config.latents > available:
+        raise DownlinkError(
+            f"{tiles.info.dataset}: a KLT of {tiles.image.shape[1]} bands has {available} "
+            f"coefficients, fewer than {config.latents}. Lower latents of the codec."
+        )
 
 
 @dataclass(frozen=True)

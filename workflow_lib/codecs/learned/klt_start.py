@@ -91,12 +91,6 @@ def start_from_klt(model: LearnedModel, image: Tensor, weights: Tensor, lam: flo
     model.analysis.linear.weight.copy_((klt.basis * scale / step)[:, :, None, None])
     model.synthesis.linear.weight.copy_((klt.basis.T * step / scale[:, None])[:, :, None, None])
     model.spread.copy_((klt.deviations / step).clamp_min(_FLATTEST)[:, None, None])
-    for module in (
-        model.analysis.branch[-1],
-        model.synthesis.branch[-1][0],
-        model.entropy_parameters[-1],
-    ):
-        module.weight.zero_()
-        module.bias.zero_()
-    model.analysis.linear.bias.zero_()
-    model.synthesis.linear.bias.zero_()
+    for layer in (model.analysis.last, model.synthesis.last, model.last):
+        for parameter in layer.parameters():
+            nn.init.zeros_(parameter)

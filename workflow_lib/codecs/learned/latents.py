@@ -37,7 +37,7 @@ class _Wavefronts:
         self.neighbours = (inside[:, 0] - _REACH) * self.row_length + inside[:, 1] - _REACH
         self.layers = [
             (layer.weight.flatten(1), layer.bias)
-            for layer in model.entropy_parameters
+            for layer in (*model.entropy_parameters, model.last)
             if isinstance(layer, nn.Conv2d)
         ]
 

@@ -102,8 +102,8 @@ class LearnedModel(CompressionModel):  # type: ignore[misc]
             nn.LeakyReLU(inplace=True),
             nn.Conv2d(m * 10 // 3, m * 8 // 3, 1),
             nn.LeakyReLU(inplace=True),
-            nn.Conv2d(m * 8 // 3, 2 * m, 1),
         )
+        self.last = nn.Conv2d(m * 8 // 3, 2 * m, 1)
         self.entropy_bottleneck = EntropyBottleneck(n)
         self.gaussian_conditional = GaussianConditional(None)
 
@@ -148,7 +148,7 @@ class LearnedModel(CompressionModel):  # type: ignore[misc]
         Gradients pass the rounding as if it were not there.
         """
         together = torch.cat((features, self.context(seen / self.spread)), dim=1)
-        scales, means = self.gaussians(self.entropy_parameters(together), self.spread)
+        scales, means = self.gaussians(self.last(self.entropy_parameters(together)), self.spread)
         residual = latents - means
         with torch.no_grad():
             error = cheapest(self.gaussian_conditional, residual, scales) - residual

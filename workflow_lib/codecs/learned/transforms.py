@@ -12,7 +12,6 @@ from compressai.layers import (
     ResidualBlockWithStride,
     conv1x1,
     conv3x3,
-    subpel_conv3x3,
 )
 from torch import Tensor, nn
 
@@ -26,7 +25,7 @@ class Analysis(nn.Module):
     def __init__(self, bands: int, channels: int, latents: int) -> None:
         super().__init__()
         self.patches = nn.PixelUnshuffle(PATCH)
-        self.linear = nn.Conv2d(bands * PATCH**2, latents, 1)
+        self.linear = nn.Conv2d(bands * PATCH**2, latents, 1, bias=False)
         self.branch = nn.Sequential(
             ResidualBlockWithStride(bands, channels, stride=2),
             ResidualBlock(channels, channels),
@@ -37,13 +36,14 @@ class Analysis(nn.Module):
             ResidualBlock(channels, channels),
             conv3x3(channels, channels, stride=2),
             AttentionBlock(channels),
-            conv1x1(channels, latents),
         )
+        self.last = nn.Conv2d(channels, latents, 1)
 
     def forward(self, image: Tensor) -> Tensor:
         """Latents in units of their rounding step."""
         linear: Tensor = self.linear(self.patches(image))
-        return linear + self.branch(image)
+        nonlinear: Tensor = self.last(self.branch(image))
+        return linear + nonlinear
 
 
 class Synthesis(nn.Module):
@@ -51,7 +51,7 @@ class Synthesis(nn.Module):
 
     def __init__(self, bands: int, channels: int, latents: int) -> None:
         super().__init__()
-        self.linear = nn.Conv2d(latents, bands * PATCH**2, 1)
+        self.linear = nn.Conv2d(latents, bands * PATCH**2, 1, bias=False)
         self.patches = nn.PixelShuffle(PATCH)
         self.branch = nn.Sequential(
             conv1x1(latents, channels),
@@ -64,10 +64,12 @@ class Synthesis(nn.Module):
             ResidualBlock(channels, channels),
             ResidualBlockUpsample(channels, channels, 2),
             ResidualBlock(channels, channels),
-            subpel_conv3x3(channels, bands, 2),
         )
+        self.last = nn.Conv2d(channels, bands * 4, 3, padding=1)
+        self.subpixels = nn.PixelShuffle(2)
 
     def forward(self, latents: Tensor, normalised: Tensor) -> Tensor:
         """The image; `normalised` are the same latents at about unit variance."""
         linear: Tensor = self.patches(self.linear(latents))
-        return linear + self.branch(normalised)
+        nonlinear: Tensor = self.subpixels(self.last(self.branch(normalised)))
+        return linear + nonlinear

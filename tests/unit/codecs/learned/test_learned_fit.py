@@ -1,0 +1,66 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from learned_examples import make_config, make_tiles, smooth_counts, two_band_tiles
+
+from workflow_lib.codecs.learned.codec import LearnedCodec
+from workflow_lib.codecs.learned.fit import CodecTask, fit
+from workflow_lib.codecs.learned.model import Architecture, LearnedModel
+from workflow_lib.errors import DownlinkError
+
+
+def losses_on(image, splits):
+    tiles = make_tiles(image, splits)
+    torch.manual_seed(0)
+    model = LearnedModel(Architecture(2, 8, 24))
+    return CodecTask(model.eval(), tiles, make_config(), 0.05).validation_losses()
+
+
+def test_nodata_counts_neither_as_error_nor_as_samples():
+    image = smooth_counts(3, 2, 64)
+    with torch.no_grad():
+        before = losses_on(image[:2], ["train", "validation"])
+        image[2] = 0
+        after = losses_on(image, ["train", "validation", "validation"])
+    assert after["mse_255"] == pytest.approx(before["mse_255"], rel=1e-6)
+
+
+def test_loss_is_rate_plus_lambda_times_error():
+    with torch.no_grad():
+        tiles = two_band_tiles()
+        found = losses_on(tiles.image, tiles.split)
+    assert found["loss"] == pytest.approx(found["rate_bpppb"] + 0.05 * found["mse_255"])
+
+
+def test_a_random_start_learns(tmp_path):
+    config = make_config(init="random", learning_rate=3e-3, steps=30, validate_every=10)
+    fit(two_band_tiles(), config, 0.05, tmp_path / "run", tmp_path / "weights")
+    lines = [json.loads(x) for x in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["validation"]["loss"] < 0.9 * lines[0]["validation"]["loss"]
+
+
+def test_small_tiles_and_a_constant_band_can_be_coded(tmp_path):
+    image = smooth_counts(3, 2, 32)
+    image[:, 1] = 777
+    tiles = make_tiles(image, ["train", "train", "validation"])
+    fit(tiles, make_config(crop=32), 0.05, tmp_path / "run", tmp_path / "weights")
+    codec = LearnedCodec.load(tmp_path / "weights")
+    decoded = codec.decode(codec.encode(image[2], 0).payload, b"", image[2].shape)
+    assert np.abs(decoded[1].astype(int) - 777).max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("splits", "changes", "message"),
+    [
+        (["train", "test"], {}, "no validation tiles"),
+        (["validation", "test"], {}, "no train tiles"),
+        (["train", "validation"], {"crop": 128}, "Lower training.crop"),
+        (["train", "validation"], {"latents": 513}, "Lower latents"),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused(tmp_path, splits, changes, message):
+    tiles = make_tiles(smooth_counts(2, 2, 64), splits)
+    with pytest.raises(DownlinkError, match=message):
+        fit(tiles, make_config(**changes), 0.05, tmp_path / "run", tmp_path / "weights")
