@@ -14,6 +14,7 @@ from workflow_lib.metrics.table import main_table
 EPSILON = 0.01
 """IoU that a map may lose and still count as good as the one of originals."""
 
+_JOINED = "\N{NO-BREAK SPACE}"
 _POINT = ["dataset", "codec", "rate"]
 _DETAILS = [
     names.BPPPB_NATIVE,
@@ -134,7 +135,9 @@ def facts(study: Study, name: str, table: pd.DataFrame) -> dict[str, str]:
     dataset = study.datasets[name]
     own = table[table["dataset"] == name]
     quantity, folds, side = dataset.quantity, dataset.tiling.folds, dataset.tiling.tile
-    bands = ", ".join(f"{band.name} ({band.wavelength_um:g} µm)" for band in study.bands(name))
+    bands = ", ".join(
+        f"{band.name} ({band.wavelength_um:g}{_JOINED}µm)" for band in study.bands(name)
+    )
     peak = quantity.data_range * quantity.scale
     told = {
         "Sensor": dataset.sensor,
@@ -145,7 +148,7 @@ def facts(study: Study, name: str, table: pd.DataFrame) -> dict[str, str]:
         "Scored valid pixels": _scored_pixels(own, len(dataset.bands)),
         "Class share": _class_share(own),
         "Held out": f"fold {folds.held_out} of {folds.count} (numbered from 0), "
-        f"in blocks of {folds.block_tiles} × {folds.block_tiles} tiles",
+        f"in blocks of {folds.block_tiles}{_JOINED}×{_JOINED}{folds.block_tiles} tiles",
     }
     if dataset.codec_from is not None:
         told["Learned codecs"] = f"trained on {dataset.codec_from}, not on this dataset"
