@@ -62,6 +62,7 @@ rule collect_metrics:
 rule write_report:
     input:
         metrics=PATHS.metrics(),
+        template="workflow_lib/report/page.html.j2",
         scenes=[PATHS.scene(name, scene) for name in STUDY.run for scene in SCENES[name]],
         trivial=[PATHS.trivial_map(name) for name in STUDY.run],
         tiles=[manifest for name in STUDY.run for manifest in manifests(stores(name))],

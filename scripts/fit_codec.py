@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 from workflow_lib import cli, torchinit
-from workflow_lib.codecs.learned.fit import fit
 from workflow_lib.config.codecs import Dgml
 from workflow_lib.data.store import read_tiles
 
@@ -19,6 +18,8 @@ def main() -> None:
     parser.add_argument("--weights", required=True, type=Path, help="safetensors file to write")
     args = parser.parse_args()
     torchinit.prepare(args.threads)
+    from workflow_lib.codecs.learned.fit import fit  # compressai can be imported only now
+
     fit(read_tiles(args.tiles), args.codec, args.rate, args.run, args.weights)
 
 

@@ -10,6 +10,28 @@ class FireSimulation(Section):
 
     seed: int = Field(ge=0)
     """Seed of fires, distractors, reflectance and noise."""
+    fires_per_megapixel: float = Field(default=700, gt=0)
+    """Burning clusters per million pixels of the scene."""
+    walk_steps: int = Field(default=12, ge=1)
+    """Longest random walk by which a cluster spreads, in steps."""
+    min_background_k: float = Field(default=308.0, gt=0)
+    """Fires burn only where the land surface is warmer than this."""
+    fire_k: tuple[float, float] = (650.0, 1100.0)
+    """Range of fire temperatures."""
+    log10_fraction: tuple[float, float] = (-3.5, -1.0)
+    """Range of the burning share of a pixel, as decadic logarithm."""
+    distractor_k: tuple[float, float] = (5.0, 45.0)
+    """Range by which unlabelled hot spots, as many as fires, exceed their surroundings."""
+    reflectance: tuple[float, float] = (0.02, 0.35)
+    """Range of the smooth surface reflectance at 3.8 µm."""
+    psf_px: float = Field(default=0.3, ge=0)
+    """Standard deviation of the point spread, in pixels."""
+    noise_k: float = Field(default=0.3, ge=0)
+    """Noise-equivalent temperature difference at 300 K."""
+    saturation_k: float = Field(default=500.0, gt=0)
+    """Brightness temperature at which the detector saturates."""
+    min_change_k: float = Field(default=10.0, ge=0)
+    """A fire that changes brightness temperature by less is labelled ignore."""
 
 
 class RoofSimulation(Section):
@@ -17,3 +39,17 @@ class RoofSimulation(Section):
 
     seed: int = Field(ge=0)
     """Seed of streets, roofs and their spectra."""
+    streets: int = Field(default=260, gt=0)
+    """Number of streets."""
+    street_m: tuple[float, float] = (200.0, 700.0)
+    """Range of a street's length in metres."""
+    roof_m: tuple[float, float] = (20.0, 80.0)
+    """Range of a roof's side in metres; small ones are more frequent (log-uniform)."""
+    gap_m: tuple[float, float] = (15.0, 60.0)
+    """Range of the gap between neighbouring roofs in metres."""
+    brightness: tuple[float, float] = (0.6, 1.0)
+    """Range of the factor on a roof's spectrum."""
+    psf_px: float = Field(default=0.45, ge=0)
+    """Standard deviation of the point spread, in pixels of the band's own grid."""
+    label_fraction: tuple[float, float] = (0.2, 0.5)
+    """Covered share of a pixel up to which it is no roof, and above which it is; else ignore."""

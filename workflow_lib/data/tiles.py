@@ -90,6 +90,14 @@ class Tiles:
         """The tiles of one fold, in order."""
         return self._chosen(self.fold == fold)
 
+    def of_scene(self, scene: str) -> Self:
+        """The tiles of one scene, in order."""
+        return self._chosen(self.scene == scene)
+
+    def only(self, index: int) -> Self:
+        """One tile."""
+        return self._chosen(np.arange(len(self)) == index)
+
     def _chosen(self, chosen: NDArray[np.bool_]) -> Self:
         arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "info"}
         return type(self)(**{name: a[chosen] for name, a in arrays.items()}, info=self.info)

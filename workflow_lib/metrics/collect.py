@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 
@@ -26,8 +27,9 @@ def collect(study: Study, tables: Iterable[Path], metrics: Path, main: Path) -> 
     table = read(tables)
     coded = table[(table["regime"] == "") & (table["codec"] != "")]
     pooled = [
-        _pooled(Key(dataset, codec, rate), rows, _info(study, dataset))
-        for (dataset, codec, rate), rows in coded.groupby(["dataset", "codec", "rate"])
+        _pooled(Key(*point), rows, _info(study, point[0]))
+        for name, rows in coded.groupby(["dataset", "codec", "rate"])
+        for point in [cast(tuple[str, str, str], name)]
     ]
     table = join([table, *pooled])
     write(table, metrics)

@@ -1,0 +1,71 @@
+"""Landsat 8 brightness temperature with the clouds of the product's quality band."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.transform import Affine
+
+from workflow_lib.config.data import Imagery, LandsatCloud
+from workflow_lib.data.quantise import to_counts
+from workflow_lib.data.recipes.files import find, open_raster
+from workflow_lib.data.scenes import Scene
+from workflow_lib.errors import DownlinkError
+
+MEMBERS = (
+    "*/landsat8/small_full_data_cloudy/l8_B10.tif",
+    "*/landsat8/small_full_data_cloudy/l8_BQA.tif",
+)
+
+# Band 10 of the scene's metadata: radiance in W m⁻² sr⁻¹ µm⁻¹, then Planck's law with the
+# instrument's constants (Landsat 8 Data Users Handbook, section 5).
+_GAIN, _BIAS = 3.342e-4, 0.1
+_K1, _K2 = 774.8853, 1321.0789
+_TERRAIN_OCCLUSION_OF_COLLECTIONS = {2720, 2724, 2728, 2732}
+
+
+def read(source: LandsatCloud, imagery: Imagery, folder: Path) -> Scene:
+    """The scene at every `source.step`-th pixel.
+
+    Args:
+        source: the reading step.
+        imagery: quantity of the counts.
+        folder: where the archive's members are.
+
+    Raises:
+        DownlinkError: a file is missing or damaged, or the quality band is of a later collection.
+    """
+    notes: list[str] = []
+    with open_raster(find(folder, "l8_B10.tif")) as raster:
+        numbers = raster.read(1)[:: source.step, :: source.step]
+        transform, crs = raster.transform @ Affine.scale(source.step), raster.crs
+    with open_raster(find(folder, "l8_BQA.tif")) as raster:
+        quality = raster.read(1)[:: source.step, :: source.step]
+    kelvin = np.where(numbers > 0, brightness_temperature(numbers), np.nan)
+    return Scene(
+        image=to_counts(kelvin, imagery.quantity, notes)[None],
+        label=cloud_label(quality),
+        transform=transform,
+        crs=crs,
+        notes=notes,
+    )
+
+
+def brightness_temperature(numbers: NDArray[np.uint16]) -> NDArray[np.float64]:
+    """Brightness temperature in K of digital numbers of band 10."""
+    return np.asarray(_K2 / np.log(_K1 / (_GAIN * numbers.astype(np.float64) + _BIAS) + 1))
+
+
+def cloud_label(quality: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """1 where pre-collection quality bits say cloud (at least maybe) or cirrus (surely), else 0.
+
+    Raises:
+        DownlinkError: the band is of Collection 1 or 2, whose bits mean other things.
+    """
+    if set(np.unique(quality).tolist()) & _TERRAIN_OCCLUSION_OF_COLLECTIONS:
+        raise DownlinkError(
+            "l8_BQA.tif: this quality band is of Landsat Collection 1 or later, whose bits mean "
+            "other things. Use a pre-collection product."
+        )
+    cloud, cirrus = (quality >> 14) & 3, (quality >> 12) & 3
+    return np.asarray((cloud >= 2) | (cirrus == 3), np.uint8)

