@@ -149,9 +149,7 @@ class CodecTask:
 
     def start_from_klt(self) -> None:
         """Start the model from the training tiles' patch KLT."""
-        height, width = (side - side % PATCH for side in self.training.image.shape[2:])
-        image = self.training.image[:, :, :height, :width]
-        start_from_klt(self.model, image, self.weights, self.lam)
+        start_from_klt(self.model, self.training.image, self.weights, self.lam)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Linear layers, the hyperlatents' prior, and everything else; see `Task`."""

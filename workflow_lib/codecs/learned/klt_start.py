@@ -11,6 +11,10 @@ from workflow_lib.codecs.learned.transforms import PATCH
 
 _FLATTEST = 0.15
 """Smallest standard deviation, in rounding steps, that a channel's scale starts from."""
+_STRIDE = 4
+"""Pixels between patches."""
+_TILES = 128
+"""Tiles that the transform is found from, at most about."""
 
 
 @dataclass(frozen=True)
@@ -37,17 +41,17 @@ def quantiser_step(lam: float) -> float:
 def patch_klt(image: Tensor, coefficients: int) -> PatchKlt:
     """Spectral KLT, then a spatial KLT of 16×16 patches for each of its components.
 
-    The two steps need far fewer patches than a joint one; patches are used in all eight
-    orientations, because a scene seen from another side is as likely.
+    The two steps need far fewer patches than a joint one. Patches overlap and are used in all
+    eight orientations, because a scene shifted or seen from another side is as likely.
 
     Args:
-        image: [tile, band, y, x], zero mean per band.
+        image: [tile, band, y, x], zero mean per band, sides at least 16.
         coefficients: how many of the band·16·16 to keep, those with the largest variances.
     """
     bands = image.shape[1]
     pixels = image.transpose(0, 1).reshape(bands, -1).double()
     spectral = torch.linalg.eigh(pixels @ pixels.T / pixels.shape[1]).eigenvectors
-    components = torch.einsum("tbyx,bk->tkyx", image.double(), spectral)
+    components = torch.einsum("tbyx,bk->tkyx", image, spectral.float())
     found = [_spatial(components[:, k : k + 1]) for k in range(bands)]
     variances = torch.cat([variance for variance, _ in found])
     chosen = torch.argsort(variances, descending=True, stable=True)[:coefficients]
@@ -63,8 +67,8 @@ def patch_klt(image: Tensor, coefficients: int) -> PatchKlt:
 
 def _spatial(component: Tensor) -> tuple[Tensor, Tensor]:
     """Eigenvalues and eigenvectors of the covariance of one component's patches."""
-    patches = nn.functional.pixel_unshuffle(component, PATCH).transpose(0, 1).flatten(1)
-    covariance = (patches @ patches.T / patches.shape[1]).reshape([PATCH] * 4)
+    patches = nn.functional.unfold(component, PATCH, stride=_STRIDE).transpose(0, 1).flatten(1)
+    covariance = (patches @ patches.T / patches.shape[1]).double().reshape([PATCH] * 4)
     covariance = (covariance + covariance.permute(1, 0, 3, 2)) / 2
     for axes in ((0, 2), (1, 3)):
         covariance = (covariance + covariance.flip(axes)) / 2
@@ -81,12 +85,13 @@ def start_from_klt(model: LearnedModel, image: Tensor, weights: Tensor, lam: flo
 
     Args:
         model: gets the weights.
-        image: normalised training tiles, [tile, band, y, x], sides multiples of 16.
+        image: normalised training tiles, [tile, band, y, x], sides at least 16.
         weights: √MSE₂₅₅ of a deviation of 1 in a normalised band, [band, 1, 1].
         lam: λ.
     """
     step = quantiser_step(lam)
-    klt = patch_klt(image * weights, model.sizes.latents)
+    enough = image[:: -(-len(image) // _TILES)]
+    klt = patch_klt(enough * weights, model.sizes.latents)
     scale = weights.flatten().repeat_interleave(PATCH**2)
     model.analysis.linear.weight.copy_((klt.basis * scale / step)[:, :, None, None])
     model.synthesis.linear.weight.copy_((klt.basis.T * step / scale[:, None])[:, :, None, None])
