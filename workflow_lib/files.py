@@ -59,9 +59,12 @@ def sha256(path: Path) -> str:
 
 
 def tree_sha256(folder: Path) -> str:
-    """Hexadecimal SHA-256 over the names and bytes of all files below `folder`."""
+    """Hexadecimal SHA-256 over the names and bytes of all files below `folder`.
+
+    Snakemake's own marks in a folder do not count.
+    """
     digest = hashlib.sha256()
     for file in sorted(Path(folder).rglob("*")):
-        if file.is_file():
+        if file.is_file() and not file.name.startswith(".snakemake"):
             digest.update(f"{file.relative_to(folder).as_posix()}\0{sha256(file)}\n".encode())
     return digest.hexdigest()

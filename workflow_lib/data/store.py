@@ -255,7 +255,7 @@ def read_reconstructions(tiles: Tiles, stores: list[Path]) -> Tiles:
 def _opened(store: Path) -> xr.Dataset:
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="The data type")
+            warnings.filterwarnings("ignore", message="Object at .snakemake_timestamp")
             data: xr.Dataset = xr.open_zarr(
                 store, consolidated=False, mask_and_scale=False, chunks=None
             )
