@@ -17,7 +17,7 @@ _C1 = 1.191042972e8
 """First radiation constant for radiance, 2hc², in W µm⁴ m⁻² sr⁻¹ (CODATA 2018)."""
 _C2 = 1.438776877e4
 """Second radiation constant, hc/k, in µm K (CODATA 2018)."""
-_SUN = 10.9
+_SUN = 11.0
 """Solar irradiance at 3.8 µm in W m⁻² µm⁻¹ (a 5772 K black body at one astronomical unit)."""
 _COS_SUN_ZENITH = 0.93
 _TRANSMITTANCE = 0.85

@@ -18,6 +18,7 @@ from workflow_lib.data.tiles import TileInfo
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import tree_sha256
 
+UTM = CRS.from_epsg(32633)
 TILING = Tiling(tile=32, min_valid=0.25, folds=Folds(block_tiles=2, salt="a"))
 INFO = TileInfo(
     dataset="made",
@@ -31,7 +32,7 @@ INFO = TileInfo(
 )
 
 
-def write(folder, height=150, width=200, crs=CRS.from_epsg(32633), hole=40, name="scene"):
+def write(folder, height=150, width=200, crs=UTM, hole=40, name="scene"):
     rng = np.random.default_rng(5)
     image = rng.integers(1, 65536, (3, height, width)).astype(np.uint16)
     image[:, :hole, :hole] = 0
@@ -110,7 +111,7 @@ def test_a_scene_without_crs_has_no_grid_mapping(tmp_path):
 
 
 def test_a_truncated_scene_names_file_and_remedy(tmp_path):
-    raster, target = write(tmp_path)
+    raster, _ = write(tmp_path)
     raster.write_bytes(raster.read_bytes()[:5000])
     with pytest.raises(DownlinkError, match=r"scene\.tif.*run again"):
         store.write_tiles(raster, "scene", INFO, "reflectance", TILING, tmp_path / "new.zarr")

@@ -1,0 +1,159 @@
+"""Own data: what is wrong with a raster or label is said with file and remedy."""
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.crs import CRS
+from rasterio.transform import from_origin
+
+from workflow_lib.config.data import Imagery, Quantity, Rasters
+from workflow_lib.data import listing, prepare, rasters
+from workflow_lib.data.quantise import to_counts
+from workflow_lib.errors import DownlinkError
+
+GRID = from_origin(5e5, 4e6, 10, 10)
+UTM = CRS.from_epsg(32633)
+QUANTITY = Quantity(name="reflectance", unit="1", scale=1e-4, data_range=10000)
+
+
+def save(path, pixels, transform=GRID, crs=UTM, **options):
+    path.parent.mkdir(exist_ok=True)
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        count=len(pixels),
+        height=pixels.shape[1],
+        width=pixels.shape[2],
+        dtype=pixels.dtype.name,
+        transform=transform,
+        crs=crs,
+        **options,
+    ) as raster:
+        raster.write(pixels)
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Two float bands with a mask of several values, and their configuration."""
+    rng = np.random.default_rng(0)
+    image = rng.uniform(0.05, 0.6, (2, 40, 50)).astype(np.float32)
+    mask = rng.choice([64, 128, 192, 255], (1, 40, 50)).astype(np.uint8)
+    save(tmp_path / "images/a.tif", image)
+    save(tmp_path / "masks/a.tif", mask)
+    source = Rasters(
+        recipe="rasters",
+        images=str(tmp_path / "images/*.tif"),
+        labels=str(tmp_path / "masks/{scene}.tif"),
+        positive=(192, 255),
+        ignore=(64,),
+    )
+    imagery = Imagery(source=source, quantity=QUANTITY, sensor="s", bands=("red", "nir"))
+    return tmp_path, imagery, image, mask[0]
+
+
+def prepared(own):
+    folder, imagery = own[:2]
+    prepare.prepare_scene("a", imagery, None, folder / "scene.tif")
+    with rasterio.open(folder / "scene.tif") as raster:
+        return raster.read(), raster.tags().get("notes", "")
+
+
+def test_values_become_counts_and_mask_values_labels(own):
+    pixels, _ = prepared(own)
+    np.testing.assert_array_equal(pixels[:2], np.rint(own[2].astype(float) * 10000))
+    expected = np.select([own[3] == 64, own[3] >= 192], [255, 1], 0)
+    np.testing.assert_array_equal(pixels[2], expected)
+
+
+def test_nan_infinite_and_nodata_values_are_nodata(own):
+    image = own[2].copy()
+    image[0, 0, 0], image[1, 0, 1], image[1, 0, 2] = np.nan, np.inf, -9999
+    save(own[0] / "images/a.tif", image, nodata=-9999)
+    pixels, _ = prepared(own)
+    assert [pixels[0, 0, 0], pixels[1, 0, 1], pixels[1, 0, 2]] == [0, 0, 0]
+    assert (pixels[:2] == 0).sum() == 3
+
+
+def test_values_beyond_the_counts_saturate_and_say_so(own):
+    image = own[2].copy()
+    image[0, 0, 0], image[0, 0, 1], image[0, 0, 2] = 7.0, -0.5, 0.0
+    save(own[0] / "images/a.tif", image)
+    pixels, notes = prepared(own)
+    assert pixels[0, 0, :3].tolist() == [65535, 1, 1]
+    assert "3 of 4000 values" in notes
+    assert "saturated" in notes
+
+
+def test_counts_of_an_offset_quantity():
+    quantity = Quantity(name="t", unit="K", scale=0.01, offset=-273.15, data_range=10000)
+    notes = []
+    counts = to_counts(np.array([-273.14, 0.0, 26.85, np.nan]), quantity, notes)
+    assert counts.tolist() == [1, 27315, 30000, 0]
+    assert notes == []
+
+
+@pytest.mark.parametrize("kept", [0, 100, 4000])
+def test_a_truncated_image_is_named(own, kept):
+    file = own[0] / "images/a.tif"
+    file.write_bytes(file.read_bytes()[:kept])
+    with pytest.raises(DownlinkError, match=r"images/a\.tif.*Replace or remove"):
+        prepared(own)
+    assert not (own[0] / "scene.tif").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"transform": from_origin(5e5 + 10, 4e6, 10, 10)}, "grid"),
+        ({"crs": CRS.from_epsg(32634)}, "CRS"),
+        ({"crs": None}, "CRS"),
+        ({"pixels": np.zeros((1, 40, 49), np.uint8)}, "size"),
+    ],
+)
+def test_a_label_on_another_grid_is_refused(own, change, what):
+    save(own[0] / "masks/a.tif", **{"pixels": own[3][None], **change})
+    with pytest.raises(DownlinkError, match=rf"masks/a\.tif: its {what} .*Warp the label"):
+        prepared(own)
+
+
+def test_a_missing_label_is_named(own):
+    (own[0] / "masks/a.tif").unlink()
+    with pytest.raises(DownlinkError, match=r"masks/a\.tif: the label of .* is missing"):
+        prepared(own)
+
+
+def test_no_labelled_pixel_is_refused(own):
+    save(own[0] / "masks/a.tif", np.full((1, 40, 50), 64, np.uint8))
+    with pytest.raises(DownlinkError, match="scene a: no valid pixel is labelled"):
+        prepared(own)
+
+
+def test_an_all_nodata_scene_is_refused(own):
+    save(own[0] / "images/a.tif", np.full((2, 40, 50), np.nan, np.float32))
+    with pytest.raises(DownlinkError, match="scene a: no pixel has a value in every band"):
+        prepared(own)
+
+
+def test_another_number_of_bands_is_refused(own):
+    save(own[0] / "images/a.tif", own[2][:1])
+    with pytest.raises(DownlinkError, match=r"a\.tif: 1 bands, but 2 are configured"):
+        prepared(own)
+
+
+def test_patterns_that_match_nothing_or_twice_are_refused(own):
+    source = own[1].source
+    with pytest.raises(DownlinkError, match="matches no file"):
+        listing.images(source.model_copy(update={"images": str(own[0] / "no/*.tif")}))
+    save(own[0] / "more/a.tif", own[2])
+    with pytest.raises(DownlinkError, match="has the same name"):
+        listing.images(source.model_copy(update={"images": str(own[0] / "*e*/a.tif")}))
+
+
+def test_rasters_without_georeference_are_welcome(own):
+    identity = rasterio.Affine.identity()
+    save(own[0] / "images/a.tif", own[2], transform=identity, crs=None)
+    save(own[0] / "masks/a.tif", own[3][None], transform=identity, crs=None)
+    scene = rasters.read(own[1].source, own[1], own[0] / "images/a.tif")
+    assert scene.crs is None
+    assert scene.image.shape == (2, 40, 50)
