@@ -50,7 +50,7 @@ rule collect_metrics:
         mem_mb=memory(2000),
         runtime=minutes(15),
     params:
-        study=STUDY.canonical(),
+        study=STUDY.selected().canonical(),
         code=code("collect_metrics"),
     message:
         "Collecting all figures"
@@ -78,7 +78,7 @@ rule write_report:
         mem_mb=memory(3000),
         runtime=minutes(15),
     params:
-        study=STUDY.canonical(),
+        study=STUDY.selected().canonical(),
         code=code("write_report"),
     message:
         "Writing the report"

@@ -7,8 +7,9 @@ from pathlib import Path
 from workflow_lib import cli
 from workflow_lib.config.data import Tiling
 from workflow_lib.data.splits import balance
-from workflow_lib.data.store import read_tiles, write_tiles
+from workflow_lib.data.store import read_tiles
 from workflow_lib.data.tiles import TileInfo
+from workflow_lib.data.tiling import write_tiles
 
 
 def main() -> None:

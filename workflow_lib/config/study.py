@@ -50,6 +50,13 @@ class Study(Section):
         by_name = {band.name: band for band in self.sensors[chosen.sensor]}
         return tuple(by_name[name] for name in chosen.bands)
 
+    def selected(self) -> "Study":
+        """The study with the datasets that are run, and no others."""
+        return self.model_copy(update={"datasets": {n: self.datasets[n] for n in self._needed()}})
+
+    def _needed(self) -> list[str]:
+        return list(dict.fromkeys([*self.run, *(self.trainer(name) for name in self.run)]))
+
     def trainer(self, dataset: str) -> str:
         """The dataset on whose tiles the codecs of `dataset` are trained."""
         return self.datasets[dataset].codec_from or dataset

@@ -43,7 +43,7 @@ def _notes(study: Study, paths: Paths, dataset: str) -> list[str]:
     notes = []
     for scene in listing.scenes(study.datasets[dataset].source):
         with rasterio.open(paths.scene(dataset, scene)) as raster:
-            notes += [f"{scene}: {note}" for note in raster.tags()["notes"].splitlines()]
+            notes += [f"{scene}: {note}" for note in raster.tags().get("notes", "").splitlines()]
     return notes
 
 

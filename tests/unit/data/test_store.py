@@ -11,7 +11,7 @@ from rasterio.transform import from_origin
 from rasterio.windows import Window
 
 from workflow_lib.config.data import Folds, Tiling
-from workflow_lib.data import store
+from workflow_lib.data import store, tiling
 from workflow_lib.data.scenes import Scene, write_scene
 from workflow_lib.data.splits import SPLITS, balance, dealt_again, imbalance, place
 from workflow_lib.data.tiles import TileInfo
@@ -45,7 +45,7 @@ def write(folder, height=150, width=200, crs=UTM, hole=40, name="scene"):
         raster,
     )
     target = folder / f"{name}.zarr"
-    store.write_tiles(raster, name, INFO, "reflectance", TILING, target)
+    tiling.write_tiles(raster, name, INFO, "reflectance", TILING, target)
     return raster, target
 
 
@@ -114,7 +114,7 @@ def test_a_truncated_scene_names_file_and_remedy(tmp_path):
     raster, _ = write(tmp_path)
     raster.write_bytes(raster.read_bytes()[:5000])
     with pytest.raises(DownlinkError, match=r"scene\.tif.*run again"):
-        store.write_tiles(raster, "scene", INFO, "reflectance", TILING, tmp_path / "new.zarr")
+        tiling.write_tiles(raster, "scene", INFO, "reflectance", TILING, tmp_path / "new.zarr")
     assert not (tmp_path / "new.zarr").exists()
 
 

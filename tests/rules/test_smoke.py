@@ -1,0 +1,187 @@
+"""The smoke study: from scenes to the report through Snakemake, and what is done again after."""
+
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+import yaml
+
+from workflow_lib.data.store import read_reconstructions, read_tiles
+from workflow_lib.paths import Paths
+
+SMOKE = ("--configfile", "configs/smoke.yaml")
+PATHS = Paths("results/smoke")
+
+DECODE = """
+import sys
+from pathlib import Path
+import numpy as np
+from workflow_lib.codecs.coding import decode_scene
+from workflow_lib.codecs.registry import open_codec
+from workflow_lib.data.store import read_tiles
+from pydantic import TypeAdapter
+from workflow_lib.config.codecs import CodecConfig
+file, tiles, codec, weights, target = sys.argv[1:]
+config = TypeAdapter(CodecConfig).validate_json(codec)
+opened = open_codec(config, Path(weights) if weights else None, 1)
+np.save(target, decode_scene(Path(file), read_tiles([Path(tiles)]), opened))
+"""
+
+
+def edited(project, name):
+    """A context in which a file of the project may be changed."""
+
+    class Edit:
+        def __enter__(self):
+            self.path = project.folder / name
+            self.text = self.path.read_text()
+            return self
+
+        def replace(self, old, new):
+            assert old in self.text
+            self.path.write_text(self.text.replace(old, new))
+
+        def __exit__(self, *failure):
+            self.path.write_text(self.text)
+
+    return Edit()
+
+
+def test_everything_that_the_study_names_is_in_the_main_table_and_report(finished):
+    table = pd.read_csv(finished.folder / PATHS.main_table())
+    points = set(zip(table["dataset"], table["codec"], table["rate"].astype(float), strict=True))
+    smoke = yaml.safe_load((finished.folder / "configs/smoke.yaml").read_text())
+    assert points == {
+        (name, codec, rate)
+        for name in smoke["run"]
+        for codec, rates in smoke["datasets"][name]["rates"].items()
+        for rate in rates
+    }
+    assert (
+        table[["bpppb", "psnr_db", "iou_frozen", "iou_originals", "iou_trivial"]]
+        .notna()
+        .all(axis=None)
+    )
+    assert table["iou_retrained"].notna().sum() == 1
+    page = (finished.folder / PATHS.report()).read_text()
+    assert all(name in page for name in smoke["run"])
+
+
+def test_a_finished_study_has_nothing_left_to_do(finished):
+    assert finished.planned(*SMOKE) == {}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "codec", "rate", "scene"),
+    [
+        ("tiny-thermal", "jpeg2000", "0.5", "generated1"),
+        ("tiny-thermal", "jpegxl", "0.5", "generated0"),
+        ("tiny-thermal", "dgml", "0.01", "generated0"),
+        ("tiny-optical", "klt-jpeg2000", "0.5", "generated0"),
+        ("tiny-optical", "dgml", "0.01", "generated0"),
+    ],
+)
+def test_a_new_process_decodes_what_was_scored(finished, tmp_path, dataset, codec, rate, scene):
+    demo = yaml.safe_load((finished.folder / "config.yaml").read_text())["codecs"]
+    smoke = yaml.safe_load((finished.folder / "configs/smoke.yaml").read_text())["codecs"]
+    config = {**demo[codec], **smoke.get(codec, {})}
+    if codec == "dgml":
+        config["training"] = {**demo[codec]["training"], **smoke[codec]["training"]}
+    weights = PATHS.codec_weights(dataset, codec, rate) if codec == "dgml" else ""
+    tiles = PATHS.tiles(dataset, scene)
+    decoded = tmp_path / "decoded.npy"
+    finished.call(
+        [
+            sys.executable,
+            "-c",
+            DECODE,
+            PATHS.bitstream(dataset, codec, rate, scene),
+            tiles,
+            json.dumps(config),
+            weights,
+            str(decoded),
+        ]
+    )
+    originals = read_tiles([finished.folder / tiles])
+    scored = read_reconstructions(
+        originals, [finished.folder / PATHS.reconstruction(dataset, codec, rate, scene)]
+    )
+    np.testing.assert_array_equal(np.load(decoded), scored.image)
+
+
+def test_the_rate_in_the_table_is_the_bitstreams_size(finished):
+    table = pd.read_parquet(
+        finished.folder / PATHS.distortion("tiny-optical", "jpeg2000", "0.5", "generated0")
+    )
+    whole = table[table["row"].isna()].set_index("metric")["value"]
+    file = finished.folder / PATHS.bitstream("tiny-optical", "jpeg2000", "0.5", "generated0")
+    scored = whole["payload_bytes"] + whole["header_bytes"] + whole["side_bytes"]
+    tiles = read_tiles([finished.folder / PATHS.tiles("tiny-optical", "generated0")])
+    pixels = tiles.where("test").valid.sum()
+    assert scored < file.stat().st_size
+    assert whole["bpppb"] == pytest.approx(8 * scored / (3 * pixels))
+
+
+def test_a_comment_reruns_nothing_and_code_exactly_its_users(finished):
+    with edited(finished, "workflow_lib/codecs/spectral.py") as file:
+        file.replace("_MIDDLE = 32768", "_MIDDLE = 32768  # half of the scale")
+        assert finished.planned(*SMOKE) == {}
+    with edited(finished, "workflow_lib/report/strips.py") as file:
+        file.replace("_MAX_SIDE = 128", "_MAX_SIDE = 127")
+        assert set(finished.planned(*SMOKE)) == {"write_report", "all"}
+    with edited(finished, "workflow_lib/segmentation/trivial.py") as file:
+        file.replace("_HALF = LEVELS // 2", "_HALF = LEVELS // 2 + 0")
+        assert "train_on_originals" not in finished.planned(*SMOKE)
+        assert "map_trivially" in finished.planned(*SMOKE)
+
+
+def test_a_new_rate_codes_only_itself(finished):
+    with edited(finished, "configs/smoke.yaml") as file:
+        file.replace("klt-jpeg2000: [0.5]", "klt-jpeg2000: [0.5, 0.8]")
+        planned = finished.planned(*SMOKE)
+    assert planned["encode_scene"] == 1
+    assert planned["score_on_reconstructions"] == 1
+    assert not {"fit_codec", "tile_scene", "train_on_originals"} & set(planned)
+
+
+def test_a_wrong_key_is_one_line_and_starts_no_job(project):
+    done = project.snakemake("--config", "thread=2", check=False)
+    assert done.returncode != 0
+    assert "configuration: thread: unknown key" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not (project.folder / "results").exists()
+
+
+def test_a_bad_raster_stops_with_its_name_and_poisons_nothing(project):
+    smoke = yaml.safe_load((project.folder / "configs/smoke.yaml").read_text())
+    mine = smoke["datasets"]["tiny-optical"]
+    mine["bands"] = ["B02"]
+    mine["rates"] = {"jpeg2000": [0.5]}
+    mine["source"] = {
+        "recipe": "rasters",
+        "images": "own/*.tif",
+        "labels": "own/labels/{scene}.tif",
+        "positive": [1],
+    }
+    study = {**smoke, "results": "results/own", "run": ["mine"], "datasets": {"mine": mine}}
+    (project.folder / "own.yaml").write_text(yaml.safe_dump(study))
+    (project.folder / "own/labels").mkdir(parents=True)
+    image, label = (project.folder / "own" / name for name in ("a.tif", "labels/a.tif"))
+    image.write_bytes(b"II*\0 this is no raster")
+    label.write_bytes(b"")
+    options = ("--configfile", "own.yaml", "results/own/mine/tiles/a.manifest.json")
+    assert project.snakemake(*options, check=False).returncode != 0
+    log = (project.folder / "results/own/logs/mine/scenes/a.tif.log").read_text()
+    assert "own/a.tif" in log
+    assert "Replace or remove" in log
+    assert "Traceback" not in log
+    assert not list((project.folder / "results/own/mine").rglob("*.tif*"))
+    for file, counts in ((image, np.arange(1, 4097)), (label, np.arange(4096) % 2)):
+        profile = {"driver": "GTiff", "count": 1, "height": 64, "width": 64, "dtype": "uint16"}
+        with rasterio.open(file, "w", **profile) as raster:
+            raster.write(counts.reshape(1, 64, 64).astype(np.uint16) % 6)
+    project.snakemake(*options)
+    assert (project.folder / "results/own/mine/tiles/a.zarr/zarr.json").exists()
