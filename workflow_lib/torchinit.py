@@ -1,5 +1,7 @@
 """Torch as every script of the study sets it up."""
 
+from importlib.metadata import version
+
 import torch
 
 _SCHEMAS = {
@@ -27,7 +29,9 @@ def prepare(threads: int) -> None:
 def _declare_torchvision_operators() -> None:
     # The index's torchvision is linked to CUDA: beside a CPU build of torch its operators cannot
     # load, and its import stops at a missing schema. Nothing here ever calls these operators.
-    if torch.version.cuda is not None or _libraries:
+    # A torchvision that was itself built for the CPU registers them and bears no second time.
+    own = version("torchvision").endswith("+cpu")
+    if torch.version.cuda is not None or own or _libraries:
         return
     library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     for schema in _SCHEMAS.values():
