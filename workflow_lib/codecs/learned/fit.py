@@ -1,19 +1,22 @@
 """Training the learned codec."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from workflow_lib.codecs.learned.codec import LearnedCodec
 from workflow_lib.codecs.learned.klt_start import start_from_klt
 from workflow_lib.codecs.learned.model import ALIGNMENT, Architecture, LearnedModel, Output
 from workflow_lib.codecs.learned.transforms import PATCH
-from workflow_lib.codecs.mosaic import fill
+from workflow_lib.codecs.mosaic import Mosaic, fill
 from workflow_lib.config.codecs import Dgml
+from workflow_lib.data.scenes import NODATA
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.errors import DownlinkError
 from workflow_lib.training import save_weights, train
@@ -46,7 +49,6 @@ def fit(tiles: Tiles, config: Dgml, lam: float, run: Path, weights: Path) -> Non
     if config.init == "klt":
         task.start_from_klt()
     train(task, config.training, config.seed, run)
-    task.model.update(force=True, update_quantiles=True)
     metadata = {
         **{name: str(size) for name, size in sizes.as_dict().items()},
         "lambda": repr(lam),
@@ -86,11 +88,6 @@ class _Examples:
 
     def __len__(self) -> int:
         return len(self.image)
-
-    def batches(self, size: int) -> Iterator["_Examples"]:
-        for first in range(0, len(self), size):
-            chosen = slice(first, first + size)
-            yield _Examples(self.image[chosen], self.valid[chosen])
 
     def crops(self, count: int, side: int, generator: torch.Generator) -> "_Examples":
         """Random crops in random orientations."""
@@ -137,10 +134,8 @@ class CodecTask:
         model.gain.copy_(gain)
         self.weights = gain * PEAK / tiles.info.data_range
         self.training = self._examples(training)
-        spread_out = np.linspace(0, len(validation) - 1, min(len(validation), _VALIDATION_TILES))
-        chosen = torch.from_numpy(spread_out.round().astype(np.int64))
-        every = self._examples(validation)
-        self.validation = _Examples(every.image[chosen], every.valid[chosen])
+        self.validation = _as_one_image(validation)
+        self.data_range = tiles.info.data_range
 
     def _examples(self, tiles: Tiles) -> _Examples:
         valid = torch.from_numpy(tiles.valid)[:, None]
@@ -177,14 +172,17 @@ class CodecTask:
         return {"loss": rate + self.lam * mse, "rate_bpppb": rate, "mse_255": mse}
 
     def validation_losses(self) -> dict[str, float]:
-        """Losses over the validation tiles; see `Task`."""
-        self.model.entropy_bottleneck._update_quantiles()
-        sums = [
-            torch.stack(self._sums(batch.aligned()))
-            for batch in self.validation.batches(self.config.training.batch)
-        ]
-        bits, squares, samples = torch.stack(sums).double().sum(0).tolist()
-        rate, mse = bits / samples, squares / samples
+        """Losses of the validation tiles' real bitstream; see `Task`."""
+        self.model.update()
+        self.model.entropy_bottleneck.update(force=True, update_quantiles=True)
+        codec, image = LearnedCodec(self.model), self.validation
+        filled = fill(image)
+        payload = codec.encode(filled).payload
+        decoded = codec.decode(payload, b"", image.shape)
+        valid = (image != NODATA).all(axis=0)
+        error = (decoded[:, valid].astype(np.float64) - image[:, valid]) * PEAK / self.data_range
+        rate = 8 * len(payload) / max(error.size, 1)
+        mse = float(np.square(error).sum() / max(error.size, 1))
         return {"loss": rate + self.lam * mse, "rate_bpppb": rate, "mse_255": mse}
 
     def _sums(self, batch: _Examples) -> tuple[Tensor, Tensor, Tensor]:
@@ -193,6 +191,18 @@ class CodecTask:
         error = (output.image - batch.image) * self.weights * batch.valid
         samples = batch.valid.sum().clamp_min(1) * batch.image.shape[1]
         return output.bits, error.square().sum(), samples
+
+
+def _as_one_image(tiles: Tiles) -> NDArray[np.uint16]:
+    """A mosaic of whole blocks, spread over all scenes, of about `_VALIDATION_TILES` tiles."""
+    names = [f"{scene} {block}" for scene, block in zip(tiles.scene, tiles.block, strict=True)]
+    numbers = np.unique(names, return_inverse=True)[1].astype(np.int32)
+    blocks = int(numbers.max()) + 1
+    share = min(1.0, _VALIDATION_TILES / len(tiles))
+    taken = np.linspace(0, blocks - 1, math.ceil(share * blocks)).round()
+    split = np.where(np.isin(numbers, taken), "taken", "left")
+    chosen = replace(tiles, block=numbers, split=split).where("taken")
+    return Mosaic.of(chosen).assemble(chosen.image)
 
 
 def _statistics(tiles: Tiles) -> tuple[Tensor, Tensor]:
