@@ -172,7 +172,7 @@ def test_a_bad_raster_stops_with_its_name_and_poisons_nothing(project):
     image, label = (project.folder / "own" / name for name in ("a.tif", "labels/a.tif"))
     image.write_bytes(b"II*\0 this is no raster")
     label.write_bytes(b"")
-    options = ("--configfile", "own.yaml", "results/own/mine/tiles/a.manifest.json")
+    options = ("--configfile", "own.yaml", "--", "results/own/mine/tiles/a.manifest.json")
     assert project.snakemake(*options, check=False).returncode != 0
     log = (project.folder / "results/own/logs/mine/scenes/a.tif.log").read_text()
     assert "own/a.tif" in log
@@ -181,6 +181,7 @@ def test_a_bad_raster_stops_with_its_name_and_poisons_nothing(project):
     assert not list((project.folder / "results/own/mine").rglob("*.tif*"))
     for file, counts in ((image, np.arange(1, 4097)), (label, np.arange(4096) % 2)):
         profile = {"driver": "GTiff", "count": 1, "height": 64, "width": 64, "dtype": "uint16"}
+        file.unlink()
         with rasterio.open(file, "w", **profile) as raster:
             raster.write(counts.reshape(1, 64, 64).astype(np.uint16) % 6)
     project.snakemake(*options)
