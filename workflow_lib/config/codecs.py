@@ -38,11 +38,11 @@ class Dgml(Section):
     channels: int = Field(ge=8)
     """N, channels of the transforms' hidden layers."""
     latents: int = Field(ge=8)
-    """M, channels of the latent."""
+    """M, channels of the latent; with a KLT start at most 256 per band."""
     init: Literal["klt", "random"] = "klt"
     """`klt` starts the transforms from a patch KLT of the training tiles; `random` does not."""
-    klt_learning_rate: float = Field(default=1e-5, gt=0)
-    """Learning rate of the layers that hold the KLT; larger ones upset it."""
+    klt_learning_rate: float = Field(default=3e-4, gt=0)
+    """Peak learning rate of the layers that hold the KLT; 1e-3 upset it in trials."""
     training: Training
     """Schedule of the fit."""
     seed: int = Field(default=0, ge=0)

@@ -1,5 +1,6 @@
 """The learned codec's network: transforms, hyperprior and context model."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
@@ -121,6 +122,13 @@ class LearnedModel(CompressionModel):  # type: ignore[misc]
         bounded = log_scales.clamp(-_LOG_SCALE_LIMIT, _LOG_SCALE_LIMIT)
         return bounded.exp() * spread, means * spread
 
+    def load_state_dict(self, state_dict: Mapping[str, Tensor], strict: bool = True) -> object:
+        """See `nn.Module`; tables may be longer or shorter than the present ones."""
+        for name, buffer in self.named_buffers():
+            if name in state_dict:
+                buffer.resize_(state_dict[name].shape)
+        return super().load_state_dict(state_dict, strict)
+
     def forward(self, image: Tensor) -> Output:
         """Reconstruct and estimate bits.
 
@@ -145,14 +153,16 @@ class LearnedModel(CompressionModel):  # type: ignore[misc]
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Latents and symbols as the encoder rounds them, and scales; `seen` is the context.
 
-        Gradients pass the rounding as if it were not there.
+        Gradients pass the rounding as if it were not there, except where the symbol is zero: there
+        the reconstruction is the mean, which learns nothing from the rate.
         """
         together = torch.cat((features, self.context(seen / self.spread)), dim=1)
         scales, means = self.gaussians(self.last(self.entropy_parameters(together)), self.spread)
         residual = latents - means
         with torch.no_grad():
-            error = cheapest(self.gaussian_conditional, residual, scales) - residual
-        return latents + error, residual + error, scales
+            symbols = cheapest(self.gaussian_conditional, residual, scales)
+            error = symbols - residual
+        return torch.where(symbols == 0, means, latents + error), residual + error, scales
 
     def _bounded_likelihood(self, symbols: Tensor, scales: Tensor) -> Tensor:
         gaussian = self.gaussian_conditional
