@@ -154,7 +154,7 @@ class LearnedModel(CompressionModel):  # type: ignore[misc]
         """Latents and symbols as the encoder rounds them, and scales; `seen` is the context.
 
         Gradients pass the rounding as if it were not there, except where the symbol is zero: there
-        the reconstruction is the mean, which learns nothing from the rate.
+        the reconstruction is the mean, and the rate does not tell the mean where to be.
         """
         together = torch.cat((features, self.context(seen / self.spread)), dim=1)
         scales, means = self.gaussians(self.last(self.entropy_parameters(together)), self.spread)
