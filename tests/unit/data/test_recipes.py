@@ -114,9 +114,21 @@ def test_cloud_bits_of_the_quality_band():
             assert cloud.cloud_label(quality)[0, 0] == max(a, b)
 
 
-def test_a_collection_1_quality_band_is_refused():
+@pytest.mark.parametrize("clear", [2720, 21824], ids=["collection 1", "collection 2"])
+def test_a_later_collections_quality_band_is_refused(clear):
     with pytest.raises(DownlinkError, match="pre-collection"):
-        cloud.cloud_label(np.array([[2720, 2800]], np.uint16))
+        cloud.cloud_label(np.array([[1, clear]], np.uint16))
+
+
+def test_a_window_beyond_the_raster_is_refused(tmp_path):
+    import rasterio
+    from rasterio.windows import Window
+
+    profile = {"driver": "GTiff", "count": 1, "height": 40, "width": 40, "dtype": "uint16"}
+    with rasterio.open(tmp_path / "B02.tif", "w", **profile) as raster:
+        raster.write(np.ones((1, 40, 40), np.uint16))
+    with pytest.raises(DownlinkError, match=r"B02\.tif: source\.window ends at row 50"):
+        read_bands(("B02",), lambda name: tmp_path / f"{name}.tif", Window(0, 10, 40, 40))
 
 
 def test_landsat_brightness_temperature():

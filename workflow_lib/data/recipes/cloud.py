@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from rasterio.transform import Affine
 
 from workflow_lib.config.data import Imagery, LandsatCloud
+from workflow_lib.data.files import find, open_raster
 from workflow_lib.data.quantise import to_counts
-from workflow_lib.data.recipes.files import find, open_raster
 from workflow_lib.data.scenes import Scene
 from workflow_lib.errors import DownlinkError
 
@@ -21,7 +21,9 @@ MEMBERS = (
 # instrument's constants (Landsat 8 Data Users Handbook, section 5).
 _GAIN, _BIAS = 3.342e-4, 0.1
 _K1, _K2 = 774.8853, 1321.0789
-_TERRAIN_OCCLUSION_OF_COLLECTIONS = {2720, 2724, 2728, 2732}
+_FILL = 1
+_RESERVED = 0b1100_1000
+"""Bits that no pre-collection pixel sets, and the usual values of Collections 1 and 2 do."""
 
 
 def read(source: LandsatCloud, imagery: Imagery, folder: Path) -> Scene:
@@ -38,8 +40,14 @@ def read(source: LandsatCloud, imagery: Imagery, folder: Path) -> Scene:
     notes: list[str] = []
     with open_raster(find(folder, "l8_B10.tif")) as raster:
         numbers = raster.read(1)[:: source.step, :: source.step]
-        transform, crs = raster.transform @ Affine.scale(source.step), raster.crs
+        to_first_centre = Affine.translation(0.5 - source.step / 2, 0.5 - source.step / 2)
+        transform, crs = raster.transform @ to_first_centre @ Affine.scale(source.step), raster.crs
+        grid = (raster.shape, raster.transform, raster.crs)
     with open_raster(find(folder, "l8_BQA.tif")) as raster:
+        if (raster.shape, raster.transform, raster.crs) != grid:
+            raise DownlinkError(
+                "l8_BQA.tif: not on the grid of l8_B10.tif. Use files of one scene."
+            )
         quality = raster.read(1)[:: source.step, :: source.step]
     kelvin = np.where(numbers > 0, brightness_temperature(numbers), np.nan)
     return Scene(
@@ -62,7 +70,7 @@ def cloud_label(quality: NDArray[np.uint16]) -> NDArray[np.uint8]:
     Raises:
         DownlinkError: the band is of Collection 1 or 2, whose bits mean other things.
     """
-    if set(np.unique(quality).tolist()) & _TERRAIN_OCCLUSION_OF_COLLECTIONS:
+    if (quality[(quality & _FILL) == 0] & _RESERVED).any():
         raise DownlinkError(
             "l8_BQA.tif: this quality band is of Landsat Collection 1 or later, whose bits mean "
             "other things. Use a pre-collection product."

@@ -5,8 +5,8 @@ from pathlib import Path
 from rasterio.windows import Window
 
 from workflow_lib.config.data import EcostressFire, Imagery
+from workflow_lib.data.files import find, open_raster, within
 from workflow_lib.data.quantise import to_counts
-from workflow_lib.data.recipes.files import find, open_raster
 from workflow_lib.data.scenes import Scene
 from workflow_lib.data.simulate_fire import simulate_fire
 
@@ -29,6 +29,7 @@ def read(source: EcostressFire, imagery: Imagery, folder: Path) -> Scene:
     part = source.window
     with open_raster(find(folder, _FILE)) as raster:
         window = Window(part.col, part.row, part.width, part.height)
+        within(window, raster)
         surface = raster.read(1, window=window)
         transform, crs = raster.window_transform(window), raster.crs
     kelvin, label = simulate_fire(surface, source.simulation)

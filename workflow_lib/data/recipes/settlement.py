@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pyogrio
 from numpy.typing import NDArray
+from pyogrio.errors import DataSourceError
 from rasterio.features import rasterize
 from shapely import from_wkb
 
 from workflow_lib.config.data import Imagery, SentinelSettlement
-from workflow_lib.data.recipes.files import find
+from workflow_lib.data.files import find
 from workflow_lib.data.recipes.sentinel2 import Bands, read_bands
 from workflow_lib.data.scenes import IGNORE, NODATA, Scene
 from workflow_lib.errors import DownlinkError
@@ -40,7 +41,10 @@ def read(source: SentinelSettlement, imagery: Imagery, folder: Path) -> Scene:
 
 
 def _residential(file: Path, bands: Bands) -> NDArray[np.uint8]:
-    meta, _, shapes, (use,) = pyogrio.raw.read(file, columns=["fclass"])
+    try:
+        meta, _, shapes, (use,) = pyogrio.raw.read(file, columns=["fclass"])
+    except DataSourceError as error:
+        raise DownlinkError(f"{file.name}: no readable polygons ({error}).") from error
     if meta["crs"] != str(bands.crs):
         raise DownlinkError(
             f"{file.name}: polygons in {meta['crs']}, image in {bands.crs}. Reproject the polygons."

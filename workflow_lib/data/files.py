@@ -1,0 +1,54 @@
+"""Finding and reading files of imagery."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import rasterio
+from rasterio.errors import RasterioIOError
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+from workflow_lib.errors import DownlinkError
+
+
+def find(folder: Path, name: str) -> Path:
+    """The one file of this name below `folder`.
+
+    Raises:
+        DownlinkError: there is none.
+    """
+    found = sorted(folder.rglob(name))
+    if not found:
+        raise DownlinkError(f"{name}: not in the archive. Check the archive's version, and bands.")
+    return found[0]
+
+
+@contextmanager
+def open_raster(file: Path) -> Iterator[DatasetReader]:
+    """An open raster.
+
+    Raises:
+        DownlinkError: it cannot be opened or read.
+    """
+    try:
+        with rasterio.open(file) as raster:
+            yield raster
+    except RasterioIOError as error:
+        raise DownlinkError(
+            f"{file}: this is no readable raster ({error}). Replace or remove it."
+        ) from error
+
+
+def within(window: Window, raster: DatasetReader) -> None:
+    """Make sure that a window lies inside a raster.
+
+    Raises:
+        DownlinkError: it reaches beyond.
+    """
+    bottom, right = window.row_off + window.height, window.col_off + window.width
+    if bottom > raster.height or right > raster.width:
+        raise DownlinkError(
+            f"{Path(raster.name).name}: source.window ends at row {bottom}, column {right}, but "
+            f"the raster at {raster.height}, {raster.width}. Make the window smaller."
+        )
