@@ -7,20 +7,22 @@ PYTHON ?= $(shell command -v python3.11 || echo python3)
 VENV ?= .venv
 CORES ?= all
 BIN := $(VENV)/bin
+# After a killed run, half-made files are made again; inputs count by content, not by time.
+RUN := snakemake --cores $(CORES) --rerun-incomplete --max-checksum-file-size 1GB
 READY := $(VENV)/.ready
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .PHONY: study test smoke lint format lock clean
 
 study: $(READY)
-	snakemake --cores $(CORES) $(SNAKEMAKE)
+	$(RUN) $(SNAKEMAKE)
 	@python scripts/show_results.py
 
 test: $(READY)
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest
 
 smoke: $(READY)
-	snakemake --cores $(CORES) --configfile configs/smoke.yaml $(SNAKEMAKE)
+	$(RUN) --configfile configs/smoke.yaml $(SNAKEMAKE)
 	@python scripts/show_results.py results/smoke
 
 lint: $(READY)

@@ -27,25 +27,26 @@ rule fit_codec:
         runtime=minutes(120),
     params:
         codec=lambda w: STUDY.codecs[w.codec].canonical(),
-        run=PATHS.run_folder(PATHS.codec_weights("{dataset}", "{codec}", "{rate}")),
+        run=run_folder("fit_codec", PATHS.codec_weights("{dataset}", "{codec}", "{rate}")),
+        threads=STUDY.threads,
         code=code("fit_codec"),
     message:
         "Training codec {wildcards.codec} at λ = {wildcards.rate} on {wildcards.dataset}"
     shell:
         "python scripts/fit_codec.py --tiles {input.tiles:q} --codec {params.codec:q}"
-        " --rate {wildcards.rate} --threads {threads} --run {params.run:q}"
+        " --rate {wildcards.rate} --threads {params.threads} --run {params.run:q}"
         " --weights {output:q} > {log:q} 2>&1"
 
 
 rule encode_scene:
     input:
         tiles=ancient(PATHS.tiles("{dataset}", "{scene}")),
-        manifest=PATHS.manifest(PATHS.tiles("{dataset}", "{scene}")),
+        manifest=manifest(PATHS.tiles("{dataset}", "{scene}")),
         weights=weights_of,
     output:
         bitstream=PATHS.bitstream("{dataset}", "{codec}", "{rate}", "{scene}"),
         store=directory(PATHS.reconstruction("{dataset}", "{codec}", "{rate}", "{scene}")),
-        manifest=PATHS.manifest(PATHS.reconstruction("{dataset}", "{codec}", "{rate}", "{scene}")),
+        manifest=manifest(PATHS.reconstruction("{dataset}", "{codec}", "{rate}", "{scene}")),
         distortion=PATHS.distortion("{dataset}", "{codec}", "{rate}", "{scene}"),
     log:
         PATHS.log(PATHS.bitstream("{dataset}", "{codec}", "{rate}", "{scene}")),
@@ -59,13 +60,14 @@ rule encode_scene:
         runtime=minutes(60),
     params:
         codec=lambda w: STUDY.codecs[w.codec].canonical(),
-        weights=lambda w, input: f"--weights {input.weights}" if input.weights else "",
-        code=code("encode_scene"),
+        weights=lambda w, input: (shlex.join(["--weights", input.weights]) if input.weights else ""),
+        threads=STUDY.threads,
+        code=lambda w: code("encode_scene", MODULES[STUDY.codecs[w.codec].kind]),
     message:
         "Coding scene {wildcards.scene} of {wildcards.dataset} by {wildcards.codec}"
         " at {wildcards.rate}"
     shell:
         "python scripts/encode_scene.py --tiles {input.tiles:q} --name {wildcards.codec:q}"
         " --codec {params.codec:q} --rate {wildcards.rate} {params.weights}"
-        " --threads {threads} --bitstream {output.bitstream:q}"
+        " --threads {params.threads} --bitstream {output.bitstream:q}"
         " --reconstruction {output.store:q} --distortion {output.distortion:q} > {log:q} 2>&1"

@@ -1,4 +1,5 @@
 # What all rules share: the validated study, the artifacts' names, and digests of code.
+import os
 import re
 import shlex
 from pathlib import Path
@@ -6,21 +7,26 @@ from pathlib import Path
 from platformdirs import user_cache_path
 from snakemake.exceptions import WorkflowError
 
+from workflow_lib.codecs.registry import MODULES
 from workflow_lib.config.study import validate
 from workflow_lib.data import archives, listing
 from workflow_lib.data.tiles import describe
 from workflow_lib.errors import DownlinkError
-from workflow_lib.paths import Paths, rate_name
+from workflow_lib.paths import Paths, manifest, rate_name
 from workflow_lib.provenance.digests import code_digest
 
 try:
     STUDY = validate(config)
-    SCENES = {name: listing.scenes(STUDY.datasets[name].source) for name in STUDY.run}
+    SCENES = {
+        name: listing.scenes(dataset.source) for name, dataset in STUDY.selected().datasets.items()
+    }
 except DownlinkError as error:
     raise WorkflowError(str(error)) from None
 
 PATHS = Paths(STUDY.results)
 CACHE = Path(STUDY.cache).expanduser() if STUDY.cache else user_cache_path("downlink")
+if STUDY.archive_folder:
+    os.environ["DOWNLINK_ARCHIVE_FOLDER"] = STUDY.archive_folder
 ENVIRONMENT = "../envs/downlink.yaml"
 
 # Waiting threads must not spin: jobs share the cores.
@@ -37,9 +43,14 @@ wildcard_constraints:
     seed="[0-9]+",
 
 
-def code(script):
-    """The digest that makes a rule run again when its script or the library behind it changes."""
-    return code_digest(f"scripts/{script}.py")
+def code(script, *modules):
+    """The digest that makes a rule run again when its script or the library behind it changes.
+
+    `modules` are those that the script imports by name only.
+    """
+    return code_digest(
+        f"scripts/{script}.py", *(f"{module.replace('.', '/')}.py" for module in modules)
+    )
 
 
 def memory(megabytes):
@@ -68,4 +79,9 @@ def reconstructions(dataset, codec, rate):
 
 def manifests(folders):
     """What tells Snakemake that a store has changed; it does not look inside folders."""
-    return [PATHS.manifest(folder) for folder in folders]
+    return [manifest(folder) for folder in folders]
+
+
+def run_folder(script, artifact):
+    """Checkpoint and log of a training; other code does not go on from its checkpoint."""
+    return f"{PATHS.run_folder(artifact)}/{code(script)[:12]}"

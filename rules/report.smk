@@ -32,6 +32,20 @@ def score_tables():
     ]
 
 
+def report_inputs():
+    """Every store and prediction that the report may show a tile of."""
+    coded = [
+        store
+        for name in STUDY.run
+        for codec, rates in STUDY.datasets[name].rates.items()
+        for rate in rate_names(rates)
+        for store in reconstructions(name, codec, rate)
+    ]
+    originals = [store for name in STUDY.run for store in stores(name)]
+    maps = [PATHS.predictions(table) for table in score_tables() if "/retrained/" not in table]
+    return [*ancient(originals + coded), *manifests(originals + coded), *maps]
+
+
 rule collect_metrics:
     input:
         coded_tables(),
@@ -65,7 +79,7 @@ rule write_report:
         template="workflow_lib/report/page.html.j2",
         scenes=[PATHS.scene(name, scene) for name in STUDY.run for scene in SCENES[name]],
         trivial=[PATHS.trivial_map(name) for name in STUDY.run],
-        tiles=[manifest for name in STUDY.run for manifest in manifests(stores(name))],
+        shown=report_inputs(),
     output:
         PATHS.report(),
     log:

@@ -62,14 +62,17 @@ rule train_on_originals:
         runtime=minutes(120),
     params:
         segmenter=lambda w: STUDY.segmenters[w.segmenter].canonical(),
-        run=PATHS.run_folder(PATHS.original_segmenter("{dataset}", "{segmenter}", "{seed}")),
+        run=run_folder(
+            "train_segmenter", PATHS.original_segmenter("{dataset}", "{segmenter}", "{seed}")
+        ),
+        threads=STUDY.threads,
         code=code("train_segmenter"),
     message:
         "Training {wildcards.segmenter} on originals of {wildcards.dataset},"
         " seed {wildcards.seed}"
     shell:
         "python scripts/train_segmenter.py --tiles {input.tiles:q}"
-        " --segmenter {params.segmenter:q} --seed {wildcards.seed} --threads {threads}"
+        " --segmenter {params.segmenter:q} --seed {wildcards.seed} --threads {params.threads}"
         " --run {params.run:q} --weights {output:q} > {log:q} 2>&1"
 
 
@@ -97,9 +100,11 @@ rule train_on_reconstructions:
         runtime=minutes(120),
     params:
         segmenter=lambda w: STUDY.segmenters[w.segmenter].canonical(),
-        run=PATHS.run_folder(
-            PATHS.retrained_segmenter("{dataset}", "{codec}", "{rate}", "{segmenter}", "{seed}")
+        run=run_folder(
+            "train_segmenter",
+            PATHS.retrained_segmenter("{dataset}", "{codec}", "{rate}", "{segmenter}", "{seed}"),
         ),
+        threads=STUDY.threads,
         code=code("train_segmenter"),
     message:
         "Training {wildcards.segmenter} on {wildcards.dataset} coded by {wildcards.codec}"
@@ -107,7 +112,7 @@ rule train_on_reconstructions:
     shell:
         "python scripts/train_segmenter.py --tiles {input.tiles:q}"
         " --reconstructions {input.reconstructions:q}"
-        " --segmenter {params.segmenter:q} --seed {wildcards.seed} --threads {threads}"
+        " --segmenter {params.segmenter:q} --seed {wildcards.seed} --threads {params.threads}"
         " --run {params.run:q} --weights {output:q} > {log:q} 2>&1"
 
 
@@ -130,13 +135,14 @@ rule score_on_originals:
         mem_mb=memory(4000),
         runtime=minutes(60),
     params:
+        threads=STUDY.threads,
         code=code("score_segmenter"),
     message:
         "Scoring {wildcards.segmenter} on originals of {wildcards.dataset}"
     shell:
         "python scripts/score_segmenter.py --tiles {input.tiles:q} --weights {input.weights:q}"
         " --regime original --segmenter {wildcards.segmenter:q} --seed {wildcards.seed}"
-        " --threads {threads} --scores {output.scores:q}"
+        " --threads {params.threads} --scores {output.scores:q}"
         " --predictions {output.predictions:q} > {log:q} 2>&1"
 
 
@@ -166,6 +172,7 @@ rule score_on_reconstructions:
         mem_mb=memory(4000),
         runtime=minutes(60),
     params:
+        threads=STUDY.threads,
         code=code("score_segmenter"),
     message:
         "Scoring {wildcards.segmenter} ({wildcards.regime}) on {wildcards.dataset}"
@@ -174,5 +181,5 @@ rule score_on_reconstructions:
         "python scripts/score_segmenter.py --tiles {input.tiles:q}"
         " --reconstructions {input.reconstructions:q} --weights {input.weights:q}"
         " --codec {wildcards.codec:q} --rate {wildcards.rate} --regime {wildcards.regime}"
-        " --segmenter {wildcards.segmenter:q} --seed {wildcards.seed} --threads {threads}"
+        " --segmenter {wildcards.segmenter:q} --seed {wildcards.seed} --threads {params.threads}"
         " --scores {output.scores:q} --predictions {output.predictions:q} > {log:q} 2>&1"

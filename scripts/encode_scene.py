@@ -31,10 +31,14 @@ def main() -> None:
     parser.add_argument("--reconstruction", required=True, type=Path, help="store to write")
     parser.add_argument("--distortion", required=True, type=Path, help="table to write")
     args = parser.parse_args()
-    codec = open_codec(args.codec, args.weights, args.threads)
+    if args.codec.kind == "dgml":
+        from workflow_lib import torchinit
+
+        torchinit.prepare(args.threads)
+    codec = open_codec(args.codec, args.weights)
     tiles = read_tiles([args.tiles])
-    sizes = encode_scene(tiles, codec, args.name, float(args.rate), args.bitstream)
-    image = decode_scene(args.bitstream, tiles, codec)
+    sizes = encode_scene(tiles, codec, args.codec.kind, float(args.rate), args.bitstream)
+    image = decode_scene(args.bitstream, tiles, codec, args.codec.kind)
     write_reconstruction(tiles, image, args.reconstruction)
     key = Key(tiles.info.dataset, args.name, args.rate)
     write(coded_table(key, tiles, image, sizes), args.distortion)

@@ -6,6 +6,11 @@ Every method takes names or Snakemake wildcards such as `"{dataset}"`.
 from dataclasses import dataclass
 
 
+def manifest(store: str) -> str:
+    """Digest of a store, written beside it when the store is complete."""
+    return f"{store.removesuffix('.zarr')}.manifest.json"
+
+
 def rate_name(rate: float) -> str:
     """The rate point's name, e.g. 0.05."""
     return f"{rate:.12g}"
@@ -16,6 +21,10 @@ class Paths:
     """Artifacts below one results folder."""
 
     root: str
+
+    def archive_mark(self, file: str) -> str:
+        """Says that an archive of this name is in the cache, verified."""
+        return f"{self.root}/archives/{file}.sha256"
 
     def scene(self, dataset: str, scene: str) -> str:
         """GeoTIFF of a scene's counts, with the label as its last band."""
@@ -82,10 +91,6 @@ class Paths:
     def report(self) -> str:
         """The report."""
         return f"{self.root}/report.html"
-
-    def manifest(self, store: str) -> str:
-        """Digest of a store, written beside it when the store is complete."""
-        return f"{store.removesuffix('.zarr')}.manifest.json"
 
     def predictions(self, scores: str) -> str:
         """Predicted probabilities behind a table of scores."""

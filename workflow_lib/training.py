@@ -1,6 +1,7 @@
 """One training loop for codecs and segmenters: seeded, resumable, best weights kept."""
 
 import hashlib
+import io
 import json
 import logging
 import math
@@ -13,7 +14,7 @@ from typing import Any, Protocol
 
 import safetensors
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -73,7 +74,7 @@ class _Progress:
     summed: int = 0
 
 
-def train(task: Task, plan: Training, seed: int, run: Path) -> TrainingSummary:
+def train(task: Task, plan: Training, seed: int, run: Path, identity: str = "") -> TrainingSummary:
     """Train `task.model` with Adam and leave its best weights on validation in it.
 
     All randomness of a step (its generator and torch's global one) follows from `seed` and the
@@ -85,15 +86,16 @@ def train(task: Task, plan: Training, seed: int, run: Path) -> TrainingSummary:
         plan: the schedule.
         seed: seed of crops and noise; the caller seeds the initial weights.
         run: folder of the checkpoint and of metrics.jsonl, outside the workflow's outputs.
+        identity: what is trained, and on what; a checkpoint of anything else is not gone on from.
 
     Raises:
         DownlinkError: a loss or gradient is not finite.
     """
-    return _Run(task, plan, seed, Path(run)).finish()
+    return _Run(task, plan, seed, Path(run), identity).finish()
 
 
 class _Run:
-    def __init__(self, task: Task, plan: Training, seed: int, folder: Path) -> None:
+    def __init__(self, task: Task, plan: Training, seed: int, folder: Path, identity: str) -> None:
         self.task, self.plan, self.seed = task, plan, seed
         self.checkpoint = folder / "checkpoint.pt"
         self.metrics = folder / "metrics.jsonl"
@@ -101,7 +103,7 @@ class _Run:
         self.peaks = [group["lr"] for group in self.optimiser.param_groups]
         start = self._validate(step=0)
         self.progress = _Progress(best=start, best_weights=_copy(task.model))
-        self.fingerprint = _fingerprint(task, plan, seed, start)
+        self.fingerprint = _fingerprint(task, plan, seed, start, identity)
 
     def finish(self) -> TrainingSummary:
         """Go on from the checkpoint, if there is one, to the last step."""
@@ -198,16 +200,16 @@ class _Run:
             draft.write_text("".join(kept), encoding="utf-8")
 
     def _save(self) -> None:
+        state = {
+            "fingerprint": self.fingerprint,
+            "model": self.task.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "progress": vars(self.progress),
+        }
+        packed = io.BytesIO()
+        torch.save(state, packed)
         with atomic(self.checkpoint) as draft:
-            torch.save(
-                {
-                    "fingerprint": self.fingerprint,
-                    "model": self.task.model.state_dict(),
-                    "optimiser": self.optimiser.state_dict(),
-                    "progress": vars(self.progress),
-                },
-                draft,
-            )
+            draft.write_bytes(packed.getbuffer())
 
     def _restore(self) -> None:
         if not self.checkpoint.exists():
@@ -231,12 +233,15 @@ def _derive(seed: int, step: int, purpose: str) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def _fingerprint(task: Task, plan: Training, seed: int, start: dict[str, float]) -> str:
+def _fingerprint(
+    task: Task, plan: Training, seed: int, start: dict[str, float], identity: str
+) -> str:
     # The first validation stands for data and initial weights; three digits of it are the same
     # on any machine, so that a run can go on elsewhere.
     shapes = {name: list(t.shape) for name, t in task.model.state_dict().items()}
     described = [
         type(task).__qualname__,
+        identity,
         plan.canonical(),
         seed,
         shapes,
@@ -273,7 +278,7 @@ def save_weights(model: nn.Module, path: Path, metadata: dict[str, str]) -> None
     # one entry, because safetensors writes several in no fixed order
     packed = {"downlink": json.dumps(metadata, sort_keys=True)}
     with atomic(Path(path)) as draft:
-        save_file(tensors, draft, metadata=packed)
+        draft.write_bytes(save(tensors, metadata=packed))
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

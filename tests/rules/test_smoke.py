@@ -15,21 +15,6 @@ from workflow_lib.paths import Paths
 SMOKE = ("--configfile", "configs/smoke.yaml")
 PATHS = Paths("results/smoke")
 
-DECODE = """
-import sys
-from pathlib import Path
-import numpy as np
-from workflow_lib.codecs.coding import decode_scene
-from workflow_lib.codecs.registry import open_codec
-from workflow_lib.data.store import read_tiles
-from pydantic import TypeAdapter
-from workflow_lib.config.codecs import CodecConfig
-file, tiles, codec, weights, target = sys.argv[1:]
-config = TypeAdapter(CodecConfig).validate_json(codec)
-opened = open_codec(config, Path(weights) if weights else None, 1)
-np.save(target, decode_scene(Path(file), read_tiles([Path(tiles)]), opened))
-"""
-
 
 def edited(project, name):
     """A context in which a file of the project may be changed."""
@@ -90,26 +75,23 @@ def test_a_new_process_decodes_what_was_scored(finished, tmp_path, dataset, code
     config = {**demo[codec], **smoke.get(codec, {})}
     if codec == "dgml":
         config["training"] = {**demo[codec]["training"], **smoke[codec]["training"]}
-    weights = PATHS.codec_weights(dataset, codec, rate) if codec == "dgml" else ""
     tiles = PATHS.tiles(dataset, scene)
-    decoded = tmp_path / "decoded.npy"
-    finished.call(
-        [
-            sys.executable,
-            "-c",
-            DECODE,
-            PATHS.bitstream(dataset, codec, rate, scene),
-            tiles,
-            json.dumps(config),
-            weights,
-            str(decoded),
-        ]
-    )
+    weights = ["--weights", PATHS.codec_weights(dataset, codec, rate)] if codec == "dgml" else []
+    arguments = {
+        "--bitstream": PATHS.bitstream(dataset, codec, rate, scene),
+        "--tiles": tiles,
+        "--codec": json.dumps(config),
+        "--reconstruction": str(tmp_path / "decoded.zarr"),
+    }
+    options = [text for pair in arguments.items() for text in pair]
+    finished.call([sys.executable, "scripts/decode_scene.py", *options, *weights])
     originals = read_tiles([finished.folder / tiles])
-    scored = read_reconstructions(
-        originals, [finished.folder / PATHS.reconstruction(dataset, codec, rate, scene)]
+    scored = finished.folder / PATHS.reconstruction(dataset, codec, rate, scene)
+    decoded = tmp_path / "decoded.zarr"
+    np.testing.assert_array_equal(
+        read_reconstructions(originals, [decoded]).image,
+        read_reconstructions(originals, [scored]).image,
     )
-    np.testing.assert_array_equal(np.load(decoded), scored.image)
 
 
 def test_the_rate_in_the_table_is_the_bitstreams_size(finished):
@@ -136,6 +118,20 @@ def test_a_comment_reruns_nothing_and_code_exactly_its_users(finished):
         file.replace("_HALF = LEVELS // 2", "_HALF = LEVELS // 2 + 0")
         assert "train_on_originals" not in finished.planned(*SMOKE)
         assert "map_trivially" in finished.planned(*SMOKE)
+
+
+def test_an_edit_of_one_codec_codes_by_no_other(finished):
+    with edited(finished, "workflow_lib/codecs/jpegxl.py") as file:
+        file.replace("_SEARCH_STEPS = 14", "_SEARCH_STEPS = 15")
+        planned = finished.planned(*SMOKE)
+    assert planned["encode_scene"] == 2  # two scenes at one rate
+    assert "train_on_reconstructions" not in planned
+
+
+def test_a_dataset_whose_codec_another_one_trains_can_run_alone(project):
+    planned = project.planned("--config", 'run=["settlement"]')
+    assert planned["fit_codec"] == 4
+    assert planned["tile_scene"] == 2
 
 
 def test_a_new_rate_codes_only_itself(finished):
@@ -165,6 +161,7 @@ def test_a_bad_raster_stops_with_its_name_and_poisons_nothing(project):
         "images": "own/*.tif",
         "labels": "own/labels/{scene}.tif",
         "positive": [1],
+        "values": "counts",
     }
     study = {**smoke, "results": "results/own", "run": ["mine"], "datasets": {"mine": mine}}
     (project.folder / "own.yaml").write_text(yaml.safe_dump(study))

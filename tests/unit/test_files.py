@@ -1,11 +1,22 @@
 """Nothing half-written is ever taken for finished."""
 
 import errno
+import resource
+import shutil
+import signal
 
+import numpy as np
 import pytest
+import torch
+from rasterio import Affine
 
+from workflow_lib.data.scenes import Scene, write_scene
+from workflow_lib.data.store import write_reconstruction
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import atomic, tree_sha256
+from workflow_lib.metrics.maps import Predictions, write_predictions
+from workflow_lib.metrics.table import Key, pooled_rows, write
+from workflow_lib.training import save_weights
 
 
 def test_a_failure_leaves_the_old_file_and_no_draft(tmp_path):
@@ -28,19 +39,61 @@ def test_a_full_disk_names_file_and_remedy_and_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_really_full_disk_is_reported(tmp_path):
-    import resource
-    import signal
-
+@pytest.fixture
+def full_disk():
+    """Files end at 4 kB, as on a disk without room: Linux reports both to the writer."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    try:
-        with pytest.raises(DownlinkError, match="the disk is full"), atomic(tmp_path / "f") as f:
-            f.write_bytes(bytes(5000))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, ignored)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    signal.signal(signal.SIGXFSZ, ignored)
+
+
+def scene(folder):
+    rng = np.random.default_rng(0)
+    image = rng.integers(1, 9999, (1, 128, 128)).astype(np.uint16)
+    made = Scene(image, np.zeros((128, 128), np.uint8), Affine.identity(), None)
+    write_scene(made, ("a",), folder / "scene.tif")
+
+
+def store(folder, make_tiles):
+    tiles = make_tiles(side=64)
+    write_reconstruction(tiles, tiles.image, folder / "scene.zarr")
+
+
+def weights(folder):
+    save_weights(torch.nn.Linear(100, 100), folder / "weights.safetensors", {})
+
+
+def table(folder):
+    rng = np.random.default_rng(0)
+    names = [f"psnr_db/{number}" for number in range(2000)]
+    rows = pooled_rows(Key("d"), dict(zip(names, rng.random(2000), strict=True)))
+    write(rows, folder / "table.parquet")
+
+
+def maps(folder):
+    rng = np.random.default_rng(0)
+    places = np.zeros(4, np.int32)
+    probability = rng.random((4, 64, 64), np.float32)
+    write_predictions(
+        Predictions(probability, np.float64(0.5), places.astype(str), places, places),
+        folder / "maps.npz",
+    )
+
+
+@pytest.mark.parametrize("writer", [scene, store, weights, table, maps], ids=lambda w: w.__name__)
+def test_every_writer_reports_a_full_disk_and_leaves_nothing(writer, tmp_path, make_tiles, request):
+    arguments = (tmp_path, make_tiles) if writer is store else (tmp_path,)
+    writer(*arguments)
+    whole = sorted(path.name for path in tmp_path.iterdir())
+    for path in tmp_path.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    request.getfixturevalue("full_disk")
+    with pytest.raises(DownlinkError, match="the disk is full"):
+        writer(*arguments)
+    assert whole
     assert list(tmp_path.iterdir()) == []
 
 

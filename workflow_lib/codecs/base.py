@@ -50,6 +50,11 @@ class Codec(Protocol):
         ...
 
 
+def misses(spent: int, budget: int) -> bool:
+    """Whether a codec that can be told its rate has spent noticeably more than it may."""
+    return spent > 1.02 * budget
+
+
 def as_counts(values: NDArray[np.floating] | NDArray[np.integer]) -> NDArray[np.uint16]:
     """Rounded to valid counts 1..65535: no decoded pixel may turn into nodata."""
     return np.asarray(np.clip(np.rint(values), 1, 65535), dtype=np.uint16)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workflow_lib.codecs.base import Codec
-from workflow_lib.codecs.container import Container, Unit, header_bytes
+from workflow_lib.codecs.container import HEADER_BYTES, Container, Unit
 from workflow_lib.codecs.mosaic import Mosaic, fill
 from workflow_lib.data.scenes import NODATA
 from workflow_lib.data.tiles import Tiles
@@ -40,14 +40,14 @@ class UnitSize:
 
 
 def encode_scene(
-    tiles: Tiles, codec: Codec, name: str, target_bpppb: float, file: Path
+    tiles: Tiles, codec: Codec, kind: str, target_bpppb: float, file: Path
 ) -> list[UnitSize]:
     """Code every fold of a scene as one unit and write the container.
 
     Args:
         tiles: all tiles of one scene.
         codec: the codec at its rate point.
-        name: the codec's name.
+        kind: the codec's kind.
         target_bpppb: all bytes of a unit count towards this target; learned codecs, whose rate
             follows from λ, take what they need.
         file: the container's file.
@@ -60,7 +60,7 @@ def encode_scene(
         part = tiles.of_fold(fold)
         mosaic = Mosaic.of(part)
         samples = int(part.valid.sum()) * len(part.info.bands)
-        budget = int(target_bpppb * samples / 8) - header_bytes(name)
+        budget = int(target_bpppb * samples / 8) - HEADER_BYTES
         coded = codec.encode(fill(mosaic.assemble(part.image)), max(budget, 1))
         height, width = (side // mosaic.tile for side in mosaic.shape)
         units.append(Unit(fold, len(part), height, width, coded.payload, coded.side))
@@ -68,19 +68,19 @@ def encode_scene(
         sizes.append(
             UnitSize(
                 fold=fold,
-                header=header_bytes(name) + inner,
+                header=HEADER_BYTES + inner,
                 side=len(coded.side),
                 payload=len(coded.payload) - inner,
                 at_floor=coded.at_floor,
             )
         )
-    container = Container(name, len(tiles.info.bands), tiles.image.shape[-1], tuple(units))
+    container = Container(kind, len(tiles.info.bands), tiles.image.shape[-1], tuple(units))
     with atomic(file) as draft:
         draft.write_bytes(container.to_bytes())
     return sizes
 
 
-def decode_scene(file: Path, tiles: Tiles, codec: Codec) -> NDArray[np.uint16]:
+def decode_scene(file: Path, tiles: Tiles, codec: Codec, kind: str) -> NDArray[np.uint16]:
     """Decode a container.
 
     Args:
@@ -88,6 +88,7 @@ def decode_scene(file: Path, tiles: Tiles, codec: Codec) -> NDArray[np.uint16]:
         tiles: the scene's tiles, for their places and for where nodata is; their counts do not
             enter.
         codec: the codec that wrote it.
+        kind: its kind.
 
     Returns:
         Counts, uint16 [tile, band, y, x], in the order of `tiles`; nodata where they have it.
@@ -96,11 +97,18 @@ def decode_scene(file: Path, tiles: Tiles, codec: Codec) -> NDArray[np.uint16]:
         BitstreamError: damaged bytes, or another scene's.
     """
     container = Container.from_bytes(file.read_bytes(), str(file))
+    found = (container.codec, container.bands, container.tile, {u.fold for u in container.units})
+    bands, side = tiles.image.shape[1:3]
+    wanted = (kind, bands, side, set(tiles.fold.tolist()))
+    if found != wanted or len(container.units) != len(wanted[-1]):
+        raise BitstreamError(
+            f"{file}: codec, bands, tile side and folds are {found}, not {wanted}. Encode again."
+        )
     image = np.full_like(tiles.image, NODATA)
     for unit in container.units:
         own = tiles.fold == unit.fold
         part = tiles.of_fold(unit.fold)
-        if len(part) != unit.tiles or container.tile != tiles.image.shape[-1]:
+        if len(part) != unit.tiles:
             raise BitstreamError(f"{file}: fold {unit.fold} holds other tiles. Encode again.")
         mosaic = Mosaic.of(part)
         shape = (container.bands, *mosaic.shape)

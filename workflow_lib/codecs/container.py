@@ -12,8 +12,11 @@ from workflow_lib.errors import BitstreamError
 
 MAGIC = b"DLNK"
 VERSION = 1
+KINDS = {"jpeg2000": 1, "klt-jpeg2000": 2, "jpegxl": 3, "dgml": 4}
+"""The number that stands for each kind of codec."""
 _HEAD = struct.Struct("<4sBBHHB")
 _UNIT = struct.Struct("<BIHHIII")
+_CHECK = struct.Struct("<I")
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Container:
     """A coded scene.
 
     Attributes:
-        codec: the codec's name.
+        codec: the codec's kind.
         bands: number of bands.
         tile: side of a tile in pixels.
         units: the coding units.
@@ -53,8 +56,8 @@ class Container:
 
     def to_bytes(self) -> bytes:
         """The file's bytes."""
-        name = self.codec.encode("ascii")
-        head = _HEAD.pack(MAGIC, VERSION, len(name), self.bands, self.tile, len(self.units))
+        kind = KINDS[self.codec]
+        head = _HEAD.pack(MAGIC, VERSION, kind, self.bands, self.tile, len(self.units))
         index = b"".join(
             _UNIT.pack(
                 unit.fold,
@@ -67,7 +70,8 @@ class Container:
             )
             for unit in self.units
         )
-        return head + name + index + b"".join(unit.side + unit.payload for unit in self.units)
+        check = _CHECK.pack(crc32(head + index))
+        return head + index + check + b"".join(unit.side + unit.payload for unit in self.units)
 
     @classmethod
     def from_bytes(cls, data: bytes, source: str) -> Self:
@@ -81,15 +85,18 @@ class Container:
             BitstreamError: other, damaged or truncated bytes.
         """
         try:
-            magic, version, length, bands, tile, count = _HEAD.unpack_from(data)
+            magic, version, kind, bands, tile, count = _HEAD.unpack_from(data)
             if magic != MAGIC or version != VERSION:
                 raise BitstreamError(f"{source}: this is no Downlink container, version {VERSION}.")
-            name = data[_HEAD.size : _HEAD.size + length].decode("ascii")
-            start = _HEAD.size + length
-            entries = [_UNIT.unpack_from(data, start + i * _UNIT.size) for i in range(count)]
-        except (struct.error, UnicodeDecodeError) as error:
+            start = _HEAD.size + count * _UNIT.size
+            entries = [_UNIT.unpack_from(data, _HEAD.size + i * _UNIT.size) for i in range(count)]
+            (check,) = _CHECK.unpack_from(data, start)
+        except struct.error as error:
             raise BitstreamError(f"{source}: the header is damaged ({error}).") from error
-        start += count * _UNIT.size
+        names = {number: name for name, number in KINDS.items()}
+        if check != crc32(data[:start]) or kind not in names:
+            raise BitstreamError(f"{source}: the header is damaged; encode the scene again.")
+        start += _CHECK.size
         units = []
         for fold, tiles, rows, cols, side, payload, checksum in entries:
             body = data[start : start + side + payload]
@@ -101,9 +108,8 @@ class Container:
             start += side + payload
         if start != len(data):
             raise BitstreamError(f"{source}: {len(data) - start} bytes too many.")
-        return cls(name, bands, tile, tuple(units))
+        return cls(names[kind], bands, tile, tuple(units))
 
 
-def header_bytes(codec: str) -> int:
-    """Bytes of header charged to a unit: the file's common header, and its own entry."""
-    return _HEAD.size + len(codec.encode("ascii")) + _UNIT.size
+HEADER_BYTES = _HEAD.size + _UNIT.size + _CHECK.size
+"""Bytes of header charged to a unit: the file's common header, and its own entry."""

@@ -14,11 +14,11 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow_lib.codecs.base import Encoded, as_counts
+from workflow_lib.codecs.base import Encoded, as_counts, misses
+from workflow_lib.config.codecs import Jpeg2000
 from workflow_lib.errors import BitstreamError, DownlinkError
 
 _START_OF_TILE_PART = b"\xff\x90"
-_FLOOR_SLACK = 1.02
 _CLOSE = 0.005
 _TRIES = 6
 _CONTAINER_BYTES_PER_SAMPLE = 2
@@ -137,7 +137,7 @@ class Jpeg2000Codec:
     def encode(self, image: NDArray[np.uint16], budget: int) -> Encoded:
         """See `Codec.encode`."""
         payload = compress(image, budget)
-        return Encoded(payload, at_floor=len(payload) > _FLOOR_SLACK * budget)
+        return Encoded(payload, at_floor=misses(len(payload), budget))
 
     def decode(
         self, payload: bytes, side: bytes, shape: tuple[int, int, int]
@@ -148,3 +148,8 @@ class Jpeg2000Codec:
     def payload_header(self, payload: bytes) -> int:
         """See `Codec.payload_header`."""
         return header_length(payload)
+
+
+def open_codec(config: Jpeg2000, weights: Path | None) -> Jpeg2000Codec:
+    """See `registry.open_codec`."""
+    return Jpeg2000Codec()

@@ -3,12 +3,14 @@
 import struct
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from pathlib import Path
 
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow_lib.codecs.base import Encoded, as_counts
+from workflow_lib.codecs.base import Encoded, as_counts, misses
+from workflow_lib.config.codecs import JpegXl
 from workflow_lib.errors import BitstreamError
 
 _BLACK = 16384
@@ -16,7 +18,6 @@ _WHITE = 65535
 _DISTANCES = (0.01, 25.0)
 """libjxl's range of Butteraugli distances; 25 is the coarsest it offers."""
 _SEARCH_STEPS = 14
-_FLOOR_SLACK = 1.02
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class JpegXlCodec:
         fine, coarse = np.log(_DISTANCES)
         best = self._pack(bands, _DISTANCES[1])
         if len(best) > room:
-            return Encoded(best, side, at_floor=len(best) + len(side) > _FLOOR_SLACK * budget)
+            return Encoded(best, side, at_floor=misses(len(best) + len(side), budget))
         for _ in range(_SEARCH_STEPS):
             middle = (fine + coarse) / 2
             payload = self._pack(bands, float(np.exp(middle)))
@@ -110,3 +111,8 @@ def _unstretch(band: NDArray[np.uint16], limits: tuple[int, int]) -> NDArray[np.
     low, high = limits
     gain = (_WHITE - _BLACK) / max(high - low, 1)
     return as_counts((band.astype(np.float64) - _BLACK) / gain + low)
+
+
+def open_codec(config: JpegXl, weights: Path | None) -> JpegXlCodec:
+    """See `registry.open_codec`."""
+    return JpegXlCodec(config.effort)

@@ -1,38 +1,30 @@
 """From a configured codec and rate point to the codec itself."""
 
+from importlib import import_module
 from pathlib import Path
 
 from workflow_lib.codecs.base import Codec
 from workflow_lib.config.codecs import CodecConfig
 
+MODULES = {
+    "jpeg2000": "workflow_lib.codecs.jpeg2000",
+    "klt-jpeg2000": "workflow_lib.codecs.spectral",
+    "jpegxl": "workflow_lib.codecs.jpegxl",
+    "dgml": "workflow_lib.codecs.learned.codec",
+}
+"""The module of each kind of codec; it offers `open_codec(config, weights)`.
 
-def open_codec(config: CodecConfig, weights: Path | None, threads: int) -> Codec:
+Named, not imported: a JPEG 2000 job must not wait for torch, and an edit of one codec must not run
+the others again.
+"""
+
+
+def open_codec(config: CodecConfig, weights: Path | None) -> Codec:
     """The codec, ready to encode and decode.
 
     Args:
         config: one of the study's codecs.
         weights: the weights of a learned codec, None for the others.
-        threads: threads of a learned codec.
     """
-    # Imported here: a JPEG 2000 job must not wait for torch.
-    match config.kind:
-        case "jpeg2000":
-            from workflow_lib.codecs.jpeg2000 import Jpeg2000Codec
-
-            return Jpeg2000Codec()
-        case "klt-jpeg2000":
-            from workflow_lib.codecs.spectral import KltJpeg2000Codec
-
-            return KltJpeg2000Codec()
-        case "jpegxl":
-            from workflow_lib.codecs.jpegxl import JpegXlCodec
-
-            return JpegXlCodec(config.effort)
-        case "dgml":
-            from workflow_lib import torchinit
-
-            torchinit.prepare(threads)
-            from workflow_lib.codecs.learned.codec import LearnedCodec
-
-            assert weights is not None
-            return LearnedCodec.load(weights)
+    codec: Codec = import_module(MODULES[config.kind]).open_codec(config, weights)
+    return codec

@@ -1,16 +1,17 @@
 """JPEG 2000 after a spectral Karhunen–Loève transform fitted to each coding unit."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workflow_lib.codecs import jpeg2000
-from workflow_lib.codecs.base import Encoded, as_counts
+from workflow_lib.codecs.base import Encoded, as_counts, misses
+from workflow_lib.config.codecs import KltJpeg2000
 from workflow_lib.errors import BitstreamError
 
 _MIDDLE = 32768
-_FLOOR_SLACK = 1.02
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,7 @@ class KltJpeg2000Codec:
         side = klt.to_bytes()
         # The decoder's transform is the rounded one; the encoder must use the same.
         payload = jpeg2000.compress(klt.forward(image), max(budget - len(side), 1))
-        at_floor = len(payload) + len(side) > _FLOOR_SLACK * budget
-        return Encoded(payload, side, at_floor)
+        return Encoded(payload, side, misses(len(payload) + len(side), budget))
 
     def decode(
         self, payload: bytes, side: bytes, shape: tuple[int, int, int]
@@ -96,3 +96,8 @@ class KltJpeg2000Codec:
     def payload_header(self, payload: bytes) -> int:
         """See `Codec.payload_header`."""
         return jpeg2000.header_length(payload)
+
+
+def open_codec(config: KltJpeg2000, weights: Path | None) -> KltJpeg2000Codec:
+    """See `registry.open_codec`."""
+    return KltJpeg2000Codec()

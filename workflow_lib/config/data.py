@@ -141,12 +141,14 @@ class Rasters(Section):
     archive: None = None
     images: str
     """Glob of the image rasters; a file's stem is its scene's name."""
-    labels: str
+    labels: Annotated[str, StringConstraints(pattern=r"\{scene\}")]
     """Path of a scene's label raster, with `{scene}` where the scene's name stands."""
+    values: Literal["counts", "physical"]
+    """Whether pixels hold counts of `quantity` (e.g. reflectance × 10000) or physical values."""
     positive: tuple[int, ...] = Field(min_length=1)
     """Label values that count as the class looked for."""
     ignore: tuple[int, ...] = ()
-    """Label values that count nowhere."""
+    """Label values that count nowhere, besides the label raster's own nodata value."""
     nodata: float | None = None
     """Value of missing pixels, where the rasters do not declare it."""
 
@@ -181,6 +183,8 @@ class Imagery(Section):
     """Meaning of the counts."""
     sensor: Name
     """Sensor whose bands these are."""
+    pixel_m: float = Field(gt=0)
+    """Ground size of a pixel of the scenes' grid, in metres."""
     bands: tuple[Name, ...] = Field(min_length=1)
     """Names of the bands used, in the order in which they are coded."""
 

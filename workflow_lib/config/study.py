@@ -14,6 +14,7 @@ from workflow_lib.errors import DownlinkError
 
 BIT_DEPTH = 16
 """Bits of a stored count; no rate point lies above."""
+_PATCH = 16 * 16
 
 
 class Study(Section):
@@ -98,11 +99,18 @@ class Study(Section):
     ) -> None:
         config = self.codecs[codec]
         _unique(key, rates)
+        if not rates:
+            raise ValueError(f"{key}: lists no rate")
         for rate in rates:
             if rate <= 0:
                 raise ValueError(f"{key}: {rate} must be above 0")
             if config.kind == "dgml":
                 _fits(key, config.training.crop, dataset)
+                if config.init == "klt" and config.latents > _PATCH * len(dataset.bands):
+                    raise ValueError(
+                        f"{key}: a KLT start has at most {_PATCH * len(dataset.bands)} latents on "
+                        f"{len(dataset.bands)} bands, not {config.latents}"
+                    )
             elif rate > BIT_DEPTH:
                 raise ValueError(f"{key}: {rate} bpppb is more than the data have ({BIT_DEPTH})")
 

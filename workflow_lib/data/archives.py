@@ -24,7 +24,7 @@ def file_name(name: str, archive: Archive) -> str:
 
 
 def fetch(name: str, archive: Archive, folder: Path | None, target: Path) -> None:
-    """Put a verified archive at `target`.
+    """Put a verified archive at `target`, unless it is there already.
 
     Args:
         name: the package's name.
@@ -35,6 +35,8 @@ def fetch(name: str, archive: Archive, folder: Path | None, target: Path) -> Non
     Raises:
         DownlinkError: no network, no such archive, or other bytes than the pinned ones.
     """
+    if target.is_file() and sha256(target) == archive.sha256:
+        return
     with tempfile.TemporaryDirectory() as scratch:
         found = _local(name, archive, folder) or _download(name, archive, Path(scratch))
         verify(found, name, archive)
@@ -64,6 +66,11 @@ def unpacked(file: Path, name: str, archive: Archive, members: tuple[str, ...]) 
     Raises:
         DownlinkError: the archive is not the pinned one, or holds no such member.
     """
+    if not file.is_file():
+        raise DownlinkError(
+            f"{file}: archive {name} is no longer in the cache. Fetch it again: snakemake "
+            "--cores 1 --forcerun fetch_archive."
+        )
     verify(file, name, archive)
     with tempfile.TemporaryDirectory() as folder:
         found = _unpack(file, members, folder)

@@ -5,6 +5,9 @@ from numpy.typing import NDArray
 
 from workflow_lib.config.data import Quantity
 from workflow_lib.data.scenes import MAX_COUNT, NODATA
+from workflow_lib.errors import DownlinkError
+
+_SUSPICIOUS = 0.5
 
 
 def to_counts(
@@ -19,10 +22,19 @@ def to_counts(
         values: physical values, any shape.
         quantity: scale and offset.
         notes: where the note goes.
+
+    Raises:
+        DownlinkError: most values lie outside, so the quantity must be wrong.
     """
     known = np.isfinite(values)
     counts = np.rint((np.where(known, values, 0) - quantity.offset) / quantity.scale)
     outside = int((known & ((counts < 1) | (counts > MAX_COUNT))).sum())
+    if outside > _SUSPICIOUS * known.sum():
+        raise DownlinkError(
+            f"{outside} of {known.sum()} values lie outside the counts that quantity.scale "
+            f"{quantity.scale:g} and offset {quantity.offset:g} can hold; the first is "
+            f"{values[known].flat[0]:g}. Correct quantity, or source.values."
+        )
     if outside:
         notes.append(f"{outside} of {known.sum()} values lay outside the counts and were saturated")
     limited = np.clip(counts, 1, MAX_COUNT).astype(np.uint16)

@@ -21,7 +21,7 @@ def read(source: Rasters, imagery: Imagery, image: Path) -> Scene:
         DownlinkError: a missing or damaged raster, another number of bands than configured, or a
             label on another grid.
     """
-    label = Path(source.labels.format(scene=image.stem))
+    label = Path(source.labels.replace("{scene}", image.stem))
     if not label.is_file():
         raise DownlinkError(f"{label}: the label of {image} is missing (source.labels).")
     with open_raster(image) as raster:
@@ -38,15 +38,19 @@ def read(source: Rasters, imagery: Imagery, image: Path) -> Scene:
         for what, of_label in _grid(raster).items():
             if of_label != grid[what]:
                 raise DownlinkError(
-                    f"{label}: its {what} {of_label} is not that of {image}, {grid[what]}. Warp the "
-                    "label onto the image's grid."
+                    f"{label}: its {what} {of_label} is not that of {image}, {grid[what]}. Warp "
+                    "the label onto the image's grid."
                 )
         mask = raster.read(1)
+        unlabelled = raster.nodata
         transform, crs = raster.transform, raster.crs
+    quantity = imagery.quantity
+    if source.values == "counts":
+        quantity = quantity.model_copy(update={"scale": 1.0, "offset": 0.0})
     notes: list[str] = []
     return Scene(
-        image=to_counts(values, imagery.quantity, notes),
-        label=_binary(mask, source),
+        image=to_counts(values, quantity, notes),
+        label=_binary(mask, source, unlabelled),
         transform=transform,
         crs=crs,
         notes=notes,
@@ -57,7 +61,12 @@ def _grid(raster: DatasetReader) -> dict[str, Any]:
     return {"size": raster.shape, "CRS": raster.crs, "grid": tuple(raster.transform)}
 
 
-def _binary(values: NDArray[np.generic], source: Rasters) -> NDArray[np.uint8]:
-    label = np.isin(values, source.positive).astype(np.uint8)
+def _binary(
+    values: NDArray[np.generic], source: Rasters, nodata: float | None
+) -> NDArray[np.uint8]:
+    positive = np.isin(values, source.positive)
+    label = positive.astype(np.uint8)
     label[np.isin(values, source.ignore)] = IGNORE
+    if nodata is not None:
+        label[(values == nodata) & ~positive] = IGNORE
     return label

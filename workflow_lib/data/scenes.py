@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 from rasterio.crs import CRS
+from rasterio.io import MemoryFile
 from rasterio.transform import Affine
 
 from workflow_lib.errors import DownlinkError
@@ -59,13 +59,15 @@ def check(scene: Scene, name: str) -> None:
 
 
 def write_scene(scene: Scene, bands: tuple[str, ...], path: Path) -> None:
-    """Write a scene as GeoTIFF, uint16; the last band is the label."""
+    """Write a scene as GeoTIFF, uint16; the last band is the label.
+
+    Raises:
+        DownlinkError: the disk is full.
+    """
     count, height, width = scene.image.shape
-    with (
-        atomic(path) as draft,
-        rasterio.open(
-            draft,
-            "w",
+    # Through memory: GDAL does not say when the disk is full.
+    with MemoryFile() as memory:
+        with memory.open(
             driver="GTiff",
             dtype="uint16",
             count=count + 1,
@@ -78,9 +80,10 @@ def write_scene(scene: Scene, bands: tuple[str, ...], path: Path) -> None:
             blockysize=256,
             compress="deflate",
             predictor=2,
-        ) as raster,
-    ):
-        raster.write(scene.image, list(range(1, count + 1)))
-        raster.write(scene.label.astype(np.uint16), count + 1)
-        raster.descriptions = (*bands, "label")
-        raster.update_tags(notes="\n".join(scene.notes))
+        ) as raster:
+            raster.write(scene.image, list(range(1, count + 1)))
+            raster.write(scene.label.astype(np.uint16), count + 1)
+            raster.descriptions = (*bands, "label")
+            raster.update_tags(notes="\n".join(scene.notes))
+        with atomic(path) as draft:
+            draft.write_bytes(memory.getbuffer())

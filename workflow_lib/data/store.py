@@ -14,6 +14,7 @@ from workflow_lib.data.splits import SPLITS
 from workflow_lib.data.tiles import TileInfo, Tiles
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import atomic, tree_sha256
+from workflow_lib.paths import manifest
 
 _SHARD_BYTES = 16 * 2**20
 
@@ -43,8 +44,8 @@ def write_store(data: xr.Dataset, target: Path, per_shard: int) -> None:
     with atomic(target) as draft, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The data type")
         data.to_zarr(draft, zarr_format=3, consolidated=False, encoding=encoding)
-    with atomic(target.with_name(f"{target.stem}.manifest.json")) as manifest:
-        manifest.write_text(json.dumps({"sha256": tree_sha256(target)}) + "\n")
+    with atomic(Path(manifest(str(target)))) as draft:
+        draft.write_text(json.dumps({"sha256": tree_sha256(target)}) + "\n")
 
 
 def read_tiles(stores: list[Path]) -> Tiles:

@@ -1,5 +1,6 @@
-"""The tile store of one scene (Zarr v3), and tiles in memory."""
+"""Tiles in memory, and what is true of all tiles of a dataset."""
 
+import hashlib
 from dataclasses import dataclass, fields
 from typing import Self
 
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workflow_lib.config.base import Section
-from workflow_lib.config.data import Band, Quantity
+from workflow_lib.config.data import Band, Imagery
 from workflow_lib.data.scenes import NODATA
 
 
@@ -34,14 +35,16 @@ class TileInfo(Section):
     data_range: float
 
 
-def describe(dataset: str, quantity: Quantity, bands: tuple[Band, ...]) -> TileInfo:
+def describe(dataset: str, imagery: Imagery, bands: tuple[Band, ...]) -> TileInfo:
     """What is true of all tiles of a dataset, from its configuration."""
-    finest = min(band.native_pixel_m for band in bands)
+    quantity = imagery.quantity
     return TileInfo(
         dataset=dataset,
         bands=tuple(band.name for band in bands),
         wavelengths_um=tuple(band.wavelength_um for band in bands),
-        native_fraction=tuple((finest / band.native_pixel_m) ** 2 for band in bands),
+        native_fraction=tuple(
+            min(1.0, (imagery.pixel_m / band.native_pixel_m) ** 2) for band in bands
+        ),
         scale=quantity.scale,
         offset=quantity.offset,
         unit=quantity.unit,
@@ -81,6 +84,13 @@ class Tiles:
     def valid(self) -> NDArray[np.bool_]:
         """Where every band has a value, bool [tile, y, x]."""
         return np.asarray((self.image != NODATA).all(axis=1))
+
+    def digest(self) -> str:
+        """SHA-256 of counts, labels and splits."""
+        digest = hashlib.sha256()
+        for array in (self.image, self.label, self.split):
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
 
     def where(self, *splits: str) -> Self:
         """The tiles of the given splits, in order."""

@@ -38,7 +38,7 @@ def collect(study: Study, tables: Iterable[Path], metrics: Path, main: Path) -> 
 
 
 def _info(study: Study, dataset: str) -> TileInfo:
-    return describe(dataset, study.datasets[dataset].quantity, study.bands(dataset))
+    return describe(dataset, study.datasets[dataset], study.bands(dataset))
 
 
 def _pooled(key: Key, rows: pd.DataFrame, info: TileInfo) -> pd.DataFrame:

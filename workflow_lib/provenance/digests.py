@@ -9,12 +9,12 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "workflow_lib"
 
 
-def code_digest(script: str) -> str:
-    """SHA-256 over a script and every module of this project that it imports, at any depth.
+def code_digest(*starts: str) -> str:
+    """SHA-256 over files and every module of this project that they import, at any depth.
 
-    Comments, formatting and docstrings do not count. `script` is a path below the project's root.
+    Comments, formatting and docstrings do not count. `starts` are paths below the project's root.
     """
-    files = sorted(_closure(ROOT / script))
+    files = sorted(set[Path]().union(*(_closure(ROOT / start) for start in starts)))
     lines = [f"{file.relative_to(ROOT).as_posix()} {_digest(file)}" for file in files]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 

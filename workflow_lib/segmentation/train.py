@@ -40,7 +40,7 @@ def train_segmenter(
     require_both_classes(tiles, "train", "validation")
     model = UNet.for_tiles(config, tiles.where("train"), seed)
     task = SegmentationTask(model, tiles, config)
-    summary = train(task, config.training, seed, run)
+    summary = train(task, config.training, seed, run, f"{config.canonical()} {tiles.digest()}")
     model.threshold.fill_((task.best_cut().threshold + 1) / LEVELS)
     model.save(weights)
     return summary

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_lib.codecs.container import Container, Unit, header_bytes
+from workflow_lib.codecs.container import HEADER_BYTES, KINDS, Container, Unit
 from workflow_lib.errors import BitstreamError
 
 units = st.builds(
@@ -18,7 +18,7 @@ units = st.builds(
 )
 containers = st.builds(
     Container,
-    codec=st.from_regex(r"[a-z0-9-]{1,20}", fullmatch=True),
+    codec=st.sampled_from(sorted(KINDS)),
     bands=st.integers(1, 65535),
     tile=st.integers(1, 65535),
     units=st.lists(units, min_size=1, max_size=4).map(tuple),
@@ -34,7 +34,7 @@ def test_round_trip(container):
 def test_every_byte_is_accounted_for(container):
     one = Container(container.codec, container.bands, container.tile, container.units[:1])
     unit = one.units[0]
-    charged = header_bytes(one.codec) + len(unit.side) + len(unit.payload)
+    charged = HEADER_BYTES + len(unit.side) + len(unit.payload)
     assert len(one.to_bytes()) == charged
 
 
@@ -47,14 +47,12 @@ def test_any_cut_is_refused(container, data):
 
 
 @given(containers, st.data())
-def test_a_flipped_bit_in_a_body_is_noticed(container, data):
+def test_any_flipped_bit_is_noticed(container, data):
     whole = bytearray(container.to_bytes())
-    length = sum(len(unit.side) + len(unit.payload) for unit in container.units)
-    if length:
-        position = len(whole) - 1 - data.draw(st.integers(0, length - 1))
-        whole[position] ^= 1 << data.draw(st.integers(0, 7))
-        with pytest.raises(BitstreamError):
-            Container.from_bytes(bytes(whole), "f")
+    position = data.draw(st.integers(0, len(whole) - 1))
+    whole[position] ^= 1 << data.draw(st.integers(0, 7))
+    with pytest.raises(BitstreamError):
+        Container.from_bytes(bytes(whole), "f")
 
 
 @given(st.binary(max_size=300))

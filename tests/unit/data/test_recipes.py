@@ -179,6 +179,7 @@ def test_generated_scenes_are_seeded_and_learnable(bands):
         source=Generated(recipe="generated", side=96, seed=3),
         quantity=Quantity(name="r", unit="1", scale=1, data_range=10000),
         sensor="s",
+        pixel_m=10,
         bands=tuple(f"B{i}" for i in range(bands)),
     )
     scene = generated.read(imagery.source, imagery, 0)

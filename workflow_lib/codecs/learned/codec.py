@@ -13,6 +13,7 @@ from workflow_lib.codecs.base import Encoded, as_counts
 from workflow_lib.codecs.learned.latents import decode_latents, encode_latents
 from workflow_lib.codecs.learned.model import ALIGNMENT, HYPER_STRIDE, Architecture, LearnedModel
 from workflow_lib.codecs.learned.transforms import PATCH
+from workflow_lib.config.codecs import Dgml
 from workflow_lib.errors import BitstreamError, DownlinkError
 from workflow_lib.training import load_weights
 
@@ -92,3 +93,10 @@ def _split(payload: bytes) -> tuple[bytes, bytes]:
     if end > len(payload):
         raise BitstreamError("dgml: the payload is truncated.")
     return payload[_HEAD.size : end], payload[end:]
+
+
+def open_codec(config: Dgml, weights: Path | None) -> LearnedCodec:
+    """See `registry.open_codec`."""
+    if weights is None:
+        raise DownlinkError("a learned codec needs its weights (--weights).")
+    return LearnedCodec.load(weights)

@@ -48,7 +48,7 @@ def fit(tiles: Tiles, config: Dgml, lam: float, run: Path, weights: Path) -> Non
     task = CodecTask(LearnedModel(sizes), tiles, config, lam)
     if config.init == "klt":
         task.start_from_klt()
-    train(task, config.training, config.seed, run)
+    train(task, config.training, config.seed, run, f"{config.canonical()} {lam} {tiles.digest()}")
     metadata = {
         **{name: str(size) for name, size in sizes.as_dict().items()},
         "lambda": repr(lam),

@@ -1,0 +1,41 @@
+"""Decode a container into a store of tiles."""
+
+import argparse
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from workflow_lib import cli
+from workflow_lib.codecs.coding import decode_scene
+from workflow_lib.codecs.registry import open_codec
+from workflow_lib.config.codecs import CodecConfig
+from workflow_lib.data.store import read_tiles, write_reconstruction
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bitstream", required=True, type=Path, help="container to read")
+    parser.add_argument(
+        "--tiles", required=True, type=Path, help="the scene's tile store, for its tiles' places"
+    )
+    parser.add_argument(
+        "--codec",
+        required=True,
+        type=TypeAdapter(CodecConfig).validate_json,
+        help="the codec, as JSON",
+    )
+    parser.add_argument("--weights", type=Path, help="weights of a learned codec")
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
+    parser.add_argument("--reconstruction", required=True, type=Path, help="store to write")
+    args = parser.parse_args()
+    if args.codec.kind == "dgml":
+        from workflow_lib import torchinit
+
+        torchinit.prepare(args.threads)
+    tiles = read_tiles([args.tiles])
+    codec = open_codec(args.codec, args.weights)
+    image = decode_scene(args.bitstream, tiles, codec, args.codec.kind)
+    write_reconstruction(tiles, image, args.reconstruction)
+
+
+cli.run(main)
