@@ -1,14 +1,6 @@
 # Tile stores → codec weights, bitstreams, reconstructions, rate and distortion.
 
 
-def weights_of(wildcards):
-    """The weights behind a rate point of a learned codec, which may be another dataset's."""
-    if STUDY.codecs[wildcards.codec].kind != "dgml":
-        return []
-    trainer = STUDY.trainer(wildcards.dataset)
-    return PATHS.codec_weights(trainer, wildcards.codec, wildcards.rate)
-
-
 rule fit_codec:
     input:
         tiles=lambda w: ancient(stores(w.dataset)),

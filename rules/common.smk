@@ -1,5 +1,4 @@
 # What all rules share: the validated study, the artifacts' names, and digests of code.
-import os
 import re
 import shlex
 from pathlib import Path
@@ -25,8 +24,6 @@ except DownlinkError as error:
 
 PATHS = Paths(STUDY.results)
 CACHE = Path(STUDY.cache).expanduser() if STUDY.cache else user_cache_path("downlink")
-if STUDY.archive_folder:
-    os.environ["DOWNLINK_ARCHIVE_FOLDER"] = STUDY.archive_folder
 ENVIRONMENT = "../envs/downlink.yaml"
 
 # Waiting threads must not spin: jobs share the cores.

@@ -1,38 +1,6 @@
 # Archives → scenes → tile stores.
 
 
-ARCHIVES = {
-    archives.file_name(name, archive): (name, archive) for name, archive in STUDY.archives.items()
-}
-
-
-def archive_of(dataset):
-    """File name and pin of the archive that a dataset's source names, if it names one."""
-    name = STUDY.datasets[dataset].source.archive
-    if name is None:
-        return None
-    return archives.file_name(name, STUDY.archives[name]), STUDY.archives[name]
-
-
-def sources(wildcards):
-    """The files that a scene is read from."""
-    source = STUDY.datasets[wildcards.dataset].source
-    if source.recipe == "rasters":
-        return [
-            str(listing.images(source)[wildcards.scene]),
-            source.labels.replace("{scene}", wildcards.scene),
-        ]
-    archive = archive_of(wildcards.dataset)
-    return [PATHS.archive_mark(archive[0])] if archive else []
-
-
-def archive_options(wildcards):
-    archive = archive_of(wildcards.dataset)
-    if archive is None:
-        return ""
-    return shlex.join(["--archive", str(CACHE / archive[0]), "--pin", archive[1].canonical()])
-
-
 rule fetch_archive:
     output:
         PATHS.archive_mark("{file}"),
@@ -52,12 +20,13 @@ rule fetch_archive:
         archive=lambda w: ARCHIVES[w.file][1].canonical(),
         # Not an output: Snakemake would delete it before fetching again.
         target=lambda w: str(CACHE / w.file),
+        folder=(shlex.join(["--folder", STUDY.archive_folder]) if STUDY.archive_folder else ""),
         code=code("fetch_archive"),
     message:
         "Fetching archive {wildcards.file}"
     shell:
         "python scripts/fetch_archive.py --package {params.package:q} --archive {params.archive:q}"
-        " --target {params.target:q} --mark {output:q} > {log:q} 2>&1"
+        " {params.folder} --target {params.target:q} --mark {output:q} > {log:q} 2>&1"
 
 
 rule prepare_scene:

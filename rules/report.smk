@@ -1,51 +1,6 @@
 # Tables and stores → the study's table and the report.
 
 
-def coded_tables():
-    return [
-        PATHS.distortion(name, codec, rate, scene)
-        for name in STUDY.run
-        for codec, rates in STUDY.datasets[name].rates.items()
-        for rate in rate_names(rates)
-        for scene in SCENES[name]
-    ]
-
-
-def score_tables():
-    return [
-        table
-        for name in STUDY.run
-        for segmenter in STUDY.datasets[name].segmenters
-        for seed in map(str, STUDY.seeds)
-        for table in [
-            PATHS.original_scores(name, segmenter, seed),
-            *(
-                PATHS.scores(name, codec, rate, segmenter, regime, seed)
-                for regime, points in [
-                    ("frozen", STUDY.datasets[name].rates),
-                    ("retrained", STUDY.datasets[name].retrain),
-                ]
-                for codec, rates in points.items()
-                for rate in rate_names(rates)
-            ),
-        ]
-    ]
-
-
-def report_inputs():
-    """Every store and prediction that the report may show a tile of."""
-    coded = [
-        store
-        for name in STUDY.run
-        for codec, rates in STUDY.datasets[name].rates.items()
-        for rate in rate_names(rates)
-        for store in reconstructions(name, codec, rate)
-    ]
-    originals = [store for name in STUDY.run for store in stores(name)]
-    maps = [PATHS.predictions(table) for table in score_tables() if "/retrained/" not in table]
-    return [*ancient(originals + coded), *manifests(originals + coded), *maps]
-
-
 rule collect_metrics:
     input:
         coded_tables(),

@@ -1,23 +1,6 @@
 # Tiles and reconstructions → segmenters and their scores.
 
 
-def segmenter_of(wildcards):
-    """The weights that a regime scores with."""
-    if wildcards.regime == "frozen":
-        return PATHS.original_segmenter(wildcards.dataset, wildcards.segmenter, wildcards.seed)
-    return PATHS.retrained_segmenter(
-        wildcards.dataset,
-        wildcards.codec,
-        wildcards.rate,
-        wildcards.segmenter,
-        wildcards.seed,
-    )
-
-
-def reconstructed(wildcards):
-    return reconstructions(wildcards.dataset, wildcards.codec, wildcards.rate)
-
-
 rule map_trivially:
     input:
         tiles=lambda w: ancient(stores(w.dataset)),

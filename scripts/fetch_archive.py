@@ -1,7 +1,6 @@
 """Fetch a pinned archive from a local folder or the package index, and verify it."""
 
 import argparse
-import os
 from pathlib import Path
 
 from workflow_lib import cli
@@ -16,12 +15,7 @@ def main() -> None:
     parser.add_argument(
         "--archive", required=True, type=Archive.parse, help="version, kind and sha256, as JSON"
     )
-    parser.add_argument(
-        "--folder",
-        type=Path,
-        default=os.environ.get("DOWNLINK_ARCHIVE_FOLDER"),
-        help="folder looked at before the network (default: $DOWNLINK_ARCHIVE_FOLDER)",
-    )
+    parser.add_argument("--folder", type=Path, help="folder looked at before the network")
     parser.add_argument("--target", required=True, type=Path, help="where the archive goes")
     parser.add_argument("--mark", required=True, type=Path, help="file to write when it is there")
     args = parser.parse_args()

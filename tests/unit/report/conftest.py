@@ -55,6 +55,7 @@ CONFIG = {
             "source": _GENERATED,
             "quantity": _THERMAL,
             "sensor": "mwir",
+            "pixel_m": 70,
             "bands": ["M1"],
             "tiling": _TILING,
             "rates": {
@@ -72,6 +73,7 @@ CONFIG = {
             "source": _GENERATED,
             "quantity": _OPTICAL,
             "sensor": "optical",
+            "pixel_m": 10,
             "bands": ["B02", "B03", "B04", "B11"],
             "tiling": _TILING,
             "rates": {
