@@ -118,7 +118,7 @@ def _tiles(study, name, rng):
         block=number // 4,
         fold=np.where(number < 4, 0, 1).astype(np.int32),
         split=np.where(number < 4, "train", "test"),
-        info=describe(name, dataset.quantity, study.bands(name)),
+        info=describe(name, dataset, study.bands(name)),
     )
 
 
