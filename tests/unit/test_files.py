@@ -4,6 +4,7 @@ import errno
 import resource
 import shutil
 import signal
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -39,15 +40,17 @@ def test_a_full_disk_names_file_and_remedy_and_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.fixture
+@contextmanager
 def full_disk():
     """Files end at 4 kB, as on a disk without room: Linux reports both to the writer."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, ignored)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
 
 
 def scene(folder):
@@ -84,14 +87,13 @@ def maps(folder):
 
 
 @pytest.mark.parametrize("writer", [scene, store, weights, table, maps], ids=lambda w: w.__name__)
-def test_every_writer_reports_a_full_disk_and_leaves_nothing(writer, tmp_path, make_tiles, request):
+def test_every_writer_reports_a_full_disk_and_leaves_nothing(writer, tmp_path, make_tiles):
     arguments = (tmp_path, make_tiles) if writer is store else (tmp_path,)
     writer(*arguments)
     whole = sorted(path.name for path in tmp_path.iterdir())
     for path in tmp_path.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    request.getfixturevalue("full_disk")
-    with pytest.raises(DownlinkError, match="the disk is full"):
+    with pytest.raises(DownlinkError, match="the disk is full"), full_disk():
         writer(*arguments)
     assert whole
     assert list(tmp_path.iterdir()) == []

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,9 @@ from workflow_lib.report.results import by_codec
 # two that vanish on white or on black.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+_SIZE = (5.4, 3.9)
+"""Width and height of a figure, in inches."""
 
 # Stand-ins that become the page's own colours, light or dark.
 _INK, _RULE = "#123456", "#654321"
@@ -113,7 +116,7 @@ def rate_task(points: pd.DataFrame, looks: dict[str, Look], name: str) -> Markup
 
 
 def _axes(points: pd.DataFrame, quality: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(5.4, 3.9), layout="constrained", facecolor="none")
+    figure = Figure(figsize=_SIZE, layout="constrained", facecolor="none")
     axes = figure.subplots()
     low, high = points[names.BPPPB].min() / 1.6, points[names.BPPPB].max() * 1.6
     decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))))
@@ -175,3 +178,17 @@ def _svg(figure: Figure, name: str, alt: str) -> Markup:
     text = re.sub(r'(\sid="|href="#|url\(#)', rf"\g<1>{name}-", text)
     text = text.replace(_INK, "currentColor").replace(_RULE, "var(--rule)")
     return Markup(text.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1))
+
+
+def standalone(figures: Sequence[Markup]) -> str:
+    """Figures side by side as one SVG file, dark on white."""
+    width, height = (round(72 * inches) for inches in _SIZE)
+    placed = [
+        figure.replace("<svg", f'<svg x="{n * width}" width="{width}" height="{height}"', 1)
+        for n, figure in enumerate(figures)
+    ]
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'viewBox="0 0 {width * len(figures)} {height}" style="color: #222; --rule: #ddd">'
+        f'<rect width="100%" height="100%" fill="#fff"/>{"".join(placed)}</svg>\n'
+    )
