@@ -1,7 +1,7 @@
 """What every codec offers."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,31 @@ class Encoded:
     payload: bytes
     side: bytes = b""
     at_floor: bool = False
+
+
+@dataclass(frozen=True)
+class CodedBytes:
+    """What coded tiles cost on disk.
+
+    Attributes:
+        payload: coded samples.
+        header: containers and codestream headers.
+        side: whatever else varies with the scene, e.g. a KLT's matrix.
+    """
+
+    payload: int
+    header: int
+    side: int
+
+    @property
+    def total(self) -> int:
+        """All bytes that must be sent."""
+        return self.payload + self.header + self.side
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(
+            self.payload + other.payload, self.header + other.header, self.side + other.side
+        )
 
 
 class Codec(Protocol):

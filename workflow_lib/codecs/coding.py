@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow_lib.codecs.base import Codec
+from workflow_lib.codecs.base import Codec, CodedBytes
 from workflow_lib.codecs.container import HEADER_BYTES, Container, Unit
 from workflow_lib.codecs.mosaic import Mosaic, fill
 from workflow_lib.data.scenes import NODATA
@@ -21,22 +21,13 @@ class UnitSize:
 
     Attributes:
         fold: which fold.
-        header: bytes of the file's header charged to the unit, and of the payload's own header.
-        side: bytes of side information.
-        payload: bytes of coded image.
+        coded: its bytes; the header is the file's, as charged to the unit, and the payload's own.
         at_floor: the codec could not go as low as asked.
     """
 
     fold: int
-    header: int
-    side: int
-    payload: int
+    coded: CodedBytes
     at_floor: bool
-
-    @property
-    def total(self) -> int:
-        """All bytes."""
-        return self.header + self.side + self.payload
 
 
 def encode_scene(
@@ -68,9 +59,11 @@ def encode_scene(
         sizes.append(
             UnitSize(
                 fold=fold,
-                header=HEADER_BYTES + inner,
-                side=len(coded.side),
-                payload=len(coded.payload) - inner,
+                coded=CodedBytes(
+                    payload=len(coded.payload) - inner,
+                    header=HEADER_BYTES + inner,
+                    side=len(coded.side),
+                ),
                 at_floor=coded.at_floor,
             )
         )

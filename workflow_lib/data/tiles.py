@@ -92,6 +92,13 @@ class Tiles:
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
+    def moments(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Mean and standard deviation of each band's valid pixels; 1 in place of a deviation of 0."""
+        pixels = self.image.swapaxes(0, 1)[:, self.valid]
+        mean = pixels.mean(axis=1, dtype=np.float64)
+        std = pixels.std(axis=1, dtype=np.float64)
+        return mean.astype(np.float32), np.where(std > 1e-6, std, 1).astype(np.float32)
+
     def where(self, *splits: str) -> Self:
         """The tiles of the given splits, in order."""
         return self._chosen(np.isin(self.split, splits))

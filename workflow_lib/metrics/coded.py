@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from workflow_lib.codecs.base import CodedBytes
 from workflow_lib.codecs.coding import UnitSize
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.metrics import names
 from workflow_lib.metrics.distortion import measure
-from workflow_lib.metrics.rate import CodedBytes, rates
+from workflow_lib.metrics.rate import rates
 from workflow_lib.metrics.table import Key, join, pooled_rows, tile_rows
 
 
@@ -28,11 +29,7 @@ def coded_table(
         return pooled_rows(key, {})
     distortion = measure(held_out, image[tiles.split == "test"])
     scored = [size for size in sizes if size.fold in held_out.fold]
-    coded = CodedBytes(
-        payload=sum(size.payload for size in scored),
-        header=sum(size.header for size in scored),
-        side=sum(size.side for size in scored),
-    )
+    coded = sum((size.coded for size in scored), start=CodedBytes(0, 0, 0))
     figures = {
         **distortion.pooled(),
         **rates(coded, int(held_out.valid.sum()), tiles.info),

@@ -6,12 +6,13 @@ from typing import cast
 
 import pandas as pd
 
+from workflow_lib.codecs.base import CodedBytes
 from workflow_lib.config.study import Study
 from workflow_lib.data.tiles import TileInfo, describe
 from workflow_lib.files import atomic
 from workflow_lib.metrics import names
 from workflow_lib.metrics.distortion import Distortion
-from workflow_lib.metrics.rate import CodedBytes, rates
+from workflow_lib.metrics.rate import rates
 from workflow_lib.metrics.table import Key, join, main_table, pooled_rows, read, write
 
 

@@ -1,37 +1,10 @@
 """Rates, counted from the bytes on disk."""
 
-from dataclasses import dataclass
-from typing import Self
-
+from workflow_lib.codecs.base import CodedBytes
 from workflow_lib.data.tiles import TileInfo
 from workflow_lib.metrics import names
 
 _BITS_PER_SAMPLE = 16
-
-
-@dataclass(frozen=True)
-class CodedBytes:
-    """Bytes of coded tiles.
-
-    Attributes:
-        payload: coded samples.
-        header: containers and codestream headers.
-        side: whatever else varies with the scene, e.g. a KLT's matrix.
-    """
-
-    payload: int
-    header: int
-    side: int
-
-    @property
-    def total(self) -> int:
-        """All bytes that must be sent."""
-        return self.payload + self.header + self.side
-
-    def __add__(self, other: Self) -> Self:
-        return type(self)(
-            self.payload + other.payload, self.header + other.header, self.side + other.side
-        )
 
 
 def rates(coded: CodedBytes, pixels: int, info: TileInfo) -> dict[str, float]:

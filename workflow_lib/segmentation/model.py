@@ -4,9 +4,7 @@ import json
 from pathlib import Path
 from typing import Self
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from workflow_lib.config.segmentation import Segmenter
@@ -61,7 +59,7 @@ class UNet(nn.Module):
         """A network with weights drawn from `seed` that standardises to the pixels of `tiles`."""
         torch.manual_seed(seed)
         model = cls(config.encoder, config.depth, config.decoder_channels, len(tiles.info.bands))
-        mean, std = _moments(tiles)
+        mean, std = tiles.moments()
         model.mean.copy_(torch.from_numpy(mean)[:, None, None])
         model.std.copy_(torch.from_numpy(std)[:, None, None])
         return model
@@ -97,11 +95,3 @@ class UNet(nn.Module):
         right, below = -width % self.multiple, -height % self.multiple
         logits: Tensor = self.network(nn.functional.pad(x, (0, right, 0, below)))
         return logits[:, 0, :height, :width]
-
-
-def _moments(tiles: Tiles) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and standard deviation of each band's valid pixels; 1 in place of a deviation of 0."""
-    pixels = tiles.image.swapaxes(0, 1)[:, tiles.valid]
-    mean = pixels.mean(axis=1, dtype=np.float64)
-    std = pixels.std(axis=1, dtype=np.float64)
-    return mean.astype(np.float32), np.where(std > 0, std, 1).astype(np.float32)

@@ -83,12 +83,12 @@ def test_rates_are_the_bytes_on_disk_and_nodata_stays(make_tiles, tmp_path):
     tiles.image[:, :, :5, :7] = 0
     file = tmp_path / "scene.dlk"
     sizes = encode_scene(tiles, KltJpeg2000Codec(), "klt-jpeg2000", 2.0, file)
-    bodies = sum(size.side + size.payload + size.header for size in sizes)
+    bodies = sum(size.coded.total for size in sizes)
     shared = 11 + 4  # the common header and its checksum are charged to each of the two units
     assert file.stat().st_size == bodies - shared
     for size in sizes:
         part = tiles.of_fold(size.fold)
-        bpppb = 8 * size.total / (part.valid.sum() * 2)
+        bpppb = 8 * size.coded.total / (part.valid.sum() * 2)
         assert bpppb == pytest.approx(2.0, rel=0.04)
     image = decode_scene(file, tiles, KltJpeg2000Codec(), "klt-jpeg2000")
     np.testing.assert_array_equal((image == 0).all(axis=1), ~tiles.valid)

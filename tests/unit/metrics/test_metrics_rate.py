@@ -1,15 +1,16 @@
 import pytest
 
-from workflow_lib.metrics.rate import CodedBytes, rates
+from workflow_lib.codecs.base import CodedBytes
+from workflow_lib.metrics.rate import rates
 
 
 @pytest.fixture
-def sentinel(make_tiles):
+def sentinel(toy_tiles):
     import numpy as np
 
     # 10 bands: four at 10 m, six at 20 m
     native = (1.0,) * 4 + (0.25,) * 6
-    return make_tiles(np.ones((1, 10, 16, 16)), native_fraction=native).info
+    return toy_tiles(np.ones((1, 10, 16, 16)), native_fraction=native).info
 
 
 def test_rates_by_hand(sentinel):

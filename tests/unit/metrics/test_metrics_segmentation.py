@@ -92,9 +92,9 @@ def test_ignored_pixels_and_order_never_matter(seed):
     assert Confusion.join(parts).pooled() == pytest.approx(scores, nan_ok=True)
 
 
-def test_the_tidy_table_holds_enough_to_pool_scenes(make_tiles):
+def test_the_tidy_table_holds_enough_to_pool_scenes(toy_tiles):
     _, label, predicted = maps(5, side=16)
-    tiles = make_tiles(np.ones((4, 1, 16, 16)), label)
+    tiles = toy_tiles(np.ones((4, 1, 16, 16)), label)
     measured = confusion(label, predicted)
     rows = tile_rows(Key("toy", regime="original", segmenter="u"), tiles, measured.per_tile())
     assert Confusion.from_rows(rows).pooled() == measured.pooled()

@@ -108,8 +108,8 @@ def test_no_figures_are_no_rows():
     assert len(table.join([empty, study()])) == len(study())
 
 
-def test_written_tables_come_back_and_have_equal_bytes(tmp_path, make_tiles):
-    tiles = make_tiles(np.ones((3, 1, 16, 16)))
+def test_written_tables_come_back_and_have_equal_bytes(tmp_path, toy_tiles):
+    tiles = toy_tiles(np.ones((3, 1, 16, 16)))
     of_tiles = table.tile_rows(
         Key("toy", "jpegxl", "1"), tiles, {"psnr_db": [1.0, np.inf, np.nan], "sse": [0, 1, 2]}
     )
@@ -121,8 +121,8 @@ def test_written_tables_come_back_and_have_equal_bytes(tmp_path, make_tiles):
     pd.testing.assert_frame_equal(table.read([tmp_path / "a.parquet"]), everything)
 
 
-def test_tile_rows_keep_values_with_their_tiles(make_tiles):
-    tiles = make_tiles(np.ones((6, 1, 16, 16)))
+def test_tile_rows_keep_values_with_their_tiles(toy_tiles):
+    tiles = toy_tiles(np.ones((6, 1, 16, 16)))
     rows = table.tile_rows(Key("toy"), tiles, {"iou": np.arange(6.0), "f1": 10 + np.arange(6.0)})
     found = rows.set_index(["metric", "row", "col"])["value"]
     assert found["iou", 1, 1] == 5

@@ -20,15 +20,15 @@ def counts(rng, tiles=3, bands=2, side=16):
 
 
 @pytest.fixture
-def model(make_tiles):
-    return UNet.for_tiles(CONFIG, make_tiles(counts(np.random.default_rng(0))), seed=0).eval()
+def model(toy_tiles):
+    return UNet.for_tiles(CONFIG, toy_tiles(counts(np.random.default_rng(0))), seed=0).eval()
 
 
-def test_standardisation_is_that_of_the_valid_pixels(make_tiles):
+def test_standardisation_is_that_of_the_valid_pixels(toy_tiles):
     image = counts(np.random.default_rng(0))
     image[:, 1] = 77
     image[0, 0, :5] = 0  # nodata in one band is nodata
-    tiles = make_tiles(image)
+    tiles = toy_tiles(image)
     model = UNet.for_tiles(CONFIG, tiles, seed=0)
     pixels = image.swapaxes(0, 1)[:, tiles.valid].astype(float)
     assert model.mean.flatten().numpy() == pytest.approx(pixels.mean(axis=1))
@@ -45,12 +45,12 @@ def test_other_bands_of_a_nodata_pixel_do_not_matter(model):
 
 @pytest.mark.parametrize("side", [16, 20, 33, 48])
 @pytest.mark.parametrize("depth", [3, 5])
-def test_any_tile_size_gives_a_map_of_that_size(make_tiles, side, depth):
+def test_any_tile_size_gives_a_map_of_that_size(toy_tiles, side, depth):
     config = CONFIG.model_copy(
         update={"depth": depth, "decoder_channels": (8,) * depth, "encoder": "resnet34"}
     )
     image = counts(np.random.default_rng(0), side=side)
-    found = probabilities(UNet.for_tiles(config, make_tiles(image), seed=0).eval(), image)
+    found = probabilities(UNet.for_tiles(config, toy_tiles(image), seed=0).eval(), image)
     assert found.shape == (3, side, side)
     assert found.dtype == np.float32
     assert ((found >= 0) & (found <= 1)).all()
@@ -69,8 +69,8 @@ def test_no_tiles_give_no_maps(model):
     assert probabilities(model, np.zeros((0, 2, 16, 16), np.uint16)).shape == (0, 16, 16)
 
 
-def test_equal_seeds_give_equal_weights(make_tiles):
-    tiles = make_tiles(counts(np.random.default_rng(0)))
+def test_equal_seeds_give_equal_weights(toy_tiles):
+    tiles = toy_tiles(counts(np.random.default_rng(0)))
     a, b, c = (UNet.for_tiles(CONFIG, tiles, seed=seed).state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(a[name], b[name]) for name in a)
     assert not all(torch.equal(a[name], c[name]) for name in a)

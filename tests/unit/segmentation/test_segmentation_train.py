@@ -26,7 +26,7 @@ def config(steps, batch=8, crop=32, learning_rate=3e-3):
     )
 
 
-def blobs(make_tiles, seed=0, tiles=12, side=32):
+def blobs(toy_tiles, seed=0, tiles=12, side=32):
     """Smooth squares among equally bright speckle: no threshold tells them apart."""
     rng = np.random.default_rng(seed)
     image = rng.choice(np.array([1000, 3000]), (tiles, 1, side, side), p=[0.6, 0.4])
@@ -35,18 +35,18 @@ def blobs(make_tiles, seed=0, tiles=12, side=32):
         image[tile, 0, y : y + 10, x : x + 10] = 3000
         label[tile, y : y + 10, x : x + 10] = 1
     split = np.array(["train", "train", "train", "validation"] * (tiles // 4))
-    return make_tiles(image + rng.integers(-50, 50, image.shape), label, split)
+    return toy_tiles(image + rng.integers(-50, 50, image.shape), label, split)
 
 
 def iou(label, predicted):
     return confusion(label, predicted).pooled()["iou"]
 
 
-def test_it_learns_what_no_threshold_can(make_tiles, tmp_path):
-    tiles = blobs(make_tiles)
+def test_it_learns_what_no_threshold_can(toy_tiles, tmp_path):
+    tiles = blobs(toy_tiles)
     weights = tmp_path / "weights.safetensors"
     train_segmenter(tiles, config(60), 0, tmp_path / "run", weights)
-    unseen = blobs(make_tiles, seed=1)
+    unseen = blobs(toy_tiles, seed=1)
     probability, threshold = predict(weights, unseen.image)
     learned = iou(unseen.label, probability >= threshold)
     trivial = iou(unseen.label, choose(tiles).predict(unseen.image))
@@ -54,29 +54,29 @@ def test_it_learns_what_no_threshold_can(make_tiles, tmp_path):
     assert learned > trivial + 0.2
 
 
-def test_equal_seeds_give_equal_files(make_tiles, tmp_path):
-    tiles = blobs(make_tiles)
+def test_equal_seeds_give_equal_files(toy_tiles, tmp_path):
+    tiles = blobs(toy_tiles)
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         train_segmenter(tiles, config(3), seed, tmp_path / f"run-{name}", tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert (tmp_path / "a").read_bytes() != (tmp_path / "c").read_bytes()
 
 
-def test_ignored_and_test_pixels_never_matter(make_tiles, tmp_path):
-    tiles = blobs(make_tiles)
+def test_ignored_and_test_pixels_never_matter(toy_tiles, tmp_path):
+    tiles = blobs(toy_tiles)
     tiles.label[:, :4] = 255
     tiles.image[:, :, 4:6] = 0
     tiles.split[-2] = "test"
     other_label = np.where(tiles.valid, tiles.label, 1)
     other_label[-2] = 1
-    other = make_tiles(tiles.image, other_label, tiles.split)
+    other = toy_tiles(tiles.image, other_label, tiles.split)
     for name, each in (("a", tiles), ("b", other)):
         train_segmenter(each, config(3), 0, tmp_path / f"run-{name}", tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_the_threshold_is_the_best_on_the_validation_tiles(make_tiles, tmp_path):
-    tiles = blobs(make_tiles)
+def test_the_threshold_is_the_best_on_the_validation_tiles(toy_tiles, tmp_path):
+    tiles = blobs(toy_tiles)
     summary = train_segmenter(tiles, config(20), 0, tmp_path / "run", tmp_path / "weights")
     validation = tiles.where("validation")
     probability, threshold = predict(tmp_path / "weights", validation.image)
@@ -103,10 +103,10 @@ def test_a_batch_without_any_label_teaches_nothing():
 
 
 @pytest.mark.parametrize("side", [16, 32])
-def test_half_of_the_crops_hold_a_rare_class(make_tiles, side):
+def test_half_of_the_crops_hold_a_rare_class(toy_tiles, side):
     label = np.zeros((30, 32, 32), np.uint8)
     label[7, 31, 0] = 1
-    tiles = make_tiles(np.random.default_rng(0).integers(1, 9, (30, 2, 32, 32)), label)
+    tiles = toy_tiles(np.random.default_rng(0).integers(1, 9, (30, 2, 32, 32)), label)
     crops = Crops(tiles, batch=8, side=side)
     for seed in range(20):
         image, drawn = crops.draw(torch.Generator().manual_seed(seed))
@@ -114,22 +114,22 @@ def test_half_of_the_crops_hold_a_rare_class(make_tiles, side):
         assert (drawn.numpy() == 1).any(axis=(1, 2)).sum() >= 4
 
 
-def test_crops_keep_image_and_label_together(make_tiles):
+def test_crops_keep_image_and_label_together(toy_tiles):
     rng = np.random.default_rng(0)
     label = rng.choice(np.array([0, 1, 255], np.uint8), (4, 24, 24))
     image = np.stack([label.astype(int) + 1, rng.integers(1, 9, label.shape)], axis=1)
     image[0, 1, :5] = 0
-    crops = Crops(make_tiles(image, label), batch=16, side=16)
+    crops = Crops(toy_tiles(image, label), batch=16, side=16)
     drawn_image, drawn_label = (a.numpy() for a in crops.draw(torch.Generator().manual_seed(0)))
     valid = (drawn_image > 0).all(axis=1)
     assert np.array_equal(np.where(valid, drawn_image[:, 0] - 1, 255), drawn_label)
 
 
-def test_crops_reach_every_corner(make_tiles):
+def test_crops_reach_every_corner(toy_tiles):
     image = np.arange(1, 401).reshape(1, 1, 20, 20)
     label = np.zeros((1, 20, 20), np.uint8)
     label[0, 10, 10] = 1
-    crops = Crops(make_tiles(image, label), batch=400, side=16)
+    crops = Crops(toy_tiles(image, label), batch=400, side=16)
     seen = np.unique(crops.draw(torch.Generator().manual_seed(0))[0].numpy())
     assert {1, 20, 381, 400} <= set(seen.tolist())
 
@@ -148,15 +148,15 @@ def test_the_eight_symmetries_differ():
         (1, "validation", "no negative labelled pixel in the validation"),
     ],
 )
-def test_labels_that_teach_nothing_are_refused(make_tiles, tmp_path, value, split, complaint):
-    tiles = blobs(make_tiles)
+def test_labels_that_teach_nothing_are_refused(toy_tiles, tmp_path, value, split, complaint):
+    tiles = blobs(toy_tiles)
     tiles.label[tiles.split == split] = value
     with pytest.raises(DownlinkError, match=rf"toy: {complaint}.*salt"):
         train_segmenter(tiles, config(1), 0, tmp_path / "run", tmp_path / "weights")
     assert not (tmp_path / "weights").exists()
 
 
-def test_nodata_counts_as_ignored(make_tiles):
-    tiles = blobs(make_tiles)
+def test_nodata_counts_as_ignored(toy_tiles):
+    tiles = blobs(toy_tiles)
     tiles.image[0, 0, 0, 0] = 0
     assert scored_label(tiles)[0, 0, 0] == 255

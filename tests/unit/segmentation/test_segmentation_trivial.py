@@ -45,8 +45,8 @@ def best_by_force(tiles):
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32 - 1))
-def test_no_other_trivial_map_is_better(make_tiles, seed):
-    tiles = make_tiles(*scene(seed))
+def test_no_other_trivial_map_is_better(toy_tiles, seed):
+    tiles = toy_tiles(*scene(seed))
     chosen = choose(tiles)
     assert chosen.iou == pytest.approx(best_by_force(tiles), abs=1e-12)
     assert iou(chosen.predict(tiles.image), scored_label(tiles)) == pytest.approx(chosen.iou)
@@ -75,62 +75,62 @@ def test_of_equally_good_thresholds_the_middle_one_is_taken():
     assert below.above is False
 
 
-def test_a_bright_class_is_one_threshold(make_tiles):
+def test_a_bright_class_is_one_threshold(toy_tiles):
     rng = np.random.default_rng(0)
     image, label = rng.integers(1, 1000, (2, 2, 16, 16)), rng.integers(0, 2, (2, 16, 16))
     image[:, 1] += 2000 * label
-    chosen = choose(make_tiles(image, label.astype(np.uint8)))
+    chosen = choose(toy_tiles(image, label.astype(np.uint8)))
     assert re.fullmatch(r"B02 > 1\d\d\d", chosen.name)
     assert chosen.iou == 1
 
 
-def test_a_dark_class_is_found_too(make_tiles):
+def test_a_dark_class_is_found_too(toy_tiles):
     rng = np.random.default_rng(0)
     image, label = rng.integers(3000, 4000, (2, 1, 16, 16)), rng.integers(0, 2, (2, 16, 16))
     image[:, 0] -= 2000 * label
-    chosen = choose(make_tiles(image, label.astype(np.uint8)))
+    chosen = choose(toy_tiles(image, label.astype(np.uint8)))
     assert re.fullmatch(r"B01 ≤ 2\d\d\d", chosen.name)
 
 
-def test_a_ratio_hidden_by_brightness_is_an_index(make_tiles):
+def test_a_ratio_hidden_by_brightness_is_an_index(toy_tiles):
     rng = np.random.default_rng(0)
     label = rng.integers(0, 2, (4, 16, 16)).astype(np.uint8)
     light = rng.uniform(500, 20000, label.shape)
     image = np.stack([light, light * np.where(label, 1.5, 1.0)], axis=1).round()
-    chosen = choose(make_tiles(image, label))
+    chosen = choose(toy_tiles(image, label))
     assert re.fullmatch(r"\(B01−B02\)/\(B01\+B02\) < -0\.\d{4}", chosen.name)
     assert chosen.iou == 1
 
 
-def test_where_nothing_tells_the_classes_apart_all_is_positive(make_tiles):
+def test_where_nothing_tells_the_classes_apart_all_is_positive(toy_tiles):
     label = np.zeros((1, 16, 16), np.uint8)
     label[0, :4] = 1
-    chosen = choose(make_tiles(np.full((1, 2, 16, 16), 7), label))
+    chosen = choose(toy_tiles(np.full((1, 2, 16, 16), 7), label))
     assert (chosen.name, chosen.iou) == ("all positive", 0.25)
     assert chosen.predict(np.ones((2, 2, 8, 8), np.uint16)).all()
 
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32 - 1))
-def test_only_labelled_valid_pixels_of_known_splits_count(make_tiles, seed):
+def test_only_labelled_valid_pixels_of_known_splits_count(toy_tiles, seed):
     image, label = scene(seed)
     split = ["train", "validation", "test", "train"]
-    tiles = make_tiles(image, label, split)
+    tiles = toy_tiles(image, label, split)
     rng = np.random.default_rng(seed)
     noise = rng.integers(1, 65536, image.shape)
     hidden = (label == 255) | (np.arange(4) == 2)[:, None, None]
     other_image = np.where(hidden[:, None] & (image > 0), noise, image)
     other_label = np.where(tiles.valid & (np.arange(4) != 2)[:, None, None], label, 1)
-    assert choose(make_tiles(other_image, other_label.astype(np.uint8), split)) == choose(tiles)
+    assert choose(toy_tiles(other_image, other_label.astype(np.uint8), split)) == choose(tiles)
 
 
-def test_json_brings_the_same_map_back(make_tiles):
+def test_json_brings_the_same_map_back(toy_tiles):
     for seed in range(3):
-        chosen = choose(make_tiles(*scene(seed)))
+        chosen = choose(toy_tiles(*scene(seed)))
         assert TrivialMap.from_json(chosen.to_json()) == chosen
 
 
-def test_labels_without_the_class_are_refused(make_tiles):
-    tiles = make_tiles(np.ones((2, 1, 16, 16)))
+def test_labels_without_the_class_are_refused(toy_tiles):
+    tiles = toy_tiles(np.ones((2, 1, 16, 16)))
     with pytest.raises(DownlinkError, match=r"toy: no positive.*salt"):
         choose(tiles)

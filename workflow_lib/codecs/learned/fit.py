@@ -129,7 +129,7 @@ class CodecTask:
     def __init__(self, model: LearnedModel, tiles: Tiles, config: Dgml, lam: float) -> None:
         self.model, self.config, self.lam = model, config, lam
         training, validation = tiles.where("train"), tiles.where("validation")
-        offset, gain = _statistics(training)
+        offset, gain = (torch.from_numpy(a)[:, None, None] for a in training.moments())
         model.offset.copy_(offset)
         model.gain.copy_(gain)
         self.weights = gain * PEAK / tiles.info.data_range
@@ -203,12 +203,3 @@ def _as_one_image(tiles: Tiles) -> NDArray[np.uint16]:
     split = np.where(np.isin(numbers, taken), "taken", "left")
     chosen = replace(tiles, block=numbers, split=split).where("taken")
     return Mosaic.of(chosen).assemble(chosen.image)
-
-
-def _statistics(tiles: Tiles) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation (1 where constant) of each band's valid counts, [band, 1, 1]."""
-    counts = tiles.image.transpose(1, 0, 2, 3)[:, tiles.valid].astype(np.float64)
-    mean, deviation = counts.mean(axis=1), counts.std(axis=1)
-    deviation[deviation < 1e-6] = 1.0
-    as_tensor = [torch.from_numpy(a.astype(np.float32))[:, None, None] for a in (mean, deviation)]
-    return as_tensor[0], as_tensor[1]

@@ -8,7 +8,7 @@ prepare(1)
 
 
 @pytest.fixture(scope="session")
-def make_tiles():
+def toy_tiles():
     """Tiles of one scene from counts [tile, band, y, x] and labels [tile, y, x]."""
 
     def make(image, label=None, split="train", **info):
