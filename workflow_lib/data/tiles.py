@@ -93,7 +93,7 @@ class Tiles:
         return digest.hexdigest()
 
     def moments(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Mean and standard deviation of each band's valid pixels; 1 in place of a deviation of 0."""
+        """Mean and deviation of each band over the valid pixels; a deviation of 0 becomes 1."""
         pixels = self.image.swapaxes(0, 1)[:, self.valid]
         mean = pixels.mean(axis=1, dtype=np.float64)
         std = pixels.std(axis=1, dtype=np.float64)
