@@ -19,7 +19,7 @@ rule collect_metrics:
         mem_mb=memory(2000),
         runtime=minutes(15),
     params:
-        study=STUDY.selected().canonical(),
+        study=lambda w: STUDY.selected().canonical(),
         code=code("collect_metrics"),
     message:
         "Collecting all figures"
@@ -47,7 +47,7 @@ rule write_report:
         mem_mb=memory(3000),
         runtime=minutes(15),
     params:
-        study=STUDY.selected().canonical(),
+        study=lambda w: STUDY.selected().canonical(),
         code=code("write_report"),
     message:
         "Writing the report"

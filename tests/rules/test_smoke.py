@@ -183,3 +183,4 @@ def test_a_bad_raster_stops_with_its_name_and_poisons_nothing(project):
             raster.write(counts.reshape(1, 64, 64).astype(np.uint16) % 6)
     project.snakemake(*options)
     assert (project.folder / "results/own/mine/tiles/a.zarr/zarr.json").exists()
+    assert project.planned("--configfile", "own.yaml")["write_report"] == 1
