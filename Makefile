@@ -7,8 +7,9 @@ PYTHON ?= $(shell command -v python3.11 || echo python3)
 VENV ?= .venv
 CORES ?= all
 BIN := $(VENV)/bin
-# After a killed run, half-made files are made again; inputs count by content, not by time.
-RUN := snakemake --cores $(CORES) --rerun-incomplete --max-checksum-file-size 1GB
+# The scheduler that costs least; after a killed run, half-made files are made again; inputs count by
+# content, not by time.
+RUN := snakemake --cores $(CORES) --scheduler greedy --rerun-incomplete --max-checksum-file-size 1GB
 READY := $(VENV)/.ready
 export PATH := $(abspath $(BIN)):$(PATH)
 
