@@ -14,6 +14,7 @@ rule fit_codec:
     conda:
         ENVIRONMENT
     threads: STUDY.threads
+    priority: 30  # the longest chain begins here
     resources:
         mem_mb=memory(4000),
         runtime=minutes(120),
@@ -47,6 +48,7 @@ rule encode_scene:
     conda:
         ENVIRONMENT
     threads: STUDY.threads
+    priority: 20  # short, and much waits for it
     resources:
         mem_mb=memory(5000),
         runtime=minutes(60),
