@@ -17,7 +17,7 @@ _BLACK = 16384
 _WHITE = 65535
 _DISTANCES = (0.01, 25.0)
 """libjxl's range of Butteraugli distances; 25 is the coarsest it offers."""
-_SEARCH_STEPS = 14
+_SEARCH_STEPS = 10
 
 
 @dataclass(frozen=True)
