@@ -61,10 +61,10 @@ class Look:
 
 
 def looks(codecs: Iterable[str]) -> dict[str, Look]:
-    """The look of each of the study's codecs."""
+    """The look of each of the study's codecs, whatever their order."""
     return {
         codec: Look(_COLOURS[n % len(_COLOURS)], _MARKERS[n % len(_MARKERS)])
-        for n, codec in enumerate(codecs)
+        for n, codec in enumerate(sorted(codecs))
     }
 
 
@@ -184,7 +184,7 @@ def standalone(figures: Sequence[Markup]) -> str:
     """Figures side by side as one SVG file, dark on white."""
     width, height = (round(72 * inches) for inches in _SIZE)
     placed = [
-        figure.replace("<svg", f'<svg x="{n * width}" width="{width}" height="{height}"', 1)
+        str(figure).replace("<svg", f'<svg x="{n * width}" width="{width}" height="{height}"', 1)
         for n, figure in enumerate(figures)
     ]
     return (
