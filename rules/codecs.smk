@@ -11,10 +11,10 @@ rule fit_codec:
         PATHS.log(PATHS.codec_weights("{dataset}", "{codec}", "{rate}")),
     benchmark:
         PATHS.benchmark(PATHS.codec_weights("{dataset}", "{codec}", "{rate}"))
+    priority: 30  # the longest chain begins here
     conda:
         ENVIRONMENT
     threads: STUDY.threads
-    priority: 30  # the longest chain begins here
     resources:
         mem_mb=memory(4000),
         runtime=minutes(120),
@@ -45,10 +45,10 @@ rule encode_scene:
         PATHS.log(PATHS.bitstream("{dataset}", "{codec}", "{rate}", "{scene}")),
     benchmark:
         PATHS.benchmark(PATHS.bitstream("{dataset}", "{codec}", "{rate}", "{scene}"))
+    priority: 20  # short, and much waits for it
     conda:
         ENVIRONMENT
     threads: STUDY.threads
-    priority: 20  # short, and much waits for it
     resources:
         mem_mb=memory(5000),
         runtime=minutes(60),

@@ -10,6 +10,7 @@ rule fetch_archive:
         PATHS.benchmark(PATHS.archive_mark("{file}"))
     wildcard_constraints:
         file="|".join(map(re.escape, ARCHIVES)) or "none",
+    priority: 40  # everything waits for these
     conda:
         ENVIRONMENT
     resources:
@@ -38,6 +39,7 @@ rule prepare_scene:
         PATHS.log(PATHS.scene("{dataset}", "{scene}")),
     benchmark:
         PATHS.benchmark(PATHS.scene("{dataset}", "{scene}"))
+    priority: 40  # everything waits for these
     conda:
         ENVIRONMENT
     resources:
@@ -64,6 +66,7 @@ rule tile_scene:
         PATHS.log(PATHS.tiles("{dataset}", "{scene}")),
     benchmark:
         PATHS.benchmark(PATHS.tiles("{dataset}", "{scene}"))
+    priority: 40  # everything waits for these
     conda:
         ENVIRONMENT
     resources:
