@@ -3,7 +3,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torchmetrics.functional.classification import binary_stat_scores
+from torchmetrics.functional.classification import binary_average_precision, binary_stat_scores
 
 from workflow_lib.metrics.segmentation import Confusion, average_precision, confusion
 from workflow_lib.metrics.table import Key, tile_rows
@@ -105,6 +105,11 @@ def test_average_precision_by_definition():
     probability = rng.integers(0, 20, label.shape).astype(np.float32) / 20  # with ties
     expected = precision_recall_area(label, probability)
     assert average_precision(label, probability) == pytest.approx(expected, rel=1e-5)
+    counted = label != 255
+    oracle = binary_average_precision(
+        torch.from_numpy(probability[counted]), torch.from_numpy(label[counted]).int()
+    )
+    assert average_precision(label, probability) == pytest.approx(float(oracle), rel=1e-5)
     ignored = np.where(label == 255, rng.random(label.shape), probability).astype(np.float32)
     assert average_precision(label, ignored) == average_precision(label, probability)
 
