@@ -7,6 +7,7 @@ from platformdirs import user_cache_path
 from snakemake.exceptions import WorkflowError
 
 from workflow_lib.codecs.registry import MODULES
+from workflow_lib.config.codecs import Learned
 from workflow_lib.config.study import validate
 from workflow_lib.data import archives, listing
 from workflow_lib.data.tiles import describe

@@ -35,7 +35,7 @@ def archive_options(wildcards):
 
 def weights_of(wildcards):
     """The weights behind a rate point of a learned codec, which may be another dataset's."""
-    if STUDY.codecs[wildcards.codec].kind != "dgml":
+    if not isinstance(STUDY.codecs[wildcards.codec], Learned):
         return []
     trainer = STUDY.trainer(wildcards.dataset)
     return PATHS.codec_weights(trainer, wildcards.codec, wildcards.rate)

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from workflow_lib import cli
 from workflow_lib.codecs.coding import decode_scene
 from workflow_lib.codecs.registry import open_codec
-from workflow_lib.config.codecs import CodecConfig
+from workflow_lib.config.codecs import CodecConfig, Learned
 from workflow_lib.data.store import read_tiles, write_reconstruction
 
 
@@ -28,12 +28,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
     parser.add_argument("--reconstruction", required=True, type=Path, help="store to write")
     args = parser.parse_args()
-    if args.codec.kind == "dgml":
+    if isinstance(args.codec, Learned):
         from workflow_lib import torchinit
 
         torchinit.prepare(args.threads)
     tiles = read_tiles([args.tiles])
-    codec = open_codec(args.codec, args.weights)
+    codec = open_codec(args.codec, tiles.info, args.weights)
     image = decode_scene(args.bitstream, tiles, codec, args.codec.kind)
     write_reconstruction(tiles, image, args.reconstruction)
 

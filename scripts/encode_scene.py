@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from workflow_lib import cli
 from workflow_lib.codecs.coding import decode_scene, encode_scene
 from workflow_lib.codecs.registry import open_codec
-from workflow_lib.config.codecs import CodecConfig
+from workflow_lib.config.codecs import CodecConfig, Learned
 from workflow_lib.data.store import read_tiles, write_reconstruction
 from workflow_lib.metrics.coded import coded_table
 from workflow_lib.metrics.table import Key, write
@@ -31,12 +31,12 @@ def main() -> None:
     parser.add_argument("--reconstruction", required=True, type=Path, help="store to write")
     parser.add_argument("--distortion", required=True, type=Path, help="table to write")
     args = parser.parse_args()
-    if args.codec.kind == "dgml":
+    if isinstance(args.codec, Learned):
         from workflow_lib import torchinit
 
         torchinit.prepare(args.threads)
-    codec = open_codec(args.codec, args.weights)
     tiles = read_tiles([args.tiles])
+    codec = open_codec(args.codec, tiles.info, args.weights)
     sizes = encode_scene(tiles, codec, args.codec.kind, float(args.rate), args.bitstream)
     image = decode_scene(args.bitstream, tiles, codec, args.codec.kind)
     write_reconstruction(tiles, image, args.reconstruction)

@@ -3,15 +3,22 @@
 import argparse
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from workflow_lib import cli, torchinit
-from workflow_lib.config.codecs import Dgml
+from workflow_lib.config.codecs import LearnedConfig
 from workflow_lib.data.store import read_tiles
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tiles", required=True, type=Path, nargs="+", help="tile stores")
-    parser.add_argument("--codec", required=True, type=Dgml.parse, help="the codec, as JSON")
+    parser.add_argument(
+        "--codec",
+        required=True,
+        type=TypeAdapter(LearnedConfig).validate_json,
+        help="the codec, as JSON",
+    )
     parser.add_argument("--rate", required=True, type=float, help="λ")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
     parser.add_argument("--run", required=True, type=Path, help="folder of checkpoint and log")

@@ -1,7 +1,9 @@
 """What every codec offers."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,19 +49,20 @@ class CodedBytes:
         )
 
 
-class Codec(Protocol):
-    """A codec at one rate point, for images of any size and band number."""
+class Codec(ABC):
+    """A codec at one rate point, for images of any size and of its band number."""
 
-    def encode(self, image: NDArray[np.uint16], budget: int) -> Encoded:
+    @abstractmethod
+    def encode(self, image: NDArray[np.uint16], budget: int | None) -> Encoded:
         """Code an image of counts, uint16 [band, y, x].
 
         Args:
             image: without nodata; see `mosaic.fill`.
-            budget: bytes that payload and side information may take together. A learned codec,
-                whose rate follows from its λ, takes what it needs.
+            budget: bytes that payload and side information may take together; None asks for no
+                loss. A learned codec, whose rate follows from its λ, takes what it needs.
         """
-        ...
 
+    @abstractmethod
     def decode(
         self, payload: bytes, side: bytes, shape: tuple[int, int, int]
     ) -> NDArray[np.uint16]:
@@ -68,11 +71,30 @@ class Codec(Protocol):
         Raises:
             BitstreamError: the bytes are no such image.
         """
-        ...
 
+    @abstractmethod
     def payload_header(self, payload: bytes) -> int:
         """Bytes at the start of `payload` that say how to decode rather than what."""
-        ...
+
+    @property
+    def model_digest(self) -> bytes:
+        """8 bytes that stand for the weights; zeros where there are none."""
+        return bytes(8)
+
+    def encode_batch(
+        self, images: Sequence[NDArray[np.uint16]], budgets: Sequence[int | None]
+    ) -> list[Encoded]:
+        """`encode` for many images; codecs that gain from batches do better than this loop."""
+        return [self.encode(image, b) for image, b in zip(images, budgets, strict=True)]
+
+    def decode_batch(
+        self, coded: Sequence[tuple[bytes, bytes]], shapes: Sequence[tuple[int, int, int]]
+    ) -> list[NDArray[np.uint16]]:
+        """`decode` for many pairs of payload and side information."""
+        return [
+            self.decode(payload, side, shape)
+            for (payload, side), shape in zip(coded, shapes, strict=True)
+        ]
 
 
 def misses(spent: int, budget: int) -> bool:

@@ -14,8 +14,9 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow_lib.codecs.base import Encoded, as_counts, misses
+from workflow_lib.codecs.base import Codec, Encoded, as_counts, misses
 from workflow_lib.config.codecs import Jpeg2000
+from workflow_lib.data.tiles import TileInfo
 from workflow_lib.errors import BitstreamError, DownlinkError
 
 _START_OF_TILE_PART = b"\xff\x90"
@@ -131,10 +132,10 @@ def header_length(payload: bytes) -> int:
 
 
 @dataclass(frozen=True)
-class Jpeg2000Codec:
+class Jpeg2000Codec(Codec):
     """JPEG 2000 to a target number of bytes."""
 
-    def encode(self, image: NDArray[np.uint16], budget: int) -> Encoded:
+    def encode(self, image: NDArray[np.uint16], budget: int | None) -> Encoded:
         """See `Codec.encode`."""
         payload = compress(image, budget)
         return Encoded(payload, at_floor=misses(len(payload), budget))
@@ -150,6 +151,6 @@ class Jpeg2000Codec:
         return header_length(payload)
 
 
-def open_codec(config: Jpeg2000, weights: Path | None) -> Jpeg2000Codec:
+def open_codec(config: Jpeg2000, info: TileInfo, weights: Path | None) -> Jpeg2000Codec:
     """See `registry.open_codec`."""
     return Jpeg2000Codec()

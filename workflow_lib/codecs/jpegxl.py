@@ -9,8 +9,9 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow_lib.codecs.base import Encoded, as_counts, misses
+from workflow_lib.codecs.base import Codec, Encoded, as_counts, misses
 from workflow_lib.config.codecs import JpegXl
+from workflow_lib.data.tiles import TileInfo
 from workflow_lib.errors import BitstreamError
 
 _BLACK = 16384
@@ -21,7 +22,7 @@ _SEARCH_STEPS = 10
 
 
 @dataclass(frozen=True)
-class JpegXlCodec:
+class JpegXlCodec(Codec):
     """JPEG XL to a target number of bytes.
 
     libjxl allots its bits by the eye's response to the tone curve. Each band is therefore stretched
@@ -31,7 +32,7 @@ class JpegXlCodec:
 
     effort: int
 
-    def encode(self, image: NDArray[np.uint16], budget: int) -> Encoded:
+    def encode(self, image: NDArray[np.uint16], budget: int | None) -> Encoded:
         """See `Codec.encode`. The finest distance that fits the budget, by bisection."""
         ranges = [(int(band.min()), int(band.max())) for band in image]
         side = b"".join(struct.pack("<HH", *limits) for limits in ranges)
@@ -113,6 +114,6 @@ def _unstretch(band: NDArray[np.uint16], limits: tuple[int, int]) -> NDArray[np.
     return as_counts((band.astype(np.float64) - _BLACK) / gain + low)
 
 
-def open_codec(config: JpegXl, weights: Path | None) -> JpegXlCodec:
+def open_codec(config: JpegXl, info: TileInfo, weights: Path | None) -> JpegXlCodec:
     """See `registry.open_codec`."""
     return JpegXlCodec(config.effort)

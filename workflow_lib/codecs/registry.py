@@ -5,26 +5,32 @@ from pathlib import Path
 
 from workflow_lib.codecs.base import Codec
 from workflow_lib.config.codecs import CodecConfig
+from workflow_lib.data.tiles import TileInfo
 
 MODULES = {
     "jpeg2000": "workflow_lib.codecs.jpeg2000",
     "klt-jpeg2000": "workflow_lib.codecs.spectral",
     "jpegxl": "workflow_lib.codecs.jpegxl",
+    "jpeg2000-per-band": "workflow_lib.codecs.jpeg2000_per_band",
+    "jpeg2000-native": "workflow_lib.codecs.jpeg2000_native",
     "dgml": "workflow_lib.codecs.learned.codec",
+    "checkerboard": "workflow_lib.codecs.learned.codec",
+    "hyperprior": "workflow_lib.codecs.learned.codec",
 }
-"""The module of each kind of codec; it offers `open_codec(config, weights)`.
+"""The module of each kind of codec; it offers `open_codec(config, info, weights)`.
 
 Named, not imported: a JPEG 2000 job must not wait for torch, and an edit of one codec must not run
 the others again.
 """
 
 
-def open_codec(config: CodecConfig, weights: Path | None) -> Codec:
+def open_codec(config: CodecConfig, info: TileInfo, weights: Path | None) -> Codec:
     """The codec, ready to encode and decode.
 
     Args:
         config: one of the study's codecs.
+        info: what is true of the tiles that it codes.
         weights: the weights of a learned codec, None for the others.
     """
-    codec: Codec = import_module(MODULES[config.kind]).open_codec(config, weights)
+    codec: Codec = import_module(MODULES[config.kind]).open_codec(config, info, weights)
     return codec

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workflow_lib.codecs import jpeg2000
-from workflow_lib.codecs.base import Encoded, as_counts, misses
+from workflow_lib.codecs.base import Codec, Encoded, as_counts, misses
 from workflow_lib.config.codecs import KltJpeg2000
+from workflow_lib.data.tiles import TileInfo
 from workflow_lib.errors import BitstreamError
 
 _MIDDLE = 32768
@@ -76,10 +77,10 @@ class Klt:
 
 
 @dataclass(frozen=True)
-class KltJpeg2000Codec:
+class KltJpeg2000Codec(Codec):
     """Spectral KLT, then JPEG 2000; matrix and means are side information."""
 
-    def encode(self, image: NDArray[np.uint16], budget: int) -> Encoded:
+    def encode(self, image: NDArray[np.uint16], budget: int | None) -> Encoded:
         """See `Codec.encode`."""
         klt = Klt.fit(image)
         side = klt.to_bytes()
@@ -98,6 +99,6 @@ class KltJpeg2000Codec:
         return jpeg2000.header_length(payload)
 
 
-def open_codec(config: KltJpeg2000, weights: Path | None) -> KltJpeg2000Codec:
+def open_codec(config: KltJpeg2000, info: TileInfo, weights: Path | None) -> KltJpeg2000Codec:
     """See `registry.open_codec`."""
     return KltJpeg2000Codec()

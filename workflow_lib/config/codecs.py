@@ -1,6 +1,6 @@
 """The codecs: one model per kind."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -8,37 +8,63 @@ from workflow_lib.config.base import Section
 from workflow_lib.config.training import Training
 
 
-class Jpeg2000(Section):
+class CodecSection(Section):
+    """What every codec can be told."""
+
+    lossless: ClassVar[bool] = False
+    """Whether it offers the rate point `lossless`."""
+
+    unit: Literal["fold", "tile", "scene"] = "fold"
+    """What is coded as one image: the blocks of a fold (one mosaic), each tile, or the scene."""
+
+
+class Jpeg2000(CodecSection):
     """JPEG 2000, irreversible 9-7 wavelet, all bands in one raw codestream."""
 
+    lossless = True
     kind: Literal["jpeg2000"]
 
 
-class KltJpeg2000(Section):
+class Jpeg2000PerBand(CodecSection):
+    """JPEG 2000 of each band by itself, every band at the same rate: the naive baseline."""
+
+    lossless = True
+    kind: Literal["jpeg2000-per-band"]
+
+
+class Jpeg2000Native(CodecSection):
+    """JPEG 2000 with each band at the resolution in which the sensor took it."""
+
+    kind: Literal["jpeg2000-native"]
+
+
+class KltJpeg2000(CodecSection):
     """JPEG 2000 after a spectral Karhunen–Loève transform, fitted and charged per coding unit."""
 
     kind: Literal["klt-jpeg2000"]
 
 
-class JpegXl(Section):
-    """JPEG XL for single-band data."""
+class JpegXl(CodecSection):
+    """JPEG XL, each band as a grey image."""
 
+    lossless = True
     kind: Literal["jpegxl"]
     effort: int = Field(default=7, ge=1, le=9)
     """Encoder effort."""
 
 
-class Dgml(Section):
-    """Learned codec: Cheng2020 attention transforms with an autoregressive Gaussian prior.
+class Learned(CodecSection):
+    """Attention transforms and a hyperprior, with an entropy model of Gaussian mixtures.
 
     Its rate points are values of λ in loss = R + λ·MSE₂₅₅ (R in bits per pixel per band).
     """
 
-    kind: Literal["dgml"]
     channels: int = Field(ge=8)
     """N, channels of the transforms' hidden layers."""
     latents: int = Field(ge=8)
     """M, channels of the latent; with a KLT start at most 256 per band."""
+    components: int = Field(default=1, ge=1, le=8)
+    """K, Gaussian components of each latent's mixture."""
     init: Literal["klt", "random"] = "klt"
     """`klt` starts the transforms from a patch KLT of the training tiles; `random` does not."""
     klt_learning_rate: float = Field(default=3e-4, gt=0)
@@ -46,7 +72,41 @@ class Dgml(Section):
     training: Training
     """Schedule of the fit."""
     seed: int = Field(default=0, ge=0)
-    """Seed of initialisation, crops and quantisation noise."""
+    """Seed of initialisation and crops."""
 
 
-CodecConfig = Annotated[Jpeg2000 | KltJpeg2000 | JpegXl | Dgml, Field(discriminator="kind")]
+class Dgml(Learned):
+    """Learned codec with Gaussian mixtures and a serial 5×5 context: the most accurate one."""
+
+    kind: Literal["dgml"]
+    components: int = Field(default=3, ge=1, le=8)
+    """K, Gaussian components of each latent's mixture."""
+
+
+class Checkerboard(Learned):
+    """Learned codec whose context is one half of a checkerboard: two steps, whatever the size."""
+
+    kind: Literal["checkerboard"]
+
+
+class Hyperprior(Learned):
+    """Learned codec without context, mean and scale from the hyperprior alone: the fast one."""
+
+    kind: Literal["hyperprior"]
+
+
+LearnedConfig = Annotated[Dgml | Checkerboard | Hyperprior, Field(discriminator="kind")]
+"""One of the codecs that are fitted."""
+
+CodecConfig = Annotated[
+    Jpeg2000
+    | Jpeg2000PerBand
+    | Jpeg2000Native
+    | KltJpeg2000
+    | JpegXl
+    | Dgml
+    | Checkerboard
+    | Hyperprior,
+    Field(discriminator="kind"),
+]
+"""One of the study's codecs."""

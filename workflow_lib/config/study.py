@@ -7,7 +7,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from workflow_lib.config.base import Name, Section
-from workflow_lib.config.codecs import CodecConfig
+from workflow_lib.config.codecs import CodecConfig, Learned
 from workflow_lib.config.data import Archive, Band, Dataset
 from workflow_lib.config.segmentation import Segmenter
 from workflow_lib.errors import DownlinkError
@@ -104,7 +104,7 @@ class Study(Section):
         for rate in rates:
             if rate <= 0:
                 raise ValueError(f"{key}: {rate} must be above 0")
-            if config.kind == "dgml":
+            if isinstance(config, Learned):
                 _fits(key, config.training.crop, dataset)
                 if config.init == "klt" and config.latents > _PATCH * len(dataset.bands):
                     raise ValueError(
@@ -123,7 +123,7 @@ class Study(Section):
         if trainer.codec_from is not None:
             raise ValueError(f"{key}: {dataset.codec_from} has no codecs of its own")
         for codec, rates in dataset.rates.items():
-            if self.codecs[codec].kind == "dgml":
+            if isinstance(self.codecs[codec], Learned):
                 for rate in rates:
                     _known(f"{key}: rates.{codec}", rate, trainer.rates.get(codec, ()))
 

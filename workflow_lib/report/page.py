@@ -11,6 +11,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
+from workflow_lib.config.codecs import Learned
 from workflow_lib.config.data import Dataset
 from workflow_lib.config.study import Study
 from workflow_lib.files import atomic
@@ -131,7 +132,7 @@ def write_report(
         epsilon=EPSILON,
         outcomes=OUTCOMES,
         several_segmenters=any(len(chapter.tasks) > 1 for chapter in chapters),
-        learned={name for name, codec in study.codecs.items() if codec.kind == "dgml"},
+        learned={name for name, codec in study.codecs.items() if isinstance(codec, Learned)},
         any_floor=bool(points["at_floor"].any()),
         software=_versions(),
     )

@@ -9,18 +9,19 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from workflow_lib.codecs.base import Encoded, as_counts
+from workflow_lib.codecs.base import Codec, Encoded, as_counts
 from workflow_lib.codecs.learned.latents import decode_latents, encode_latents
 from workflow_lib.codecs.learned.model import ALIGNMENT, HYPER_STRIDE, Architecture, LearnedModel
 from workflow_lib.codecs.learned.transforms import PATCH
-from workflow_lib.config.codecs import Dgml
+from workflow_lib.config.codecs import Learned
+from workflow_lib.data.tiles import TileInfo
 from workflow_lib.errors import BitstreamError, DownlinkError
 from workflow_lib.training import load_weights
 
 _HEAD = struct.Struct("<I")
 
 
-class LearnedCodec:
+class LearnedCodec(Codec):
     """A trained model that codes images of any size; follows the protocol `Codec`.
 
     A payload is the length of the hyperlatents' stream (4 bytes, little-endian), that stream, and
@@ -49,7 +50,7 @@ class LearnedCodec:
         return cls(model)
 
     @torch.inference_mode()
-    def encode(self, image: NDArray[np.uint16], budget: int = 0) -> Encoded:
+    def encode(self, image: NDArray[np.uint16], budget: int | None = None) -> Encoded:
         """See `Codec.encode`; the rate follows from λ alone."""
         counts = torch.from_numpy(image.astype(np.float32))[None]
         height, width = image.shape[1:]
@@ -95,7 +96,7 @@ def _split(payload: bytes) -> tuple[bytes, bytes]:
     return payload[_HEAD.size : end], payload[end:]
 
 
-def open_codec(config: Dgml, weights: Path | None) -> LearnedCodec:
+def open_codec(config: Learned, info: TileInfo, weights: Path | None) -> LearnedCodec:
     """See `registry.open_codec`."""
     if weights is None:
         raise DownlinkError("a learned codec needs its weights (--weights).")

@@ -15,7 +15,7 @@ from workflow_lib.codecs.learned.klt_start import start_from_klt
 from workflow_lib.codecs.learned.model import ALIGNMENT, Architecture, LearnedModel, Output
 from workflow_lib.codecs.learned.transforms import PATCH
 from workflow_lib.codecs.mosaic import Mosaic, fill
-from workflow_lib.config.codecs import Dgml
+from workflow_lib.config.codecs import Learned
 from workflow_lib.data.scenes import NODATA
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.errors import DownlinkError
@@ -27,7 +27,7 @@ _PRIOR_LEARNING_RATE = 1e-2
 _VALIDATION_TILES = 64
 
 
-def fit(tiles: Tiles, config: Dgml, lam: float, run: Path, weights: Path) -> None:
+def fit(tiles: Tiles, config: Learned, lam: float, run: Path, weights: Path) -> None:
     """Train a codec for one λ and write what encoder and decoder need.
 
     Loss = R + λ·MSE₂₅₅, R in bits per pixel and band. Missing pixels do not count.
@@ -59,7 +59,7 @@ def fit(tiles: Tiles, config: Dgml, lam: float, run: Path, weights: Path) -> Non
     save_weights(task.model, weights, metadata)
 
 
-def _require_tiles(tiles: Tiles, config: Dgml) -> None:
+def _require_tiles(tiles: Tiles, config: Learned) -> None:
     for split in ("train", "validation"):
         if not len(tiles.where(split)):
             raise DownlinkError(
@@ -126,7 +126,7 @@ def _turned(image: Tensor, orientation: int) -> Tensor:
 class CodecTask:
     """A learned codec's losses on the tiles of one dataset."""
 
-    def __init__(self, model: LearnedModel, tiles: Tiles, config: Dgml, lam: float) -> None:
+    def __init__(self, model: LearnedModel, tiles: Tiles, config: Learned, lam: float) -> None:
         self.model, self.config, self.lam = model, config, lam
         training, validation = tiles.where("train"), tiles.where("validation")
         offset, gain = (torch.from_numpy(a)[:, None, None] for a in training.moments())
