@@ -270,15 +270,13 @@ def _require_finite(values: Mapping[str, float], step: int) -> None:
             )
 
 
-def save_weights(model: nn.Module, path: Path, metadata: dict[str, str]) -> None:
-    """Write a model's state, with `metadata`, as safetensors; equal input gives equal bytes."""
-    tensors = {
-        name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
-    }
+def save_weights(tensors: Mapping[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    """Write tensors, with `metadata`, as safetensors; equal input gives equal bytes."""
+    own = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     # one entry, because safetensors writes several in no fixed order
     packed = {"downlink": json.dumps(metadata, sort_keys=True)}
     with atomic(Path(path)) as draft:
-        draft.write_bytes(save(tensors, metadata=packed))
+        draft.write_bytes(save(own, metadata=packed))
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -66,7 +66,7 @@ def store(folder, make_tiles):
 
 
 def weights(folder):
-    save_weights(torch.nn.Linear(100, 100), folder / "weights.safetensors", {})
+    save_weights(torch.nn.Linear(100, 100).state_dict(), folder / "weights.safetensors", {})
 
 
 def table(folder):

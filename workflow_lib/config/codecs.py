@@ -59,6 +59,7 @@ class Learned(CodecSection):
     Its rate points are values of λ in loss = R + λ·MSE₂₅₅ (R in bits per pixel per band).
     """
 
+    kind: str
     channels: int = Field(ge=8)
     """N, channels of the transforms' hidden layers."""
     latents: int = Field(ge=8)

@@ -84,7 +84,7 @@ class UNet(nn.Module):
 
     def save(self, path: Path) -> None:
         """Write weights, and what is needed to rebuild the network, as one safetensors file."""
-        save_weights(self, path, {"unet": json.dumps(self.shape, sort_keys=True)})
+        save_weights(self.state_dict(), path, {"unet": json.dumps(self.shape, sort_keys=True)})
 
     def forward(self, counts: Tensor) -> Tensor:
         """Logits, float32 [tile, y, x], of counts [tile, band, y, x]."""

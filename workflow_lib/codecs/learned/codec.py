@@ -1,99 +1,275 @@
 """The trained learned codec: images to bitstreams and back."""
 
-import struct
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor
 
 from workflow_lib.codecs.base import Codec, Encoded, as_counts
-from workflow_lib.codecs.learned.latents import decode_latents, encode_latents
-from workflow_lib.codecs.learned.model import ALIGNMENT, HYPER_STRIDE, Architecture, LearnedModel
+from workflow_lib.codecs.learned.alone import each_alone
+from workflow_lib.codecs.learned.integer import LATENT_LIMIT, Grid, IntegerPrior
+from workflow_lib.codecs.learned.model import LearnedModel, padded_to_patches
+from workflow_lib.codecs.learned.prior import HYPER_STRIDE, Architecture
+from workflow_lib.codecs.learned.schedule import steps
+from workflow_lib.codecs.learned.stream import Reader, Writer, bits
 from workflow_lib.codecs.learned.transforms import PATCH
+from workflow_lib.codecs.learned.window import Windows
 from workflow_lib.config.codecs import Learned
 from workflow_lib.data.tiles import TileInfo
 from workflow_lib.errors import BitstreamError, DownlinkError
-from workflow_lib.training import load_weights
+from workflow_lib.training import load_weights, save_weights
 
-_HEAD = struct.Struct("<I")
+_HYPER_LIMIT = 2**11
+"""No hyperlatent is larger."""
+_ROWS = 2048
+"""Positions whose mixtures are found at once, about."""
+_PIXELS_IN_BATCH = 2**20
+"""Pixels of the images that are coded side by side, at least one image."""
+_PIXELS_AT_ONCE = 2**17
+"""Pixels that are transformed together: more do not stay in a processor's cache."""
+
+Image = NDArray[np.uint16]
+Shape = tuple[int, int, int]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class LearnedCodec(Codec):
-    """A trained model that codes images of any size; follows the protocol `Codec`.
+    """A trained model that codes images of any size.
 
-    A payload is the length of the hyperlatents' stream (4 bytes, little-endian), that stream, and
-    the latents' stream. It decodes on the machine and with the thread count of the encoder.
+    A payload is one stream of the hyperlatents and the latents. Latents decode to the same
+    integers on every device, in every batch and with every number of threads.
     """
 
     def __init__(self, model: LearnedModel) -> None:
         self.model = model.eval()
+        self.prior = IntegerPrior(model.prior, model.spread)
+        self._digest: bytes | None = None
+
+    @property
+    def model_digest(self) -> bytes:
+        """See `Codec.model_digest`."""
+        if self._digest is None:
+            digest = hashlib.sha256()
+            for name, tensor in sorted(self._state().items()):
+                digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\0".encode())
+                digest.update(np.ascontiguousarray(tensor.numpy()).data)
+            self._digest = digest.digest()[:8]
+        return self._digest
+
+    def _state(self) -> dict[str, Tensor]:
+        """Transforms in floating point, the prior in integers."""
+        transforms = {
+            f"transforms.{name}": tensor.cpu()
+            for name, tensor in self.model.state_dict().items()
+            if not name.startswith("prior.")
+        }
+        return transforms | {f"prior.{n}": tensor for n, tensor in self.prior.state().items()}
+
+    def save(self, weights: Path, metadata: dict[str, str]) -> None:
+        """Write what encoder and decoder need, as safetensors."""
+        save_weights(self._state(), weights, metadata | self.model.sizes.as_dict())
 
     @classmethod
-    def load(cls, weights: Path) -> Self:
-        """The codec that `fit` wrote.
+    def load(cls, weights: Path, device: str = "cpu") -> Self:
+        """The codec that `save` wrote.
 
         Raises:
             DownlinkError: the file is missing, damaged or of another kind.
         """
         tensors, metadata = load_weights(weights)
         try:
-            sizes = Architecture(*(int(metadata[k]) for k in ("bands", "channels", "latents")))
-            model = LearnedModel(sizes)
-            model.load_state_dict(tensors)
-        except (KeyError, ValueError, RuntimeError) as error:
+            model = LearnedModel(Architecture.of(metadata))
+            codec = cls(model)
+            codec.prior.load(_below("prior.", tensors))
+            transforms = _below("transforms.", tensors)
+            prior = {f"prior.{name}": t for name, t in model.prior.state_dict().items()}
+            model.load_state_dict(transforms | prior)
+        except (KeyError, ValueError, RuntimeError, DownlinkError) as error:
             raise DownlinkError(
                 f"{weights}: not the weights of a learned codec ({error}). Delete it, run again."
             ) from error
-        return cls(model)
+        model.to(device)
+        codec.prior.to(torch.device(device))
+        return codec
 
-    @torch.inference_mode()
-    def encode(self, image: NDArray[np.uint16], budget: int | None = None) -> Encoded:
+    def encode(self, image: Image, budget: int | None = None) -> Encoded:
         """See `Codec.encode`; the rate follows from λ alone."""
-        counts = torch.from_numpy(image.astype(np.float32))[None]
-        height, width = image.shape[1:]
-        border = (0, -width % ALIGNMENT, 0, -height % ALIGNMENT)
-        padded = nn.functional.pad(counts, border, mode="replicate")
-        latents = self.model.analysis(self.model.normalise(padded))
-        hyper = self.model.hyper_analysis(latents / self.model.spread)
-        (hyper_stream,) = self.model.entropy_bottleneck.compress(hyper)
-        hyper_hat = self.model.entropy_bottleneck.decompress([hyper_stream], hyper.shape[2:])
-        stream = encode_latents(self.model, latents, self.model.hyper_synthesis(hyper_hat))
-        return Encoded(_HEAD.pack(len(hyper_stream)) + hyper_stream + stream)
+        return self.encode_batch([image], [budget])[0]
 
-    @torch.inference_mode()
-    def decode(
-        self, payload: bytes, side: bytes, shape: tuple[int, int, int]
-    ) -> NDArray[np.uint16]:
+    def decode(self, payload: bytes, side: bytes, shape: Shape) -> Image:
         """See `Codec.decode`."""
-        bands, height, width = shape
-        if bands != self.model.sizes.bands:
-            raise BitstreamError(
-                f"dgml: these weights decode {self.model.sizes.bands} bands, not {bands}."
-            )
-        hyper_stream, stream = _split(payload)
-        unit = PATCH * HYPER_STRIDE
-        size = (-(-height // unit), -(-width // unit))
-        hyper_hat = self.model.entropy_bottleneck.decompress([hyper_stream], size)
-        latents = decode_latents(self.model, stream, self.model.hyper_synthesis(hyper_hat))
-        image = self.model.counts(self.model.synthesis(latents, latents / self.model.spread))
-        return as_counts(image[0, :, :height, :width].numpy())
+        return self.decode_batch([(payload, side)], [shape])[0]
 
     def payload_header(self, payload: bytes) -> int:
         """See `Codec.payload_header`."""
-        return _HEAD.size
+        return 0
+
+    @torch.inference_mode()
+    def encode_batch(self, images: Sequence[Image], budgets: Sequence[int | None]) -> list[Encoded]:
+        """See `Codec.encode_batch`."""
+        payloads = _in_batches([image.shape for image in images], self._encode_alike, images)
+        return [Encoded(payload) for payload in payloads]
+
+    @torch.inference_mode()
+    def decode_batch(
+        self, coded: Sequence[tuple[bytes, bytes]], shapes: Sequence[Shape]
+    ) -> list[Image]:
+        """See `Codec.decode_batch`."""
+        for bands, _, _ in shapes:
+            if bands != self.model.sizes.bands:
+                raise BitstreamError(
+                    f"these weights decode {self.model.sizes.bands} bands, not {bands}."
+                )
+        wanted = [(payload, shape) for (payload, _), shape in zip(coded, shapes, strict=True)]
+        return _in_batches(shapes, self._decode_alike, wanted)
+
+    @torch.inference_mode()
+    def cross_entropy(self, images: Sequence[Image]) -> list[float]:
+        """Bits of images of one size under the integer model, one after the other."""
+        return [
+            sum(bits(values, windows) for values, windows in self._symbols([image]))
+            for image in images
+        ]
+
+    def latents(self, images: Sequence[Image]) -> tuple[Tensor, Tensor]:
+        """Rounded latents and hyperlatents of images of one size; see `LearnedModel.analyse`."""
+        most = max(1, _PIXELS_AT_ONCE // images[0][0].size)
+        parts = [
+            self._analyse(images[start : start + most]) for start in range(0, len(images), most)
+        ]
+        latents, hyper = (torch.cat(part).round() for part in zip(*parts, strict=True))
+        return (
+            latents.clamp_(-LATENT_LIMIT, LATENT_LIMIT),
+            hyper.clamp_(-_HYPER_LIMIT, _HYPER_LIMIT),
+        )
+
+    def _analyse(self, images: Sequence[Image]) -> tuple[Tensor, Tensor]:
+        counts = torch.from_numpy(np.stack(images).astype(np.float32))
+        padded = padded_to_patches(counts.to(self.model.offset.device))
+        return self.model.analyse(self.model.normalise(padded))
+
+    def _symbols(self, images: Sequence[Image]) -> Iterator[tuple[NDArray[np.int64], Windows]]:
+        """What is coded: values [image, n] and their windows, step by step."""
+        latents, hyper = self.latents(images)
+        yield _integers(hyper.flatten(2).transpose(1, 2)), self._hyper_windows(hyper.shape)
+        height, width = latents.shape[2:]
+        features = self.prior.features(hyper, height, width)
+        grid = self.prior.grid(len(images), height, width)
+        values = latents.flatten(2).transpose(1, 2)
+        everywhere = torch.arange(height * width, device=latents.device)
+        grid.place(everywhere, values)
+        plan = steps(self.prior.sizes.context, height, width)
+        for group in _grouped([len(step) * len(images) for step in plan]):
+            positions = torch.from_numpy(np.concatenate(plan[group])).to(latents.device)
+            found = self._windows(features, grid, positions)
+            start = 0
+            for step in plan[group]:
+                own = slice(start, start + len(step))
+                yield (
+                    _integers(values[:, torch.from_numpy(step).to(latents.device)]),
+                    _part(found, len(images), len(positions), own),
+                )
+                start += len(step)
+
+    def _encode_alike(self, images: Sequence[Image]) -> list[bytes]:
+        writer = Writer(len(images))
+        for values, windows in self._symbols(images):
+            writer.write(values, windows)
+        return writer.streams()
+
+    def _decode_alike(self, coded: Sequence[tuple[bytes, Shape]]) -> list[Image]:
+        _, height, width = coded[0][1]
+        size = (-(-height // PATCH), -(-width // PATCH))
+        latents = self._decode_latents([payload for payload, _ in coded], size)
+        images = self._synthesise(latents)
+        return [as_counts(image[:, :height, :width].numpy()) for image in images]
+
+    def _synthesise(self, latents: Tensor) -> list[Tensor]:
+        """Counts [band, y, x] of each image, not rounded."""
+        if latents.is_cuda:
+            return list(self.model.counts(self.model.synthesise(latents)).cpu())
+        return each_alone(self._synthesise_one, list(latents[:, None]))
+
+    def _synthesise_one(self, latents: Tensor) -> Tensor:
+        with torch.inference_mode():
+            return self.model.counts(self.model.synthesise(latents))[0]
+
+    def _decode_latents(self, payloads: Sequence[bytes], size: tuple[int, int]) -> Tensor:
+        reader, device = Reader(payloads), self.model.offset.device
+        n = self.prior.sizes.channels
+        hyper_size = tuple(-(-side // HYPER_STRIDE) for side in size)
+        shape = torch.Size((len(payloads), n, *hyper_size))
+        values = reader.read(self._hyper_windows(shape)).clip(-_HYPER_LIMIT, _HYPER_LIMIT)
+        hyper = torch.from_numpy(values).to(device).reshape(len(payloads), -1, n).transpose(1, 2)
+        features = self.prior.features(hyper.reshape(shape), *size)
+        grid = self.prior.grid(len(payloads), *size)
+        for step in steps(self.prior.sizes.context, *size):
+            positions = torch.from_numpy(step).to(device)
+            values = reader.read(self._windows(features, grid, positions))
+            values = values.clip(-LATENT_LIMIT, LATENT_LIMIT)
+            placed = torch.from_numpy(values).to(device)
+            grid.place(positions, placed.reshape(len(payloads), len(step), -1))
+        reader.finish()
+        return grid.image()
+
+    def _hyper_windows(self, shape: torch.Size) -> Windows:
+        images, _, height, width = shape
+        return self.prior.tables.windows(self.prior.hyper_mixtures(images * height * width))
+
+    def _windows(self, features: Tensor, grid: Grid, positions: Tensor) -> Windows:
+        rows = features[:, positions].flatten(0, 1)
+        return self.prior.tables.windows(self.prior.mixtures(rows, grid.around(positions)))
 
 
-def _split(payload: bytes) -> tuple[bytes, bytes]:
-    """The hyperlatents' and the latents' stream."""
-    if len(payload) < _HEAD.size:
-        raise BitstreamError("dgml: the payload is truncated.")
-    end = _HEAD.size + _HEAD.unpack_from(payload)[0]
-    if end > len(payload):
-        raise BitstreamError("dgml: the payload is truncated.")
-    return payload[_HEAD.size : end], payload[end:]
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+
+
+def _integers(values: Tensor) -> NDArray[np.int64]:
+    """[image, position, channel] as [image, n] on the CPU."""
+    return values.flatten(1).to(torch.int64).cpu().numpy()
+
+
+def _part(windows: Windows, images: int, positions: int, own: slice) -> Windows:
+    """Those of some positions, of all images."""
+
+    def cut(values: NDArray[Any]) -> NDArray[Any]:
+        parts = values.reshape(images, positions, -1, *values.shape[1:])[:, own]
+        return parts.reshape(-1, *values.shape[1:])
+
+    return Windows(cut(windows.frequencies), cut(windows.origin), cut(windows.shift))
+
+
+def _grouped(sizes: Sequence[int]) -> Iterator[slice]:
+    """Runs of steps that have about `_ROWS` positions together."""
+    start, total = 0, 0
+    for end, size in enumerate(sizes, start=1):
+        total += size
+        if total >= _ROWS or end == len(sizes):
+            yield slice(start, end)
+            start, total = end, 0
+
+
+def _in_batches(
+    shapes: Sequence[tuple[int, ...]],
+    work: Callable[[Sequence[Item]], Sequence[Result]],
+    items: Sequence[Item],
+) -> list[Result]:
+    """Apply `work` to items of equal shape together, and keep their order."""
+    results: dict[int, Result] = {}
+    for shape in dict.fromkeys(shapes):
+        alike = [index for index, other in enumerate(shapes) if other == shape]
+        most = max(1, _PIXELS_IN_BATCH // (shape[1] * shape[2]))
+        for start in range(0, len(alike), most):
+            chosen = alike[start : start + most]
+            results.update(zip(chosen, work([items[i] for i in chosen]), strict=True))
+    return [results[index] for index in range(len(items))]
 
 
 def open_codec(config: Learned, info: TileInfo, weights: Path | None) -> LearnedCodec:

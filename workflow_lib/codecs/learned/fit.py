@@ -12,14 +12,16 @@ from torch import Tensor, nn
 
 from workflow_lib.codecs.learned.codec import LearnedCodec
 from workflow_lib.codecs.learned.klt_start import start_from_klt
-from workflow_lib.codecs.learned.model import ALIGNMENT, Architecture, LearnedModel, Output
+from workflow_lib.codecs.learned.model import LearnedModel, Output, padded_to_patches
+from workflow_lib.codecs.learned.prior import Architecture
+from workflow_lib.codecs.learned.schedule import Context
 from workflow_lib.codecs.learned.transforms import PATCH
 from workflow_lib.codecs.mosaic import Mosaic, fill
 from workflow_lib.config.codecs import Learned
 from workflow_lib.data.scenes import NODATA
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.errors import DownlinkError
-from workflow_lib.training import save_weights, train
+from workflow_lib.training import train
 
 PEAK = 255.0
 """MSE₂₅₅ is the squared error of counts scaled by 255 / data_range."""
@@ -44,19 +46,24 @@ def fit(tiles: Tiles, config: Learned, lam: float, run: Path, weights: Path) -> 
     """
     _require_tiles(tiles, config)
     torch.manual_seed(config.seed)
-    sizes = Architecture(tiles.image.shape[1], config.channels, config.latents)
+    sizes = Architecture(
+        tiles.image.shape[1],
+        config.channels,
+        config.latents,
+        config.components,
+        Context(config.kind),
+    )
     task = CodecTask(LearnedModel(sizes), tiles, config, lam)
     if config.init == "klt":
         task.start_from_klt()
     train(task, config.training, config.seed, run, f"{config.canonical()} {lam} {tiles.digest()}")
     metadata = {
-        **{name: str(size) for name, size in sizes.as_dict().items()},
         "lambda": repr(lam),
         "data_range": repr(tiles.info.data_range),
         "dataset": tiles.info.dataset,
         "band_names": ",".join(tiles.info.bands),
     }
-    save_weights(task.model, weights, metadata)
+    LearnedCodec(task.model).save(weights, metadata)
 
 
 def _require_tiles(tiles: Tiles, config: Learned) -> None:
@@ -109,13 +116,10 @@ class _Examples:
         return _Examples(*(torch.stack(parts) for parts in zip(*cut, strict=True)))
 
     def aligned(self) -> "_Examples":
-        """Padded to the model's alignment; the padding does not count."""
+        """Padded to whole patches; the padding does not count."""
         height, width = self.image.shape[2:]
-        border = (0, -width % ALIGNMENT, 0, -height % ALIGNMENT)
-        return _Examples(
-            nn.functional.pad(self.image, border, mode="replicate"),
-            nn.functional.pad(self.valid, border),
-        )
+        border = (0, -width % PATCH, 0, -height % PATCH)
+        return _Examples(padded_to_patches(self.image), nn.functional.pad(self.valid, border))
 
 
 def _turned(image: Tensor, orientation: int) -> Tensor:
@@ -150,13 +154,8 @@ class CodecTask:
         """Linear layers, the hyperlatents' prior, and everything else; see `Task`."""
         model = self.model
         linear = [*model.analysis.linear.parameters(), *model.synthesis.linear.parameters()]
-        # the quantiles are solved for at the end, not trained
-        prior = [
-            parameter
-            for name, parameter in model.entropy_bottleneck.named_parameters()
-            if name != "quantiles"
-        ]
-        apart = {id(p) for p in [*linear, *model.entropy_bottleneck.parameters()]}
+        prior = [model.prior.hyper_parameters]
+        apart = {id(p) for p in [*linear, *prior]}
         rest = [p for p in model.parameters() if id(p) not in apart]
         linear_group: dict[str, Any] = {"params": linear}
         if self.config.init == "klt":
@@ -173,8 +172,6 @@ class CodecTask:
 
     def validation_losses(self) -> dict[str, float]:
         """Losses of the validation tiles' real bitstream; see `Task`."""
-        self.model.update()
-        self.model.entropy_bottleneck.update(force=True, update_quantiles=True)
         codec, image = LearnedCodec(self.model), self.validation
         filled = fill(image)
         payload = codec.encode(filled).payload

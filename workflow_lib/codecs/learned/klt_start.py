@@ -81,7 +81,7 @@ def start_from_klt(model: LearnedModel, image: Tensor, weights: Tensor, lam: flo
     """Make an untrained model code the KLT of `image` with the step that suits λ.
 
     The nonlinear branches and the context model contribute nothing at first, and every latent's
-    prior is a zero-mean Gaussian with the variance found.
+    prior is a zero-mean mixture with the variance found.
 
     Args:
         model: gets the weights.
@@ -96,6 +96,7 @@ def start_from_klt(model: LearnedModel, image: Tensor, weights: Tensor, lam: flo
     model.analysis.linear.weight.copy_((klt.basis * scale / step)[:, :, None, None])
     model.synthesis.linear.weight.copy_((klt.basis.T * step / scale[:, None])[:, :, None, None])
     model.spread.copy_((klt.deviations / step).clamp_min(_FLATTEST)[:, None, None])
-    for layer in (model.analysis.last, model.synthesis.last, model.last):
+    for layer in (model.analysis.last, model.synthesis.last):
         for parameter in layer.parameters():
             nn.init.zeros_(parameter)
+    model.prior.start_flat()

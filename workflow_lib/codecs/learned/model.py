@@ -1,42 +1,13 @@
-"""The learned codec's network: transforms, hyperprior and context model."""
+"""The learned codec's network: transforms and prior."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import torch
-from compressai.entropy_models import EntropyBottleneck, GaussianConditional
-from compressai.layers import MaskedConv2d, conv3x3, subpel_conv3x3
-from compressai.models import CompressionModel
+from compressai.layers import conv3x3
 from torch import Tensor, nn
 
-from workflow_lib.codecs.learned.quantise import cheapest
-from workflow_lib.codecs.learned.transforms import Analysis, Synthesis
-
-HYPER_STRIDE = 4
-"""Latent positions per side of one hyperlatent position."""
-ALIGNMENT = 64
-"""Image sides are multiples of this: 16 pixels per latent, 4 latents per hyperlatent."""
-_LOG_SCALE_LIMIT = 6.0
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """Sizes of the network.
-
-    Attributes:
-        bands: bands of the image.
-        channels: N, hidden channels.
-        latents: M, latent channels.
-    """
-
-    bands: int
-    channels: int
-    latents: int
-
-    def as_dict(self) -> dict[str, int]:
-        """The sizes by name."""
-        return asdict(self)
+from workflow_lib.codecs.learned.prior import HYPER_STRIDE, Architecture, Prior
+from workflow_lib.codecs.learned.transforms import PATCH, Analysis, Synthesis
 
 
 class Output(NamedTuple):
@@ -51,15 +22,12 @@ class Output(NamedTuple):
     bits: Tensor
 
 
-class LearnedModel(CompressionModel):  # type: ignore[misc]
-    """Transforms with the joint autoregressive and hierarchical prior, one Gaussian per latent.
+class LearnedModel(nn.Module):
+    """Transforms and prior; latents are rounded as they are, in training as in coding.
 
-    The prior follows D. Minnen, J. Ballé, G. Toderici, "Joint Autoregressive and Hierarchical
-    Priors for Learned Image Compression", NeurIPS 2018; its hyper transforms are Cheng2020's.
-    Means and scales are predicted in units of `spread`, the latents' standard deviations at the
-    start, so that channels of very different variance train alike.
-
-    Images are normalised: (counts − offset) / gain, per band.
+    Images are normalised: (counts − offset) / gain, per band. `spread` is the latents' standard
+    deviation at the start: the networks beside the linear transforms see latents in that unit, so
+    that channels of very different variance train alike.
     """
 
     offset: Tensor
@@ -77,36 +45,16 @@ class LearnedModel(CompressionModel):  # type: ignore[misc]
         self.synthesis = Synthesis(sizes.bands, n, m)
         self.hyper_analysis = nn.Sequential(
             conv3x3(m, n),
-            nn.LeakyReLU(inplace=True),
+            nn.LeakyReLU(),
             conv3x3(n, n),
-            nn.LeakyReLU(inplace=True),
+            nn.LeakyReLU(),
             conv3x3(n, n, stride=2),
-            nn.LeakyReLU(inplace=True),
+            nn.LeakyReLU(),
             conv3x3(n, n),
-            nn.LeakyReLU(inplace=True),
+            nn.LeakyReLU(),
             conv3x3(n, n, stride=2),
         )
-        self.hyper_synthesis = nn.Sequential(
-            conv3x3(n, n),
-            nn.LeakyReLU(inplace=True),
-            subpel_conv3x3(n, n, 2),
-            nn.LeakyReLU(inplace=True),
-            conv3x3(n, n * 3 // 2),
-            nn.LeakyReLU(inplace=True),
-            subpel_conv3x3(n * 3 // 2, n * 3 // 2, 2),
-            nn.LeakyReLU(inplace=True),
-            conv3x3(n * 3 // 2, 2 * m),
-        )
-        self.context = MaskedConv2d(m, 2 * m, kernel_size=5, padding=2)
-        self.entropy_parameters = nn.Sequential(
-            nn.Conv2d(4 * m, m * 10 // 3, 1),
-            nn.LeakyReLU(inplace=True),
-            nn.Conv2d(m * 10 // 3, m * 8 // 3, 1),
-            nn.LeakyReLU(inplace=True),
-        )
-        self.last = nn.Conv2d(m * 8 // 3, 2 * m, 1)
-        self.entropy_bottleneck = EntropyBottleneck(n)
-        self.gaussian_conditional = GaussianConditional(None)
+        self.prior = Prior(sizes)
 
     def normalise(self, counts: Tensor) -> Tensor:
         """Counts [..., band, y, x] as the transforms take them."""
@@ -116,55 +64,41 @@ class LearnedModel(CompressionModel):  # type: ignore[misc]
         """The inverse of `normalise`."""
         return image * self.gain + self.offset
 
-    def gaussians(self, features: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
-        """Scales and means from the entropy network's output, both halves along dimension 1."""
-        log_scales, means = features.chunk(2, 1)
-        bounded = log_scales.clamp(-_LOG_SCALE_LIMIT, _LOG_SCALE_LIMIT)
-        return bounded.exp() * spread, means * spread
+    def analyse(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Latents [batch, M, y/16, x/16] and hyperlatents [batch, N, ⌈y/64⌉, ⌈x/64⌉], not rounded.
 
-    def load_state_dict(self, state_dict: Mapping[str, Tensor], strict: bool = True) -> object:
-        """See `nn.Module`; tables may be longer or shorter than the present ones."""
-        for name, buffer in self.named_buffers():
-            if name in state_dict:
-                buffer.resize_(state_dict[name].shape)
-        return super().load_state_dict(state_dict, strict)
+        Args:
+            image: normalised, [batch, bands, y, x], sides multiples of 16.
+        """
+        latents = self.analysis(image)
+        # only the hyperprior pads: an image of 32×32 pixels has 2×2 latents
+        border = (0, -latents.shape[3] % HYPER_STRIDE, 0, -latents.shape[2] % HYPER_STRIDE)
+        padded = nn.functional.pad(latents / self.spread, border, mode="replicate")
+        return latents, self.hyper_analysis(padded)
+
+    def synthesise(self, latents: Tensor) -> Tensor:
+        """Normalised image [batch, bands, 16·y, 16·x] from rounded latents."""
+        image: Tensor = self.synthesis(latents, latents / self.spread)
+        return image
 
     def forward(self, image: Tensor) -> Output:
         """Reconstruct and estimate bits.
 
         Args:
-            image: normalised, [batch, bands, y, x], sides multiples of 64.
+            image: normalised, [batch, bands, y, x], sides multiples of 16.
         """
-        latents = self.analysis(image)
-        hyper_hat, hyper_likelihoods = self.entropy_bottleneck(
-            self.hyper_analysis(latents / self.spread)
-        )
-        features = self.hyper_synthesis(hyper_hat)
-        # What the context model sees depends on the means that it predicts. One position after
-        # the other is too slow for training; a first guess and one repetition come close.
-        guess, _, _ = self._quantised(latents, features, latents.round())
-        quantised, symbols, scales = self._quantised(latents, features, guess)
-        likelihoods = self._bounded_likelihood(symbols, scales)
-        bits = -(likelihoods.log2().sum() + hyper_likelihoods.log2().sum())
-        return Output(self.synthesis(quantised, quantised / self.spread), bits)
+        latents, hyper = map(rounded, self.analyse(image))
+        bits = self.prior(hyper, latents, self.spread).bits(latents)
+        bits = bits + self.prior.hyper_mixture().bits(hyper)
+        return Output(self.synthesise(latents), bits)
 
-    def _quantised(
-        self, latents: Tensor, features: Tensor, seen: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Latents and symbols as the encoder rounds them, and scales; `seen` is the context.
 
-        Gradients pass the rounding as if it were not there, except where the symbol is zero: there
-        the reconstruction is the mean, and the rate does not tell the mean where to be.
-        """
-        together = torch.cat((features, self.context(seen / self.spread)), dim=1)
-        scales, means = self.gaussians(self.last(self.entropy_parameters(together)), self.spread)
-        residual = latents - means
-        with torch.no_grad():
-            symbols = cheapest(self.gaussian_conditional, residual, scales)
-            error = symbols - residual
-        return torch.where(symbols == 0, means, latents + error), residual + error, scales
+def rounded(values: Tensor) -> Tensor:
+    """The nearest integers; gradients pass as if nothing had happened."""
+    return values + (values.round() - values).detach()
 
-    def _bounded_likelihood(self, symbols: Tensor, scales: Tensor) -> Tensor:
-        gaussian = self.gaussian_conditional
-        likelihood: Tensor = gaussian.likelihood_lower_bound(gaussian._likelihood(symbols, scales))
-        return likelihood
+
+def padded_to_patches(image: Tensor) -> Tensor:
+    """An image [batch, bands, y, x] with its last row and column repeated to whole patches."""
+    height, width = image.shape[2:]
+    return nn.functional.pad(image, (0, -width % PATCH, 0, -height % PATCH), mode="replicate")

@@ -1,0 +1,303 @@
+"""The prior in integers: equal on every device, batch size and thread count.
+
+J. Ballé, N. Johnston, D. Minnen, "Integer Networks for Data Compression with Latent-Variable
+Models", ICLR 2019, with more bits, so that networks can be rounded after training: activations
+keep 12 bits behind the point and weights 14. Integers are carried in float64, where sums below
+2⁵³ are exact in whatever order they are formed.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from workflow_lib.codecs.learned.mixture import FINEST, parameters_per_component
+from workflow_lib.codecs.learned.prior import SLOPE, Prior
+from workflow_lib.codecs.learned.schedule import REACH, visible
+from workflow_lib.codecs.learned.window import (
+    LEVELS,
+    LEVELS_PER_OCTAVE,
+    MEAN_STEPS,
+    WEIGHT_STEPS,
+    Mixtures,
+    Tables,
+)
+from workflow_lib.errors import DownlinkError
+
+ACTIVATION_BITS = 12
+WEIGHT_BITS = 14
+ACTIVATION_LIMIT = 2**24
+"""Activations saturate here: float32 holds them exactly."""
+LATENT_LIMIT = 2**17
+"""No latent is larger."""
+_GAIN_BITS = 20
+_ONE = 2**ACTIVATION_BITS
+
+
+def requantised(sums: Tensor, bits: int) -> Tensor:
+    """⌊sums / 2^bits + ½⌋, saturated; in place, float64."""
+    return sums.mul_(2.0**-bits).add_(0.5).floor_().clamp_(-ACTIVATION_LIMIT, ACTIVATION_LIMIT)
+
+
+@dataclass
+class Layer:
+    """An affine map of rows, in integers, with what surrounds it in a network.
+
+    Attributes:
+        weight: float64 integers [in, out], 14 bits behind the point.
+        bias: float64 integers [out], 26 bits behind the point.
+        kernel: side of the square of pixels that a row holds, 1 or 3.
+        rectified: whether a leaky rectifier follows.
+        upscale: factor of the pixel shuffle that follows, 1 for none.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    kernel: int = 1
+    rectified: bool = False
+    upscale: int = 1
+
+    @classmethod
+    def of(cls, weight: Tensor, bias: Tensor, kernel: int = 1) -> "Layer":
+        """The nearest integer layer; weight is [out, in]."""
+        return cls(
+            _integers(weight.detach().T, WEIGHT_BITS),
+            _integers(bias.detach(), WEIGHT_BITS + ACTIVATION_BITS),
+            kernel,
+        )
+
+    def require_exact(self, name: str) -> None:
+        """Raises:
+        DownlinkError: a sum could leave the integers that float64 holds exactly.
+        """
+        largest = self.weight.abs().sum(0) * ACTIVATION_LIMIT + self.bias.abs()
+        if not bool((largest < 2**53).all()):
+            raise DownlinkError(f"{name}: weights are too large to be summed exactly.")
+
+    def rows(self, rows: Tensor) -> Tensor:
+        """Activations [row, out] from [row, in], both integers in float64."""
+        sums = torch.addmm(self.bias, rows, self.weight)
+        if self.rectified:
+            nn.functional.leaky_relu_(sums, SLOPE)
+        return requantised(sums, WEIGHT_BITS)
+
+    def image(self, image: Tensor) -> Tensor:
+        """Activations [batch, channel, y, x] from such, zero-padded to equal size."""
+        batch, _, height, width = image.shape
+        columns = nn.functional.unfold(image, self.kernel, padding=self.kernel // 2)
+        out = self.rows(columns.transpose(1, 2).flatten(0, 1))
+        out = out.reshape(batch, height, width, -1).permute(0, 3, 1, 2)
+        shuffled: Tensor = nn.functional.pixel_shuffle(out, self.upscale)
+        return shuffled
+
+
+def _integers(values: Tensor, bits: int) -> Tensor:
+    return (values.double() * 2.0**bits).round().contiguous()
+
+
+def _layers(network: nn.Module) -> Iterator[Layer]:
+    """The layers of a sequential network of convolutions, rectifiers and pixel shuffles."""
+    layer: Layer | None = None
+    for module in network.modules():
+        match module:
+            case nn.Conv2d():
+                if layer is not None:
+                    yield layer
+                assert module.bias is not None
+                layer = Layer.of(module.weight.flatten(1), module.bias, module.kernel_size[0])
+            case nn.LeakyReLU():
+                assert layer is not None
+                layer.rectified = True
+            case nn.PixelShuffle():
+                assert layer is not None
+                layer.upscale = module.upscale_factor
+    if layer is not None:
+        yield layer
+
+
+class IntegerPrior:
+    """`Prior`, rounded to integers.
+
+    Activations are integers in units of 2⁻¹²; `Mixtures` are integers too.
+    """
+
+    def __init__(self, prior: Prior, spread: Tensor) -> None:
+        self.sizes = prior.sizes
+        self.tables = Tables.make()
+        self.hyper_layers = list(_layers(prior.hyper_synthesis))
+        self.layers = list(_layers(prior.parameters_network))
+        self.context: Layer | None = None
+        if prior.context is not None:
+            inside = prior.context.get_buffer("mask")[0, 0].bool()
+            self.neighbours = inside.nonzero() - REACH
+            kernel = prior.context.weight[:, :, inside].transpose(1, 2).flatten(1)
+            assert prior.context.bias is not None
+            self.context = Layer.of(kernel, prior.context.bias)
+        unit = spread.flatten().double()
+        self.to_activation = (_ONE / unit * 2.0**_GAIN_BITS).round()
+        self.to_mean = (unit * MEAN_STEPS * 2.0 ** (_GAIN_BITS - ACTIVATION_BITS)).round()
+        self.level_offset = ((unit.log2() - FINEST) * LEVELS_PER_OCTAVE * _ONE).round()
+        self.hyper_parameters = _integers(prior.hyper_parameters.detach(), ACTIVATION_BITS)
+
+    def state(self) -> dict[str, Tensor]:
+        """All integers, by name: weights int32, the others int64."""
+        return {
+            name: tensor.cpu().to(torch.int32 if name.endswith(".weight") else torch.int64)
+            for name, tensor in self._tensors().items()
+        }
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Take over what `state` gave.
+
+        Raises:
+            DownlinkError: a tensor is missing, of another shape, or could lead to inexact sums.
+        """
+        for name, tensor in self._tensors().items():
+            found = state.get(name)
+            if found is None or found.shape != tensor.shape or found.is_floating_point():
+                raise DownlinkError(f"{name}: missing, of another shape or no integers.")
+            tensor.copy_(found)
+        self.tables.require_sane()
+        for name, layer in self._named_layers():
+            layer.require_exact(name)
+        for name, gain, largest in (
+            ("to_activation", self.to_activation, LATENT_LIMIT),
+            ("to_mean", self.to_mean, ACTIVATION_LIMIT),
+            ("level_offset", self.level_offset, 1),
+        ):
+            if not bool((gain.abs() * largest < 2**53).all()):
+                raise DownlinkError(f"{name}: products would not be exact.")
+
+    def to(self, device: torch.device) -> "IntegerPrior":
+        """Move all tensors to a device."""
+        for name, tensor in self._tensors().items():
+            self._replace(name, tensor.to(device))
+        return self
+
+    def _named_layers(self) -> Iterator[tuple[str, Layer]]:
+        yield from ((f"hyper_{i}", layer) for i, layer in enumerate(self.hyper_layers))
+        yield from ((f"parameters_{i}", layer) for i, layer in enumerate(self.layers))
+        if self.context is not None:
+            yield "context", self.context
+
+    def _owners(self) -> Iterator[tuple[str, object, str]]:
+        """Name, owner and attribute of every tensor."""
+        for name, layer in self._named_layers():
+            yield f"{name}.weight", layer, "weight"
+            yield f"{name}.bias", layer, "bias"
+        for name in ("to_activation", "to_mean", "level_offset", "hyper_parameters"):
+            yield name, self, name
+        for name in ("cumulative", "per_sigma", "weights"):
+            yield f"tables.{name}", self.tables, name
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return {name: getattr(owner, attribute) for name, owner, attribute in self._owners()}
+
+    def _replace(self, name: str, tensor: Tensor) -> None:
+        for found, owner, attribute in self._owners():
+            if found == name:
+                setattr(owner, attribute, tensor)
+
+    def hyper_mixtures(self, positions: int) -> Mixtures:
+        """The hyperlatents' mixtures, for [positions · N] of them."""
+        channels = self.sizes.channels
+        one = torch.full_like(self.hyper_parameters[:channels], _ONE)
+        offset = torch.full_like(one, -FINEST * LEVELS_PER_OCTAVE * _ONE)
+        gain = one * MEAN_STEPS * 2 ** (_GAIN_BITS - 2 * ACTIVATION_BITS)
+        return self._mixtures(self.hyper_parameters[None], gain, offset).repeated(positions)
+
+    def features(self, hyper: Tensor, height: int, width: int) -> Tensor:
+        """What the hyperlatents tell of each position, [batch, y·x, 2·M], float32 integers.
+
+        Args:
+            hyper: integers, [batch, N, ⌈y/4⌉, ⌈x/4⌉].
+            height, width: y and x of the latents.
+        """
+        image = hyper.double() * _ONE
+        for layer in self.hyper_layers:
+            image = layer.image(image)
+        return image[:, :, :height, :width].flatten(2).transpose(1, 2).float()
+
+    def grid(self, batch: int, height: int, width: int) -> "Grid":
+        """An empty grid of latents."""
+        return Grid(self, batch, height, width)
+
+    def mixtures(self, features: Tensor, around: Tensor | None) -> Mixtures:
+        """Mixtures of the latents at some positions, [positions · M].
+
+        Args:
+            features: [positions, 2·M], of `features`.
+            around: [positions, neighbours · M], of `Grid.around`.
+        """
+        rows = features.double()
+        if self.context is not None and around is not None:
+            rows = torch.cat((rows, self.context.rows(around.double())), dim=1)
+        for layer in self.layers:
+            rows = layer.rows(rows)
+        return self._mixtures(rows, self.to_mean, self.level_offset)
+
+    def _mixtures(self, rows: Tensor, to_mean: Tensor, level_offset: Tensor) -> Mixtures:
+        k = self.sizes.components
+        split = rows.reshape(len(rows), parameters_per_component(k), k, -1)
+        means = (split[:, 0] * to_mean).mul_(2.0**-_GAIN_BITS).add_(0.5).floor_()
+        levels = (split[:, 1] * LEVELS_PER_OCTAVE).add_(level_offset).mul_(1 / _ONE).add_(0.5)
+        levels = levels.floor_().clamp_(0, LEVELS - 1)
+        if k == 1:
+            weights = torch.ones_like(means)
+        else:
+            behind = split[:, 2].amax(1, keepdim=True) - split[:, 2]
+            behind = (
+                behind.mul_(WEIGHT_STEPS / _ONE).floor_().clamp_(max=len(self.tables.weights) - 1)
+            )
+            weights = self.tables.weights[behind.long()]
+        limit = float(LATENT_LIMIT * MEAN_STEPS)
+        return Mixtures(
+            *(
+                values.movedim(1, 0).flatten(1)
+                for values in (means.clamp_(-limit, limit), levels, weights)
+            )
+        )
+
+
+class Grid:
+    """Latents as they become known, and what each position sees of them."""
+
+    def __init__(self, prior: IntegerPrior, batch: int, height: int, width: int) -> None:
+        self.prior, self.size = prior, (height, width)
+        device = prior.to_mean.device
+        m = prior.sizes.latents
+        self.latents = torch.zeros(batch, height * width, m, dtype=torch.int32, device=device)
+        self.row_length = width + 2 * REACH
+        self.seen = torch.zeros(batch, (height + 2 * REACH) * self.row_length, m, device=device)
+        seeable = visible(prior.sizes.context, height, width)
+        self.seeable = torch.from_numpy(seeable.ravel()).to(device)
+        if prior.context is not None:
+            near = prior.neighbours.to(device)
+            self.offsets = near[:, 0] * self.row_length + near[:, 1]
+
+    def place(self, positions: Tensor, values: Tensor) -> None:
+        """Make values [batch, position, M] known."""
+        self.latents[:, positions] = values.to(torch.int32)
+        if self.prior.context is None:
+            return
+        seeable = self.seeable[positions]
+        scaled = values[:, seeable].double() * self.prior.to_activation
+        self.seen[:, self._inner(positions[seeable])] = requantised(scaled, _GAIN_BITS).float()
+
+    def around(self, positions: Tensor) -> Tensor | None:
+        """The context of positions, [batch · position, neighbours · M]; None without context."""
+        if self.prior.context is None:
+            return None
+        near = self._inner(positions)[:, None] + self.offsets
+        found: Tensor = self.seen[:, near]
+        return found.flatten(2).flatten(0, 1)
+
+    def _inner(self, positions: Tensor) -> Tensor:
+        rows, cols = positions // self.size[1], positions % self.size[1]
+        return (rows + REACH) * self.row_length + cols + REACH
+
+    def image(self) -> Tensor:
+        """All latents, float32 [batch, M, y, x]."""
+        batch, _, channels = self.latents.shape
+        return self.latents.transpose(1, 2).reshape(batch, channels, *self.size).float()
