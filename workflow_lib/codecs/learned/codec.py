@@ -15,6 +15,7 @@ from workflow_lib.codecs.learned.alone import each_alone
 from workflow_lib.codecs.learned.integer import LATENT_LIMIT, Grid, IntegerPrior
 from workflow_lib.codecs.learned.model import LearnedModel, padded_to_patches
 from workflow_lib.codecs.learned.prior import HYPER_STRIDE, Architecture
+from workflow_lib.codecs.learned.rounding import dead_zone, quantised
 from workflow_lib.codecs.learned.schedule import steps
 from workflow_lib.codecs.learned.stream import Reader, Writer, bits
 from workflow_lib.codecs.learned.transforms import PATCH
@@ -143,10 +144,12 @@ class LearnedCodec(Codec):
         parts = [
             self._analyse(images[start : start + most]) for start in range(0, len(images), most)
         ]
-        latents, hyper = (torch.cat(part).round() for part in zip(*parts, strict=True))
+        latents, hyper = (torch.cat(part) for part in zip(*parts, strict=True))
         return (
-            latents.clamp_(-LATENT_LIMIT, LATENT_LIMIT),
-            hyper.clamp_(-_HYPER_LIMIT, _HYPER_LIMIT),
+            quantised(latents, dead_zone(self.model.spread))
+            .round()
+            .clamp(-LATENT_LIMIT, LATENT_LIMIT),
+            hyper.round().clamp(-_HYPER_LIMIT, _HYPER_LIMIT),
         )
 
     def _analyse(self, images: Sequence[Image]) -> tuple[Tensor, Tensor]:

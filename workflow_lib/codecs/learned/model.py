@@ -7,6 +7,7 @@ from compressai.layers import conv3x3
 from torch import Tensor, nn
 
 from workflow_lib.codecs.learned.prior import HYPER_STRIDE, Architecture, Prior
+from workflow_lib.codecs.learned.rounding import dead_zone, passing, quantised
 from workflow_lib.codecs.learned.transforms import PATCH, Analysis, Synthesis
 
 
@@ -87,15 +88,12 @@ class LearnedModel(nn.Module):
         Args:
             image: normalised, [batch, bands, y, x], sides multiples of 16.
         """
-        latents, hyper = map(rounded, self.analyse(image))
+        latents, hyper = self.analyse(image)
+        latents = quantised(latents, dead_zone(self.spread))
+        hyper = passing(hyper, hyper.round())
         bits = self.prior(hyper, latents, self.spread).bits(latents)
         bits = bits + self.prior.hyper_mixture().bits(hyper)
         return Output(self.synthesise(latents), bits)
-
-
-def rounded(values: Tensor) -> Tensor:
-    """The nearest integers; gradients pass as if nothing had happened."""
-    return values + (values.round() - values).detach()
 
 
 def padded_to_patches(image: Tensor) -> Tensor:
