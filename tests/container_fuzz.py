@@ -118,21 +118,24 @@ def changes(draw: st.DrawFn, intact: bytes) -> list[tuple[Any, ...]]:
     """One to three changes of a file."""
     spans, _, end = walk(intact)
     starts = [start for start, _ in _bodies(intact)]
-    place = st.one_of(
-        st.integers(0, end - 1),
+    header, unit = st.integers(0, end - 1), st.integers(0, len(starts) - 1)
+    body = st.one_of(
         st.builds(int.__add__, st.sampled_from(starts), st.integers(0, 199)),
-        st.integers(0, len(intact) - 1),
+        st.integers(end, len(intact) - 1),
     )
+    place = st.one_of(body, body, body, header)
     number = st.one_of(st.integers(0, 40), st.integers(0, 2**16), st.integers(0, 2**35 - 1))
-    unit = st.integers(0, len(starts) - 1)
     change = st.one_of(
         st.tuples(st.just("flip"), place, st.integers(0, 7)),
         st.tuples(st.just("write"), place, st.binary(min_size=1, max_size=12)),
+        st.tuples(st.just("flip"), body, st.integers(0, 7)),
+        st.tuples(st.just("write"), body, st.binary(min_size=1, max_size=12)),
+        st.tuples(st.just("swap"), unit, unit),
+        st.tuples(st.just("resize"), unit, st.integers(0, len(intact))),
         st.tuples(st.just("cut"), place),
         st.tuples(st.just("extend"), st.integers(1, 2**21), st.integers(0, 255)),
         st.tuples(st.just("lie"), st.integers(0, len(spans) - 1), number),
         st.tuples(st.just("shift"), st.integers(0, len(spans) - 1), st.integers(-9, 9)),
-        st.tuples(st.just("swap"), unit, unit),
     )
     return draw(st.lists(change, min_size=1, max_size=3))
 
@@ -186,6 +189,23 @@ def _swap(data: bytearray, one: int, other: int) -> None:
         data[start:end] = data[first:last].ljust(end - start, b"\0")[: end - start]
 
 
+def _resize(data: bytearray, unit: int, size: int) -> None:
+    """A unit's payload is cut short or padded, and the index says so."""
+    spans, checks, _ = walk(data)
+    if unit < len(checks):
+        start, end = spans[_per_unit(spans, checks) * (unit + 1) + 2]
+        body, last = _bodies(data)[unit]
+        side = max(last - body - _value(data[start:end]), 0)
+        payload = data[body + side : last].ljust(size, b"\0")[:size]
+        data[body + side : last] = payload
+        data[start:end] = _leb128(size)
+
+
+def _per_unit(spans: list[tuple[int, int]], checks: list[int]) -> int:
+    """Numbers of a unit in the index."""
+    return (len(spans) - 3) // max(len(checks), 1)
+
+
 _CHANGES = {
     "flip": _flip,
     "write": _write,
@@ -194,6 +214,7 @@ _CHANGES = {
     "lie": _lie,
     "shift": _shift,
     "swap": _swap,
+    "resize": _resize,
 }
 
 
@@ -228,13 +249,14 @@ def walk(data: bytes | bytearray) -> tuple[list[tuple[int, int]], list[int], int
 
 
 def _bodies(data: bytes | bytearray) -> list[tuple[int, int]]:
+    """Where the units' bytes stand, as far as the file goes."""
     spans, checks, end = walk(data)
-    per_unit = (len(spans) - 3) // max(len(checks), 1)
+    per_unit = _per_unit(spans, checks)
     start, bodies = end + 4, []
     for unit in range(len(checks)):
         lengths = spans[3 + unit * per_unit : 3 + (unit + 1) * per_unit]
         size = sum(_value(data[a:b]) for a, b in lengths[-1 - bool(data[7] & 8) :])
-        bodies.append((start, start + size))
+        bodies.append((min(start, len(data)), min(start + size, len(data))))
         start += size
     return bodies
 
