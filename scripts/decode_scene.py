@@ -1,15 +1,18 @@
-"""Decode a container into a store of tiles."""
+"""Decode a container, or one tile of it, into a store of tiles."""
 
 import argparse
 from pathlib import Path
 
+import numpy as np
 from pydantic import TypeAdapter
 
 from workflow_lib import cli
-from workflow_lib.codecs.coding import decode_scene
+from workflow_lib.codecs.coding import decode_scene, decode_tile
 from workflow_lib.codecs.registry import open_codec
 from workflow_lib.config.codecs import CodecConfig, Learned
 from workflow_lib.data.store import read_tiles, write_reconstruction
+from workflow_lib.data.tiles import Tiles
+from workflow_lib.errors import DownlinkError
 
 
 def main() -> None:
@@ -26,6 +29,12 @@ def main() -> None:
     )
     parser.add_argument("--weights", type=Path, help="weights of a learned codec")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
+    parser.add_argument(
+        "--tile",
+        metavar="ROW,COL",
+        type=place,
+        help="only the tile at this place of the scene's grid; quick where the unit is a tile",
+    )
     parser.add_argument("--reconstruction", required=True, type=Path, help="store to write")
     args = parser.parse_args()
     if isinstance(args.codec, Learned):
@@ -34,8 +43,28 @@ def main() -> None:
         torchinit.prepare(args.threads)
     tiles = read_tiles([args.tiles])
     codec = open_codec(args.codec, tiles.info, args.weights)
-    image = decode_scene(args.bitstream, tiles, codec, args.codec.kind)
+    if args.tile:
+        index = index_of(tiles, *args.tile)
+        image = decode_tile(args.bitstream, tiles, index, codec, args.codec)[None]
+        tiles = tiles.only(index)
+    else:
+        image = decode_scene(args.bitstream, tiles, codec, args.codec)
     write_reconstruction(tiles, image, args.reconstruction)
+
+
+def place(text: str) -> tuple[int, int]:
+    row, col = text.split(",")
+    return int(row), int(col)
+
+
+def index_of(tiles: Tiles, row: int, col: int) -> int:
+    found = np.flatnonzero((tiles.row == row) & (tiles.col == col))
+    if not len(found):
+        raise DownlinkError(
+            f"--tile {row},{col}: the scene has no such tile. Its rows and columns stand in the "
+            "tile store's `row` and `col`."
+        )
+    return int(found[0])
 
 
 cli.run(main)

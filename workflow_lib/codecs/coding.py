@@ -1,14 +1,18 @@
 """A scene's tiles into one container file, and back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow_lib.codecs.base import Codec, CodedBytes
-from workflow_lib.codecs.container import HEADER_BYTES, Container, Unit
-from workflow_lib.codecs.mosaic import Mosaic, fill
+from workflow_lib.codecs.base import Codec, CodedBytes, Encoded
+from workflow_lib.codecs.container import Container, Entry, Header, Index, Unit
+from workflow_lib.codecs.mosaic import fill
+from workflow_lib.codecs.units import CodingUnit, coding_units, places
+from workflow_lib.config.codecs import CodecConfig
 from workflow_lib.data.scenes import NODATA
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.errors import BitstreamError
@@ -20,60 +24,64 @@ class UnitSize:
     """What one coding unit costs on disk.
 
     Attributes:
-        fold: which fold.
-        coded: its bytes; the header is the file's, as charged to the unit, and the payload's own.
+        tiles: indices of its tiles in the scene.
+        coded: its bytes; the header is its part of the index, and the payload's own.
         at_floor: the codec could not go as low as asked.
     """
 
-    fold: int
+    tiles: tuple[int, ...]
     coded: CodedBytes
     at_floor: bool
 
 
+@dataclass(frozen=True)
+class SceneSize:
+    """What a coded scene costs on disk.
+
+    Attributes:
+        common: bytes of the header, which belong to no unit.
+        units: the units.
+    """
+
+    common: int
+    units: tuple[UnitSize, ...]
+
+
 def encode_scene(
-    tiles: Tiles, codec: Codec, kind: str, target_bpppb: float, file: Path
-) -> list[UnitSize]:
-    """Code every fold of a scene as one unit and write the container.
+    tiles: Tiles, codec: Codec, config: CodecConfig, target_bpppb: float | None, file: Path
+) -> SceneSize:
+    """Code a scene and write its container.
 
     Args:
         tiles: all tiles of one scene.
         codec: the codec at its rate point.
-        kind: the codec's kind.
-        target_bpppb: all bytes of a unit count towards this target; learned codecs, whose rate
-            follows from λ, take what they need.
+        config: its configuration, for its kind and coding unit.
+        target_bpppb: all bytes of a fold, of its tiles or of the scene count towards this target;
+            learned codecs, whose rate follows from λ, take what they need. None asks for no loss.
         file: the container's file.
 
     Returns:
-        The size of each unit.
+        The size of what was written.
     """
-    units, sizes = [], []
-    for fold in np.unique(tiles.fold).tolist():
-        part = tiles.of_fold(fold)
-        mosaic = Mosaic.of(part)
-        samples = int(part.valid.sum()) * len(part.info.bands)
-        budget = int(target_bpppb * samples / 8) - HEADER_BYTES
-        coded = codec.encode(fill(mosaic.assemble(part.image)), max(budget, 1))
-        height, width = (side // mosaic.tile for side in mosaic.shape)
-        units.append(Unit(fold, len(part), height, width, coded.payload, coded.side))
-        inner = codec.payload_header(coded.payload)
-        sizes.append(
-            UnitSize(
-                fold=fold,
-                coded=CodedBytes(
-                    payload=len(coded.payload) - inner,
-                    header=HEADER_BYTES + inner,
-                    side=len(coded.side),
-                ),
-                at_floor=coded.at_floor,
-            )
-        )
-    container = Container(kind, len(tiles.info.bands), tiles.image.shape[-1], tuple(units))
+    units = coding_units(tiles, config.unit)
+    header = _header(tiles, units, codec, config)
+    coded = codec.encode_batch(
+        [fill(unit.mosaic.assemble(tiles.image[unit.tiles])) for unit in units],
+        _budgets(tiles, units, header, target_bpppb),
+    )
+    container = Container(
+        header,
+        tuple(
+            Unit(unit.fold, *unit.mosaic.grid, part.payload, part.side)
+            for unit, part in zip(units, coded, strict=True)
+        ),
+    )
     with atomic(file) as draft:
         draft.write_bytes(container.to_bytes())
-    return sizes
+    return _size(container, units, coded, codec)
 
 
-def decode_scene(file: Path, tiles: Tiles, codec: Codec, kind: str) -> NDArray[np.uint16]:
+def decode_scene(file: Path, tiles: Tiles, codec: Codec, config: CodecConfig) -> NDArray[np.uint16]:
     """Decode a container.
 
     Args:
@@ -81,31 +89,142 @@ def decode_scene(file: Path, tiles: Tiles, codec: Codec, kind: str) -> NDArray[n
         tiles: the scene's tiles, for their places and for where nodata is; their counts do not
             enter.
         codec: the codec that wrote it.
-        kind: its kind.
+        config: its configuration.
 
     Returns:
         Counts, uint16 [tile, band, y, x], in the order of `tiles`; nodata where they have it.
 
     Raises:
-        BitstreamError: damaged bytes, or another scene's.
+        BitstreamError: damaged bytes, another scene's, or another codec's.
     """
-    container = Container.from_bytes(file.read_bytes(), str(file))
-    found = (container.codec, container.bands, container.tile, {u.fold for u in container.units})
+    units = coding_units(tiles, config.unit)
+    image = np.empty_like(tiles.image)
+    decoded = _decode(file, tiles, codec, config, units, range(len(units)))
+    for unit, canvas in zip(units, decoded, strict=True):
+        image[unit.tiles] = unit.mosaic.take_apart(canvas)
+    np.copyto(image, NODATA, where=~tiles.valid[:, None])
+    return image
+
+
+def decode_tile(
+    file: Path, tiles: Tiles, index: int, codec: Codec, config: CodecConfig
+) -> NDArray[np.uint16]:
+    """Decode the one tile at `index`; of the file only its header, index and the tile's unit.
+
+    Args, Raises: see `decode_scene`; damage elsewhere in the file goes unnoticed.
+
+    Returns:
+        Counts, uint16 [band, y, x]; nodata where the tile has it.
+    """
+    units = coding_units(tiles, config.unit)
+    number = next(i for i, unit in enumerate(units) if index in unit.tiles)
+    unit = units[number]
+    (canvas,) = _decode(file, tiles, codec, config, units, [number])
+    image = unit.mosaic.take_apart(canvas)[unit.tiles.tolist().index(index)]
+    return np.where(tiles.only(index).valid[0], image, np.uint16(NODATA))
+
+
+def _decode(
+    file: Path,
+    tiles: Tiles,
+    codec: Codec,
+    config: CodecConfig,
+    units: list[CodingUnit],
+    wanted: Sequence[int],
+) -> list[NDArray[np.uint16]]:
+    """The images of the wanted units; nothing is decoded unless all of the index is as it must."""
+    source = str(file)
+    with file.open("rb") as opened:
+        index = Index.read(opened, source, most=len(tiles))
+        _check_header(source, index.header, _header(tiles, units, codec, config))
+        if len(index.entries) != len(units):
+            raise BitstreamError(
+                f"{source}: it holds {len(index.entries)} units, not {len(units)}. Encode again."
+            )
+        bands = index.header.bands
+        for number, (entry, unit) in enumerate(zip(index.entries, units, strict=True)):
+            _check_entry(f"{source}: unit {number}", entry, unit, bands)
+        found = [index.unit(number, opened, source) for number in wanted]
+    return codec.decode_batch(
+        [(unit.payload, unit.side) for unit in found],
+        [(bands, *units[number].mosaic.shape) for number in wanted],
+    )
+
+
+def _header(tiles: Tiles, units: list[CodingUnit], codec: Codec, config: CodecConfig) -> Header:
     bands, side = tiles.image.shape[1:3]
-    wanted = (kind, bands, side, set(tiles.fold.tolist()))
-    if found != wanted or len(container.units) != len(wanted[-1]):
+    where = places(tiles, units)
+    return Header(config.kind, config.unit, bands, side, where, codec.model_digest)
+
+
+def _check_header(source: str, found: Header, wanted: Header) -> None:
+    if (found.codec, found.unit) != (wanted.codec, wanted.unit):
         raise BitstreamError(
-            f"{file}: codec, bands, tile side and folds are {found}, not {wanted}. Encode again."
+            f"{source}: coded by {found.codec} in units of a {found.unit}, not by {wanted.codec} "
+            f"in units of a {wanted.unit}. Decode with the codec that wrote it, or encode again."
         )
-    image = np.full_like(tiles.image, NODATA)
-    for unit in container.units:
-        own = tiles.fold == unit.fold
-        part = tiles.of_fold(unit.fold)
-        if len(part) != unit.tiles:
-            raise BitstreamError(f"{file}: fold {unit.fold} holds other tiles. Encode again.")
-        mosaic = Mosaic.of(part)
-        shape = (container.bands, *mosaic.shape)
-        if (unit.rows * container.tile, unit.cols * container.tile) != mosaic.shape:
-            raise BitstreamError(f"{file}: fold {unit.fold} has another mosaic. Encode again.")
-        image[own] = mosaic.take_apart(codec.decode(unit.payload, unit.side, shape))
-    return np.where(tiles.valid[:, None], image, np.uint16(NODATA))
+    if (found.bands, found.tile) != (wanted.bands, wanted.tile):
+        raise BitstreamError(
+            f"{source}: bands and tile side are {found.bands} and {found.tile}, not "
+            f"{wanted.bands} and {wanted.tile}. Decode with the scene's own tiles, or encode again."
+        )
+    if found.places != wanted.places:
+        raise BitstreamError(
+            f"{source}: holds tiles of other places, blocks or folds. Decode with the scene's own "
+            "tiles, or encode again."
+        )
+    if found.model != wanted.model:
+        raise BitstreamError(
+            f"{source}: coded with weights {found.model.hex()}, not {wanted.model.hex()}. Decode "
+            "with the weights that coded it, or encode again."
+        )
+
+
+def _check_entry(source: str, entry: Entry, unit: CodingUnit, bands: int) -> None:
+    """Refuse a unit of another geometry, or larger than any codec makes it."""
+    grid = (entry.fold, entry.rows, entry.cols)
+    if grid != (unit.fold, *unit.mosaic.grid):
+        raise BitstreamError(
+            f"{source}: fold, rows and columns are {grid}, not "
+            f"{(unit.fold, *unit.mosaic.grid)}. Encode again."
+        )
+    height, width = unit.mosaic.shape
+    # twice the raw counts, and room for headers and for a few matrices over the bands
+    most = 4 * bands * height * width + 2**16 + 8 * bands**2
+    if entry.side + entry.payload > most:
+        raise BitstreamError(
+            f"{source}: {entry.side + entry.payload} bytes for an image of {bands} × {height} × "
+            f"{width} counts. Encode again."
+        )
+
+
+def _budgets(
+    tiles: Tiles, units: list[CodingUnit], header: Header, target_bpppb: float | None
+) -> list[int | None]:
+    """Bytes for payload and side information of each unit; None asks for no loss.
+
+    The container's bytes count: the unit's own, and its share of the header, which the tiles of a
+    fold bear together.
+    """
+    if target_bpppb is None:
+        return [None] * len(units)
+    pixels = tiles.valid.sum(axis=(1, 2))
+    of_fold = np.bincount(tiles.fold)
+    budgets: list[int | None] = []
+    for unit in units:
+        whole = int(target_bpppb * int(pixels[unit.tiles].sum()) * header.bands / 8)
+        own = len(header.entry(unit.fold, *unit.mosaic.grid, (whole,), check=0))
+        sharers = int(of_fold[tiles.fold[unit.tiles[0]]]) if header.unit == "tile" else 1
+        budgets.append(max(whole - own - ceil(header.size(len(units)) / sharers), 1))
+    return budgets
+
+
+def _size(
+    container: Container, units: list[CodingUnit], coded: list[Encoded], codec: Codec
+) -> SceneSize:
+    sizes = []
+    for unit, part, entry in zip(units, coded, container.entry_sizes(), strict=True):
+        inner = codec.payload_header(part.payload)
+        cost = CodedBytes(len(part.payload) - inner, entry + inner, len(part.side))
+        sizes.append(UnitSize(tuple(unit.tiles.tolist()), cost, part.at_floor))
+    return SceneSize(container.header.size(len(units)), tuple(sizes))

@@ -1,4 +1,4 @@
-"""What a coding unit codes: the blocks of a fold side by side, so that bits flow between them."""
+"""Tiles side by side in one image, so that bits flow between them."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -10,10 +10,13 @@ from scipy.ndimage import distance_transform_edt
 from workflow_lib.data.scenes import NODATA
 from workflow_lib.data.tiles import Tiles
 
+_MOST_PLACES = 2
+"""Places per tile in a scene's image; a codec wastes time and memory on empty ones."""
+
 
 @dataclass(frozen=True)
 class Mosaic:
-    """Places of tiles in a mosaic of near-square shape; tiles of one block stay neighbours.
+    """Places of tiles in an image.
 
     Attributes:
         row, col: place of each tile in the mosaic's grid, int [tile].
@@ -26,7 +29,7 @@ class Mosaic:
 
     @classmethod
     def of(cls, tiles: Tiles) -> Self:
-        """The mosaic of the tiles of one scene and fold."""
+        """A near-square mosaic of the tiles of one scene; tiles of one block stay neighbours."""
         numbers, index = np.unique(tiles.block, return_inverse=True)
         # Places inside a block are counted from the block's own first row and column of tiles.
         first_row = np.array([tiles.row[index == i].min() for i in range(len(numbers))])
@@ -37,10 +40,26 @@ class Mosaic:
         row, col = index // across * side + row, index % across * side + col
         return cls(_closed_up(row), _closed_up(col), tiles.image.shape[-1])
 
+    @classmethod
+    def of_scene(cls, tiles: Tiles) -> Self:
+        """The tiles of one scene in their true places, less the rows and columns without any.
+
+        Where most of that would be empty, the mosaic of their blocks.
+        """
+        placed = cls(_closed_up(tiles.row), _closed_up(tiles.col), tiles.image.shape[-1])
+        rows, cols = placed.grid
+        return placed if rows * cols <= _MOST_PLACES * len(tiles) else cls.of(tiles)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of tiles."""
+        return int(self.row.max()) + 1, int(self.col.max()) + 1
+
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width in pixels."""
-        return (int(self.row.max()) + 1) * self.tile, (int(self.col.max()) + 1) * self.tile
+        rows, cols = self.grid
+        return rows * self.tile, cols * self.tile
 
     def assemble(self, image: NDArray[np.uint16]) -> NDArray[np.uint16]:
         """Tiles [tile, band, y, x] as one image [band, y, x]; places without a tile are nodata."""
@@ -64,7 +83,7 @@ class Mosaic:
         ]
 
 
-def _closed_up(places: NDArray[np.int64]) -> NDArray[np.int64]:
+def _closed_up(places: NDArray[np.integer]) -> NDArray[np.int64]:
     """Without the rows or columns of the grid that no tile uses."""
     return np.asarray(np.unique(places, return_inverse=True)[1], dtype=np.int64)
 

@@ -1,11 +1,14 @@
 """Rate and distortion of a coded scene's held-out tiles."""
 
+from collections.abc import Sequence
+from math import ceil
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from workflow_lib.codecs.base import CodedBytes
-from workflow_lib.codecs.coding import UnitSize
+from workflow_lib.codecs.coding import SceneSize, UnitSize
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.metrics import names
 from workflow_lib.metrics.distortion import measure
@@ -13,32 +16,62 @@ from workflow_lib.metrics.rate import rates
 from workflow_lib.metrics.table import Key, join, pooled_rows, tile_rows
 
 
-def coded_table(
-    key: Key, tiles: Tiles, image: NDArray[np.uint16], sizes: list[UnitSize]
-) -> pd.DataFrame:
+def coded_table(key: Key, tiles: Tiles, image: NDArray[np.uint16], size: SceneSize) -> pd.DataFrame:
     """Figures of every held-out tile, and of the scene's held-out tiles together.
+
+    A unit's bytes are charged by the share of its valid pixels that are held out: whole or not at
+    all where units are tiles or folds. The common header is charged whole, and to no single tile.
 
     Args:
         key: dataset, codec and rate.
         tiles: all tiles of the scene.
         image: what the bitstream decodes to, uint16 [tile, band, y, x].
-        sizes: of all coding units; those of held-out folds count.
+        size: of the bitstream.
     """
     held_out = tiles.where("test")
     if not len(held_out):
         return pooled_rows(key, {})
     distortion = measure(held_out, image[tiles.split == "test"])
-    scored = [size for size in sizes if size.fold in held_out.fold]
-    coded = sum((size.coded for size in scored), start=CodedBytes(0, 0, 0))
+    shares = _shares(size.units, tiles)
+    scored = [unit for unit, share in zip(size.units, shares, strict=True) if share]
+    charged = (_times(unit.coded, share) for unit, share in zip(size.units, shares, strict=True))
+    coded = sum(charged, start=CodedBytes(0, size.common, 0))
     figures = {
         **distortion.pooled(),
         **rates(coded, int(held_out.valid.sum()), tiles.info),
-        names.AT_FLOOR: float(any(size.at_floor for size in scored)),
+        names.AT_FLOOR: float(any(unit.at_floor for unit in scored)),
     }
-    scene = str(tiles.scene[0])
+    of_tiles = {**distortion.per_tile(), **_rate_of_tiles(scored, held_out)}
     return join(
         [
-            tile_rows(key, held_out, distortion.per_tile()),
-            pooled_rows(key, figures, scene),
+            tile_rows(key, held_out, of_tiles),
+            pooled_rows(key, figures, str(tiles.scene[0])),
         ]
     )
+
+
+def _shares(units: Sequence[UnitSize], tiles: Tiles) -> list[float]:
+    """The share of each unit's valid pixels that are held out; of its tiles where none is valid."""
+    pixels, held_out = tiles.valid.sum(axis=(1, 2)), tiles.split == "test"
+    shares = []
+    for unit in units:
+        chosen = list(unit.tiles)
+        weights = pixels[chosen] if pixels[chosen].any() else np.ones(len(chosen))
+        shares.append(float(weights[held_out[chosen]].sum() / weights.sum()))
+    return shares
+
+
+def _times(coded: CodedBytes, share: float) -> CodedBytes:
+    return CodedBytes(*(ceil(share * part) for part in (coded.payload, coded.header, coded.side)))
+
+
+def _rate_of_tiles(scored: list[UnitSize], held_out: Tiles) -> dict[str, NDArray[np.float64]]:
+    """Bits per valid pixel and band of every tile, where each is a unit; nan without a pixel."""
+    if len(scored) != len(held_out) or any(len(unit.tiles) != 1 for unit in scored):
+        return {}
+    in_order = sorted(scored, key=lambda unit: unit.tiles)
+    bits = 8 * np.array([unit.coded.total for unit in in_order], np.float64)
+    samples = held_out.valid.sum(axis=(1, 2)) * len(held_out.info.bands)
+    return {
+        names.BPPPB: np.divide(bits, samples, out=np.full_like(bits, np.nan), where=samples > 0)
+    }

@@ -1,4 +1,4 @@
-"""A scene through a container: mosaics, nodata, byte counts, and decoding elsewhere."""
+"""A scene through a container: units, mosaics, nodata, byte counts, and decoding elsewhere."""
 
 from dataclasses import replace
 
@@ -7,12 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workflow_lib.codecs.coding import decode_scene, encode_scene
-from workflow_lib.codecs.container import Container
+from workflow_lib.codecs.base import Codec, Encoded
+from workflow_lib.codecs.coding import decode_scene, decode_tile, encode_scene
+from workflow_lib.codecs.container import Container, Index
 from workflow_lib.codecs.jpeg2000 import Jpeg2000Codec
+from workflow_lib.codecs.jpegxl import JpegXlCodec
 from workflow_lib.codecs.mosaic import Mosaic, fill
 from workflow_lib.codecs.spectral import KltJpeg2000Codec
+from workflow_lib.codecs.units import coding_units
+from workflow_lib.config.codecs import Jpeg2000, JpegXl, KltJpeg2000
 from workflow_lib.errors import BitstreamError
+from workflow_lib.metrics.coded import coded_table
+from workflow_lib.metrics.table import Key
 
 
 @settings(max_examples=30, deadline=None)
@@ -78,20 +84,120 @@ def test_missing_pixels_are_filled_with_the_nearest_whole_pixel():
     assert (fill(np.zeros((2, 3, 3), np.uint16)) == 1).all()
 
 
-def test_rates_are_the_bytes_on_disk_and_nodata_stays(make_tiles, tmp_path):
-    tiles = make_tiles(side=32)
+JPEG2000 = {unit: Jpeg2000(kind="jpeg2000", unit=unit) for unit in ("fold", "tile", "scene")}
+KLT = {unit: KltJpeg2000(kind="klt-jpeg2000", unit=unit) for unit in ("fold", "tile", "scene")}
+
+
+class Recorder(Codec):
+    """Stores the counts as they are, and remembers what it was asked."""
+
+    def __init__(self, model=bytes(8)):
+        self.model, self.asked, self.answered = model, [], []
+
+    @property
+    def model_digest(self):
+        return self.model
+
+    def encode(self, image, budget):
+        return Encoded(image.tobytes(), b"side")
+
+    def decode(self, payload, side, shape):
+        assert side == b"side"
+        return np.frombuffer(payload, np.uint16).reshape(shape)
+
+    def payload_header(self, payload):
+        return 3
+
+    def encode_batch(self, images, budgets):
+        self.asked.append(([image.shape for image in images], list(budgets)))
+        return super().encode_batch(images, budgets)
+
+    def decode_batch(self, coded, shapes):
+        self.answered.append(list(shapes))
+        return super().decode_batch(coded, shapes)
+
+
+def with_gaps(tiles):
+    """Some pixels and some tiles of the scene are missing."""
     tiles.image[:, :, :5, :7] = 0
+    tiles.image[4] = 0
+    return tiles._chosen(~np.isin(np.arange(len(tiles)), [1, 6, 15]))
+
+
+@pytest.mark.parametrize("unit", ["fold", "tile", "scene"])
+def test_all_units_go_through_the_codec_at_once_and_come_back(make_tiles, tmp_path, unit):
+    tiles, codec, file = with_gaps(make_tiles()), Recorder(), tmp_path / "scene.dlk"
+    encode_scene(tiles, codec, JPEG2000[unit], 1.0, file)
+    image = decode_scene(file, tiles, codec, JPEG2000[unit])
+    np.testing.assert_array_equal(image, tiles.image)
+    ((shapes, budgets),) = codec.asked
+    assert codec.answered == [shapes]
+    assert len(budgets) == len(shapes) == {"fold": 2, "tile": 13, "scene": 1}[unit]
+    assert shapes[0][1:] == {"fold": (48, 48), "tile": (16, 16), "scene": (64, 64)}[unit]
+
+
+@pytest.mark.parametrize("unit", ["fold", "tile", "scene"])
+def test_without_a_target_no_loss_is_asked_for(make_tiles, tmp_path, unit):
+    codec = Recorder()
+    encode_scene(make_tiles(), codec, JPEG2000[unit], None, tmp_path / "scene.dlk")
+    assert set(codec.asked[0][1]) == {None}
+
+
+def test_a_scenes_image_keeps_its_tiles_where_they_lie(make_tiles):
+    tiles = with_gaps(make_tiles())
+    (unit,) = coding_units(tiles, "scene")
+    assert (unit.mosaic.row == tiles.row).all()
+    assert (unit.mosaic.col == tiles.col).all()
+
+
+def test_a_scene_of_few_tiles_far_apart_is_no_large_image(make_tiles):
+    tiles = make_tiles()
+    tiles = tiles._chosen(tiles.row == tiles.col)
+    (unit,) = coding_units(tiles, "scene")
+    assert unit.mosaic.grid == (2, 2)
+
+
+@pytest.mark.parametrize("unit", ["fold", "tile", "scene"])
+def test_sizes_are_the_bytes_on_disk_and_nodata_stays(make_tiles, tmp_path, unit):
+    tiles = with_gaps(make_tiles(side=32))
     file = tmp_path / "scene.dlk"
-    sizes = encode_scene(tiles, KltJpeg2000Codec(), "klt-jpeg2000", 2.0, file)
-    bodies = sum(size.coded.total for size in sizes)
-    shared = 11 + 4  # the common header and its checksum are charged to each of the two units
-    assert file.stat().st_size == bodies - shared
-    for size in sizes:
-        part = tiles.of_fold(size.fold)
-        bpppb = 8 * size.coded.total / (part.valid.sum() * 2)
-        assert bpppb == pytest.approx(2.0, rel=0.04)
-    image = decode_scene(file, tiles, KltJpeg2000Codec(), "klt-jpeg2000")
+    size = encode_scene(tiles, KltJpeg2000Codec(), KLT[unit], 4.0, file)
+    assert file.stat().st_size == size.common + sum(part.coded.total for part in size.units)
+    assert sorted(i for part in size.units for i in part.tiles) == list(range(len(tiles)))
+    image = decode_scene(file, tiles, KltJpeg2000Codec(), KLT[unit])
     np.testing.assert_array_equal((image == 0).all(axis=1), ~tiles.valid)
+
+
+@pytest.mark.parametrize("unit", ["fold", "tile", "scene"])
+def test_the_target_holds_with_the_containers_bytes(make_tiles, tmp_path, unit):
+    tiles = make_tiles(side=64)
+    size = encode_scene(tiles, Jpeg2000Codec(), JPEG2000[unit], 1.0, tmp_path / "scene.dlk")
+    key = Key("d", "c", "1.0")
+    table = coded_table(key, tiles, tiles.image, size)
+    rate = table[(table["metric"] == "bpppb") & table["row"].isna()]["value"].item()
+    assert rate == pytest.approx(1.0, rel=0.03)
+    of_tiles = table[(table["metric"] == "bpppb") & table["row"].notna()]["value"]
+    if unit == "tile":
+        header = 8 * size.common / (tiles.where("test").valid.sum() * 2)
+        assert of_tiles.mean() + header == pytest.approx(rate)
+        assert of_tiles.between(0.85, 1.02).all()
+    assert len(of_tiles) == (8 if unit == "tile" else 0)
+
+
+def test_scored_tiles_are_charged_their_units_or_their_share(make_tiles, tmp_path):
+    tiles = make_tiles(side=16)
+    tiles.image[tiles.split == "train", :, 8:] = 0  # 4 of 16 tiles are half missing
+    charged = {}
+    for unit in ("fold", "tile", "scene"):
+        size = encode_scene(tiles, Recorder(), JPEG2000[unit], 1.0, tmp_path / "scene.dlk")
+        table = coded_table(Key("d", "c", "1.0"), tiles, tiles.image, size)
+        whole = table[table["row"].isna()].set_index("metric")["value"]
+        charged[unit] = whole["payload_bytes"], whole["side_bytes"]
+        assert whole["header_bytes"] > size.common
+    raw = 2 * 2 * 16 * 16
+    assert charged["fold"] == (9 * raw - 3, 4)  # 8 tiles in a mosaic of 3 × 3
+    assert charged["tile"] == (8 * (raw - 3), 8 * 4)
+    assert charged["scene"] == (np.ceil((16 * raw - 3) * 8 / 14), np.ceil(4 * 8 / 14))
 
 
 def test_what_the_other_fold_holds_does_not_change_a_folds_bytes(make_tiles, tmp_path):
@@ -99,30 +205,89 @@ def test_what_the_other_fold_holds_does_not_change_a_folds_bytes(make_tiles, tmp
     other = replace(tiles, image=tiles.image.copy())
     other.image[tiles.fold == 0] += 100
     sizes = [
-        encode_scene(t, Jpeg2000Codec(), "jpeg2000", 1.0, tmp_path / f"{i}.dlk")[1]
+        encode_scene(t, Jpeg2000Codec(), JPEG2000["fold"], 1.0, tmp_path / f"{i}.dlk").units[1]
         for i, t in enumerate((tiles, other))
     ]
     assert sizes[0] == sizes[1]
 
 
+@pytest.mark.parametrize("unit", ["fold", "tile", "scene"])
+def test_one_tile_is_decoded_by_itself(make_tiles, tmp_path, unit):
+    tiles, file = with_gaps(make_tiles(side=32)), tmp_path / "scene.dlk"
+    encode_scene(tiles, Jpeg2000Codec(), JPEG2000[unit], 2.0, file)
+    image = decode_scene(file, tiles, Jpeg2000Codec(), JPEG2000[unit])
+    for index in (0, 7, len(tiles) - 1):
+        one = decode_tile(file, tiles, index, Jpeg2000Codec(), JPEG2000[unit])
+        np.testing.assert_array_equal(one, image[index])
+
+
+def test_damage_to_other_tiles_does_not_matter(make_tiles, tmp_path):
+    tiles, file, codec = make_tiles(side=32), tmp_path / "scene.dlk", Recorder()
+    encode_scene(tiles, codec, JPEG2000["tile"], 2.0, file)
+    data = bytearray(file.read_bytes())
+    with file.open("rb") as opened:
+        index = Index.read(opened, "f")
+    entry = index.entries[5]
+    for start, end in ((0, entry.start), (entry.end, index.entries[-1].end)):
+        data[index.size + start : index.size + end] = bytes(end - start)
+    file.write_bytes(data)
+    one = decode_tile(file, tiles, 5, codec, JPEG2000["tile"])
+    np.testing.assert_array_equal(one, tiles.image[5])
+    with pytest.raises(BitstreamError, match=r"scene\.dlk: unit 4 is damaged"):
+        decode_tile(file, tiles, 4, codec, JPEG2000["tile"])
+
+
 def test_another_scenes_bitstream_is_refused(make_tiles, tmp_path):
-    file = tmp_path / "scene.dlk"
-    encode_scene(make_tiles(side=32), Jpeg2000Codec(), "jpeg2000", 1.0, file)
-    with pytest.raises(BitstreamError, match=r"Encode again\."):
-        decode_scene(file, make_tiles(grid=3, side=32), Jpeg2000Codec(), "jpeg2000")
+    file, config = tmp_path / "scene.dlk", JPEG2000["fold"]
+    tiles = make_tiles(side=32)
+    encode_scene(tiles, Jpeg2000Codec(), config, 1.0, file)
+    elsewhere = replace(tiles, row=tiles.row + np.where(tiles.row > 1, 1, 0).astype(np.int32))
+    for other in (make_tiles(grid=3, side=32), elsewhere, tiles.of_fold(0)):
+        with pytest.raises(BitstreamError, match=r"other places.* encode again\."):
+            decode_scene(file, other, Jpeg2000Codec(), config)
+    with pytest.raises(BitstreamError, match="bands and tile side are 2 and 32, not 1 and 32"):
+        decode_scene(file, make_tiles(side=32, bands=1), Jpeg2000Codec(), config)
     file.write_bytes(file.read_bytes()[:-9])
     with pytest.raises(BitstreamError, match=r"scene\.dlk: truncated"):
-        decode_scene(file, make_tiles(side=32), Jpeg2000Codec(), "jpeg2000")
+        decode_scene(file, tiles, Jpeg2000Codec(), config)
 
 
-def test_other_bands_codecs_and_folds_are_refused(make_tiles, tmp_path):
-    file = tmp_path / "scene.dlk"
-    one_band, two_bands = make_tiles(side=32, bands=1), make_tiles(side=32, bands=2)
-    encode_scene(one_band, Jpeg2000Codec(), "jpeg2000", 1.0, file)
-    one_fold = one_band.of_fold(0)
-    for tiles, kind in ((two_bands, "jpeg2000"), (one_band, "jpegxl"), (one_fold, "jpeg2000")):
-        with pytest.raises(BitstreamError, match=r"scene\.dlk: codec, bands, tile side and folds"):
-            decode_scene(file, tiles, Jpeg2000Codec(), kind)
-    file.write_bytes(Container("jpeg2000", 1, 32, ()).to_bytes())
-    with pytest.raises(BitstreamError, match="folds"):
-        decode_scene(file, one_band, Jpeg2000Codec(), "jpeg2000")
+def test_another_codec_unit_or_weights_are_refused_with_the_remedy(make_tiles, tmp_path):
+    tiles, file = make_tiles(), tmp_path / "scene.dlk"
+    encode_scene(tiles, Recorder(b"weights1"), JPEG2000["fold"], 1.0, file)
+    codec = Recorder(b"weights1")
+    with pytest.raises(BitstreamError, match=r"Decode with the codec that wrote it"):
+        decode_scene(file, tiles, codec, KLT["fold"])
+    with pytest.raises(BitstreamError, match=r"units of a fold.* of a tile"):
+        decode_scene(file, tiles, codec, JPEG2000["tile"])
+    with pytest.raises(BitstreamError, match=r"Decode with the weights that coded it"):
+        decode_scene(file, tiles, Recorder(b"weights2"), JPEG2000["fold"])
+    assert codec.answered == []
+
+
+def test_an_encoders_own_settings_do_not_matter_to_the_decoder(make_tiles, tmp_path):
+    tiles, file = make_tiles(side=32), tmp_path / "scene.dlk"
+    fast, thorough = (JpegXl(kind="jpegxl", effort=effort) for effort in (1, 7))
+    encode_scene(tiles, JpegXlCodec(1), fast, 4.0, file)
+    image = decode_scene(file, tiles, JpegXlCodec(7), thorough)
+    assert np.abs(image - tiles.image.astype(int)).mean() < 100
+
+
+def test_lies_about_a_units_size_reach_no_codec(make_tiles, tmp_path):
+    tiles, file, codec = make_tiles(), tmp_path / "scene.dlk", Recorder()
+    encode_scene(tiles, codec, JPEG2000["fold"], 1.0, file)
+    true = Container.from_bytes(file.read_bytes(), "f")
+    first, second = true.units
+    large = bytes(5 * len(first.payload) + 2**16)
+    for units in (
+        (),
+        (first,),
+        (first, first),
+        (second, first),
+        (replace(first, rows=first.rows + 1), second),
+        (replace(first, payload=large), second),
+    ):
+        file.write_bytes(Container(true.header, units).to_bytes())
+        with pytest.raises(BitstreamError, match=r"scene\.dlk: .*Encode again\."):
+            decode_scene(file, tiles, codec, JPEG2000["fold"])
+    assert codec.answered == []

@@ -1,44 +1,79 @@
 """The container round-trips, and refuses everything else with one documented error."""
 
+import struct
+from io import BytesIO
+from zlib import crc32
+
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from workflow_lib.codecs.container import HEADER_BYTES, KINDS, Container, Unit
+from workflow_lib.codecs.container import KINDS, NO_MODEL, UNITS, Container, Header, Index, Unit
+from workflow_lib.codecs.registry import MODULES
 from workflow_lib.errors import BitstreamError
 
-units = st.builds(
-    Unit,
-    fold=st.integers(0, 255),
-    tiles=st.just(6),
-    rows=st.just(2),
-    cols=st.just(3),
-    payload=st.binary(max_size=200),
-    side=st.binary(max_size=50),
-)
-containers = st.builds(
-    Container,
+headers = st.builds(
+    Header,
     codec=st.sampled_from(sorted(KINDS)),
+    unit=st.sampled_from(sorted(UNITS)),
     bands=st.integers(1, 65535),
     tile=st.integers(1, 65535),
-    units=st.lists(units, min_size=1, max_size=4).map(tuple),
+    places=st.integers(0, 2**32 - 1),
+    model=st.sampled_from([NO_MODEL, bytes(range(8))]),
 )
 
 
-@given(containers)
+@st.composite
+def containers(draw):
+    header = draw(headers)
+    most = {
+        "fold": st.tuples(st.integers(0, 300), st.integers(1, 300), st.integers(1, 300)),
+        "scene": st.tuples(st.just(0), st.integers(1, 300), st.integers(1, 300)),
+        "tile": st.just((0, 1, 1)),
+    }[header.unit]
+    sides = st.binary(max_size=50) if draw(st.booleans()) else st.just(b"")
+    bodies = st.lists(st.tuples(most, st.binary(max_size=200), sides), max_size=4)
+    units = [Unit(*geometry, payload, side) for geometry, payload, side in draw(bodies)]
+    return Container(header, tuple(units))
+
+
+def test_every_codec_has_a_number():
+    assert set(KINDS) == set(MODULES)
+    assert len(set(KINDS.values())) == len(KINDS)
+
+
+def test_the_bytes_are_those_that_the_documentation_says():
+    header = Header("jpegxl", "fold", bands=300, tile=64, places=7, model=b"weights!")
+    body = b"side" + b"p" * 200
+    head = (
+        b"DLNK\x02\x03\x01\x0c\x07\0\0\0weights!"
+        b"\xac\x02\x40\x01"  # 300 bands, tiles of 64 pixels, one unit
+        b"\x05\x02\x03\x04\xc8\x01"  # fold 5, 2 × 3 tiles, 4 and 200 bytes
+    ) + struct.pack("<I", crc32(body))
+    expected = head + struct.pack("<I", crc32(head)) + body
+    unit = Unit(5, 2, 3, payload=b"p" * 200, side=b"side")
+    assert Container(header, (unit,)).to_bytes() == expected
+
+
+@given(containers())
 def test_round_trip(container):
     assert Container.from_bytes(container.to_bytes(), "f") == container
 
 
-@given(containers)
+@given(containers())
 def test_every_byte_is_accounted_for(container):
-    one = Container(container.codec, container.bands, container.tile, container.units[:1])
-    unit = one.units[0]
-    charged = HEADER_BYTES + len(unit.side) + len(unit.payload)
-    assert len(one.to_bytes()) == charged
+    bodies = sum(len(unit.side) + len(unit.payload) for unit in container.units)
+    header = container.header.size(len(container.units))
+    assert header + sum(container.entry_sizes()) + bodies == len(container.to_bytes())
 
 
-@given(containers, st.data())
+def test_a_tile_costs_five_bytes_besides_its_payload():
+    units = tuple(Unit(0, 1, 1, b"x" * 26) for _ in range(100))
+    container = Container(Header("jpeg2000", "tile", 1, 32, 0), units)
+    assert len(container.to_bytes()) == 19 + 100 * (5 + 26)
+
+
+@given(containers(), st.data())
 def test_any_cut_is_refused(container, data):
     whole = container.to_bytes()
     cut = data.draw(st.integers(0, len(whole) - 1))
@@ -46,7 +81,7 @@ def test_any_cut_is_refused(container, data):
         Container.from_bytes(whole[:cut], "f")
 
 
-@given(containers, st.data())
+@given(containers(), st.data())
 def test_any_flipped_bit_is_noticed(container, data):
     whole = bytearray(container.to_bytes())
     position = data.draw(st.integers(0, len(whole) - 1))
@@ -55,7 +90,45 @@ def test_any_flipped_bit_is_noticed(container, data):
         Container.from_bytes(bytes(whole), "f")
 
 
-@given(st.binary(max_size=300))
-def test_other_bytes_are_refused(data):
+@given(containers(), st.binary(min_size=1, max_size=20))
+def test_bytes_behind_the_last_unit_are_refused(container, more):
+    with pytest.raises(BitstreamError, match="too many"):
+        Container.from_bytes(container.to_bytes() + more, "f")
+
+
+@given(st.binary(max_size=300), st.booleans())
+def test_other_bytes_are_refused(data, starts_well):
     with pytest.raises(BitstreamError):
-        Container.from_bytes(data, "f")
+        Container.from_bytes(b"DLNK\x02\x01\x01\x01" * starts_well + data, "f")
+
+
+def test_another_version_is_named():
+    data = bytearray(Container(Header("jpeg2000", "tile", 1, 32, 0), ()).to_bytes())
+    data[4] = 1
+    with pytest.raises(BitstreamError, match=r"f: .* version 2; encode again"):
+        Container.from_bytes(bytes(data), "f")
+
+
+@given(containers(), st.data())
+def test_a_unit_is_read_without_the_others(container, data):
+    assume(container.units)
+    number = data.draw(st.integers(0, len(container.units) - 1))
+    whole = bytearray(container.to_bytes())
+    file = BytesIO(whole)
+    index = Index.read(file, "f")
+    entry = index.entries[number]
+    for place in range(index.size, len(whole)):
+        if not entry.start <= place - index.size < entry.end:
+            whole[place] ^= 255
+    assert index.unit(number, BytesIO(whole), "f") == container.units[number]
+
+
+@pytest.mark.parametrize(
+    "numbers", [b"\xff\xff\xff\xff\x7f", b"\xff" * 9, b"\x80\0"], ids=["many", "endless", "twice"]
+)
+def test_a_claimed_number_of_units_is_not_believed(numbers):
+    head = b"DLNK\x02\x01\x01\x01" + bytes(4) + b"\x01\x20" + numbers
+    with pytest.raises(BitstreamError, match="header is damaged"):
+        Container.from_bytes(head + struct.pack("<I", crc32(head)), "f")
+    with pytest.raises(BitstreamError, match="claims 2 units"):
+        Index.read(BytesIO(head[:14] + b"\x02" + bytes(99)), "f", most=1)

@@ -1,0 +1,457 @@
+"""Damaged containers, and a process in which they are decoded, watched from outside."""
+
+import multiprocessing
+import os
+import resource
+import struct
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from workflow_lib.codecs.coding import decode_scene, decode_tile, encode_scene
+from workflow_lib.codecs.container import Container
+from workflow_lib.codecs.registry import MODULES, open_codec
+from workflow_lib.config.codecs import CodecConfig, Learned
+from workflow_lib.data.tiles import TileInfo, Tiles
+from workflow_lib.errors import BitstreamError
+
+NOT_YET = {"dgml", "checkerboard", "hyperprior", "jpeg2000-per-band", "jpeg2000-native"}
+KINDS = [kind for kind in MODULES if kind not in NOT_YET]
+UNITS = ["fold", "tile", "scene"]
+
+SECONDS = 1.0
+"""CPU time, of all threads, that a damaged file may take; wall time depends on other programs."""
+_HANG = 30.0
+"""Wall seconds after which a decoder that does not answer is taken for dead."""
+_TIMES = 4
+"""Decoded sizes that a damaged file may need beyond what the undamaged one needs."""
+_MOST_MEMORY = 2**30
+"""Address space of the watched process beyond its start; larger requests fail, as on a full
+machine, so that the tests cannot harm the machine that they run on."""
+_PLAIN_MALLOC = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": "65536",
+    "MALLOC_TRIM_THRESHOLD_": "65536",
+}
+"""glibc gives memory back at once, so that what it holds in reserve hides no allocation."""
+
+
+def fuzz_tiles() -> Tiles:
+    """Four textured tiles of 128 × 128 pixels in three bands, two folds, some nodata."""
+    rng = np.random.default_rng(0)
+    walks = rng.normal(0, 4, (4, 3, 128, 128)).cumsum(axis=2).cumsum(axis=3)
+    image = (3000 + walks + rng.normal(0, 10, walks.shape)).clip(1, 65535).astype(np.uint16)
+    image[0, :, :20, :30] = 0
+    number = np.arange(4, dtype=np.int32)
+    return Tiles(
+        image=image,
+        label=np.zeros((4, 128, 128), np.uint8),
+        scene=np.full(4, "scene"),
+        row=number // 2,
+        col=number % 2,
+        block=number,
+        fold=number % 2,
+        split=np.array(["train", "test", "validation", "test"]),
+        info=TileInfo(
+            dataset="fuzz",
+            bands=("B0", "B1", "B2"),
+            wavelengths_um=(0.5, 0.6, 0.7),
+            native_fraction=(1.0, 1.0, 0.25),
+            scale=1e-4,
+            offset=0.0,
+            unit="1",
+            data_range=10000,
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is fuzzed: a codec, its coding unit, and a file of theirs."""
+
+    config: str
+    weights: Path | None
+    intact: bytes
+
+
+def subject(kind: str, unit: str, folder: Path) -> Subject:
+    """A codec of a kind, a hardly trained one where it is learned, and a scene coded by it."""
+    tiles, plain = fuzz_tiles(), {"kind": kind, "unit": unit}
+    weights = None
+    if issubclass(_config_class(kind), Learned):
+        from workflow_lib.codecs.learned.fit import fit
+
+        schedule = {"steps": 2, "batch": 1, "crop": 64, "learning_rate": 1e-4, "validate_every": 1}
+        plain |= {"channels": 8, "latents": 24, "training": schedule}
+        weights = folder / f"{kind}.safetensors"
+        if not weights.exists():
+            config = TypeAdapter(CodecConfig).validate_python(plain)
+            fit(tiles, config, 0.01, folder / f"run-{kind}", weights)
+    config = TypeAdapter(CodecConfig).validate_python(plain)
+    file = folder / f"{kind}-{unit}.dlk"
+    encode_scene(tiles, open_codec(config, tiles.info, weights), config, 1.0, file)
+    return Subject(config.canonical(), weights, file.read_bytes())
+
+
+def _config_class(kind: str) -> type:
+    union = CodecConfig.__args__[0].__args__  # type: ignore[attr-defined]
+    return next(c for c in union if c.model_fields["kind"].annotation.__args__ == (kind,))
+
+
+# What can happen to a file. Each change is a name and numbers, so that a case can be read.
+
+
+@st.composite
+def changes(draw: st.DrawFn, intact: bytes) -> list[tuple[Any, ...]]:
+    """One to three changes of a file."""
+    spans, _, end = walk(intact)
+    starts = [start for start, _ in _bodies(intact)]
+    header, unit = st.integers(0, end - 1), st.integers(0, len(starts) - 1)
+    body = st.one_of(
+        st.builds(int.__add__, st.sampled_from(starts), st.integers(0, 199)),
+        st.integers(end, len(intact) - 1),
+    )
+    place = st.one_of(body, body, body, header)
+    number = st.one_of(st.integers(0, 40), st.integers(0, 2**16), st.integers(0, 2**35 - 1))
+    change = st.one_of(
+        st.tuples(st.just("flip"), place, st.integers(0, 7)),
+        st.tuples(st.just("write"), place, st.binary(min_size=1, max_size=12)),
+        st.tuples(st.just("flip"), body, st.integers(0, 7)),
+        st.tuples(st.just("write"), body, st.binary(min_size=1, max_size=12)),
+        st.tuples(st.just("swap"), unit, unit),
+        st.tuples(st.just("resize"), unit, st.integers(0, len(intact))),
+        st.tuples(st.just("cut"), place),
+        st.tuples(st.just("extend"), st.integers(1, 2**21), st.integers(0, 255)),
+        st.tuples(st.just("lie"), st.integers(0, len(spans) - 1), number),
+        st.tuples(st.just("shift"), st.integers(0, len(spans) - 1), st.integers(-9, 9)),
+    )
+    return draw(st.lists(change, min_size=1, max_size=3))
+
+
+def changed(data: bytes, how: list[tuple[Any, ...]], repair: bool) -> bytes:
+    """The file after some changes, its checksums right again where that is wanted and possible."""
+    mutable = bytearray(data)
+    for name, *values in how:
+        _CHANGES[name](mutable, *values)
+    if repair:
+        _repair(mutable)
+    return bytes(mutable)
+
+
+def _flip(data: bytearray, place: int, bit: int) -> None:
+    if place < len(data):
+        data[place] ^= 1 << bit
+
+
+def _write(data: bytearray, place: int, text: bytes) -> None:
+    data[place : place + len(text)] = text
+
+
+def _cut(data: bytearray, place: int) -> None:
+    del data[place:]
+
+
+def _extend(data: bytearray, count: int, value: int) -> None:
+    data += bytes([value]) * count
+
+
+def _lie(data: bytearray, which: int, value: int) -> None:
+    spans, _, _ = walk(data)
+    if which < len(spans):
+        start, end = spans[which]
+        data[start:end] = _leb128(value)
+
+
+def _shift(data: bytearray, which: int, by: int) -> None:
+    spans, _, _ = walk(data)
+    if which < len(spans):
+        start, end = spans[which]
+        data[start:end] = _leb128(max(_value(data[start:end]) + by, 0))
+
+
+def _swap(data: bytearray, one: int, other: int) -> None:
+    """A unit gets another one's bytes, as long as its own."""
+    bodies = _bodies(data)
+    if max(one, other) < len(bodies):
+        (start, end), (first, last) = bodies[one], bodies[other]
+        data[start:end] = data[first:last].ljust(end - start, b"\0")[: end - start]
+
+
+def _resize(data: bytearray, unit: int, size: int) -> None:
+    """A unit's payload is cut short or padded, and the index says so."""
+    spans, checks, _ = walk(data)
+    if unit < len(checks):
+        start, end = spans[_per_unit(spans, checks) * (unit + 1) + 2]
+        body, last = _bodies(data)[unit]
+        side = max(last - body - _value(data[start:end]), 0)
+        payload = data[body + side : last].ljust(size, b"\0")[:size]
+        data[body + side : last] = payload
+        data[start:end] = _leb128(size)
+
+
+def _per_unit(spans: list[tuple[int, int]], checks: list[int]) -> int:
+    """Numbers of a unit in the index."""
+    return (len(spans) - 3) // max(len(checks), 1)
+
+
+_CHANGES = {
+    "flip": _flip,
+    "write": _write,
+    "cut": _cut,
+    "extend": _extend,
+    "lie": _lie,
+    "shift": _shift,
+    "swap": _swap,
+    "resize": _resize,
+}
+
+
+def walk(data: bytes | bytearray) -> tuple[list[tuple[int, int]], list[int], int]:
+    """Where a container's numbers and its units' checksums stand, and where its index ends.
+
+    Written from docs/formats.md, not from the reader that is tested. Bytes that are no container
+    give what was found before they ended.
+    """
+    spans: list[tuple[int, int]] = []
+    checks: list[int] = []
+    if len(data) < 12:
+        return spans, checks, len(data)
+    flags, at = data[7], 12 + 8 * bool(data[7] & 4)
+
+    def number() -> int:
+        nonlocal at
+        start = at
+        while at < len(data) and data[at] > 127:
+            at += 1
+        at += 1
+        spans.append((start, min(at, len(data))))
+        return _value(data[start:at])
+
+    _, _, units = number(), number(), number()
+    for _ in range(min(units, 100)):
+        for _ in range({0: 3, 1: 0, 2: 2, 3: 0}[flags & 3] + bool(flags & 8) + 1):
+            number()
+        checks.append(at)
+        at += 4
+    return spans, checks, min(at, len(data))
+
+
+def _bodies(data: bytes | bytearray) -> list[tuple[int, int]]:
+    """Where the units' bytes stand, as far as the file goes."""
+    spans, checks, end = walk(data)
+    per_unit = _per_unit(spans, checks)
+    start, bodies = end + 4, []
+    for unit in range(len(checks)):
+        lengths = spans[3 + unit * per_unit : 3 + (unit + 1) * per_unit]
+        size = sum(_value(data[a:b]) for a, b in lengths[-1 - bool(data[7] & 8) :])
+        bodies.append((min(start, len(data)), min(start + size, len(data))))
+        start += size
+    return bodies
+
+
+def _repair(data: bytearray) -> None:
+    _, checks, end = walk(data)
+    if end + 4 > len(data):
+        return
+    for place, (first, last) in zip(checks, _bodies(data), strict=True):
+        data[place : place + 4] = struct.pack("<I", crc32(data[first:last]))
+    data[end : end + 4] = struct.pack("<I", crc32(data[:end]))
+
+
+def _value(digits: bytes | bytearray) -> int:
+    return sum((digit & 127) << (7 * place) for place, digit in enumerate(digits))
+
+
+def _leb128(value: int) -> bytes:
+    digits = [value >> place & 127 for place in range(0, max(value.bit_length(), 1), 7)]
+    return bytes([digit | 128 for digit in digits[:-1]] + digits[-1:])
+
+
+# Decoding, watched.
+
+
+@dataclass(frozen=True)
+class Reply:
+    """How the decoder took a file.
+
+    Attributes:
+        outcome: "refused" by BitstreamError, "decoded", or what else went wrong.
+        seconds: CPU time of the slowest call.
+        excess: bytes of address space beyond what may be needed; 0 or less is right.
+    """
+
+    outcome: str
+    seconds: float
+    excess: int
+
+
+class Decoder:
+    """A process that decodes files, one after the other; a new one takes over when it dies."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject, self.process = subject, None
+
+    def take(self, data: bytes) -> Reply:
+        """Have a file decoded."""
+        if self.process is None:
+            self._start()
+        self.pipe.send_bytes(data)
+        if not self.pipe.poll(_HANG):
+            self.stop()
+            return Reply(f"no answer within {_HANG} s", _HANG, 0)
+        try:
+            return self.pipe.recv()
+        except EOFError:
+            self.process.join()
+            code, self.process = self.process.exitcode, None
+            return Reply(f"the process died (exit code {code})", 0.0, 0)
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.join()
+            self.process = None
+
+    def _start(self) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self.pipe, theirs = spawn.Pipe()
+        self.process = spawn.Process(target=_serve, args=(theirs, self.subject), daemon=True)
+        with _environment(**_PLAIN_MALLOC, OMP_NUM_THREADS="1"):
+            self.process.start()
+        theirs.close()
+        if not self.pipe.poll(120) or self.pipe.recv() != "ready":
+            raise RuntimeError("the decoder's process does not start")
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _serve(pipe: Connection, subject: Subject) -> None:
+    config = TypeAdapter(CodecConfig).validate_json(subject.config)
+    if isinstance(config, Learned):
+        from workflow_lib.torchinit import prepare
+
+        prepare(1)
+    tiles = fuzz_tiles()
+    codec = open_codec(config, tiles.info, subject.weights)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "scene.dlk")
+
+        def decode(data: bytes) -> list[tuple[str, float]]:
+            file.write_bytes(data)
+            return [
+                _timed(lambda: Container.from_bytes(data, "bytes")),
+                _timed(lambda: _check_tile(decode_tile(file, tiles, 1, codec, config), tiles)),
+                _timed(lambda: _check_scene(decode_scene(file, tiles, codec, config), tiles)),
+            ]
+
+        half = subject.intact[: len(subject.intact) // 2]
+        for warm_up in (subject.intact, half, changed(half, [], repair=True)) * 2:
+            decode(warm_up)
+        size, peak = _memory()
+        allowed = peak - size + _TIMES * tiles.image.nbytes
+        resource.setrlimit(resource.RLIMIT_AS, (size + _MOST_MEMORY,) * 2)
+        pipe.send("ready")
+        while True:
+            data = pipe.recv_bytes()
+            size, before = _memory()
+            answers = decode(data)
+            after = _memory()[1]
+            excess = after - size - allowed if after > before else 0
+            unknown = [what for what, _ in answers if what not in ("refused", "decoded")]
+            outcome = unknown[0] if unknown else answers[-1][0]
+            pipe.send(Reply(outcome, max(seconds for _, seconds in answers), excess))
+
+
+def _timed(call: Any) -> tuple[str, float]:
+    start = time.process_time()
+    try:
+        call()
+        outcome = "decoded"
+    except BitstreamError:
+        outcome = "refused"
+    except BaseException:
+        outcome = traceback.format_exc()
+    return outcome, time.process_time() - start
+
+
+def _check_scene(image: Any, tiles: Tiles) -> None:
+    assert image.shape == tiles.image.shape
+    assert image.dtype == np.uint16
+    assert ((image != 0) == tiles.valid[:, None]).all()
+
+
+def _check_tile(image: Any, tiles: Tiles) -> None:
+    assert image.shape == tiles.image.shape[1:]
+    assert image.dtype == np.uint16
+    assert (image != 0).all()
+
+
+def _memory() -> tuple[int, int]:
+    """Address space of this process and its high-water mark, in bytes.
+
+    Counts what native libraries and numpy ask for alike, whether or not it is ever touched.
+    """
+    lines = Path("/proc/self/status").read_text().splitlines()
+    found = dict(line.split(":", 1) for line in lines if line.startswith("Vm"))
+    return int(found["VmSize"].split()[0]) * 1024, int(found["VmPeak"].split()[0]) * 1024
+
+
+def fuzz(subject: Subject, repair: bool, cases: int) -> tuple[list[str], str]:
+    """Have damaged files decoded.
+
+    Args:
+        subject: codec and file.
+        repair: make the checksums right again; the decoder may then give other pixels.
+        cases: how many; always the same ones for the same file.
+
+    Returns:
+        What went wrong, one line per case, and a summary.
+    """
+    decoder, replies, wrong = Decoder(subject), [], []
+
+    @settings(
+        max_examples=cases,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(changes(subject.intact))
+    def run(how: list[tuple[Any, ...]]) -> None:
+        data = changed(subject.intact, how, repair)
+        assume(data != subject.intact)
+        reply = decoder.take(data)
+        replies.append(reply)
+        expected = ("refused", "decoded") if repair else ("refused",)
+        if reply.outcome not in expected or reply.seconds >= SECONDS or reply.excess > 0:
+            wrong.append(f"{how}: {reply}")
+
+    try:
+        run()
+    finally:
+        decoder.stop()
+    refused = sum(reply.outcome == "refused" for reply in replies)
+    slowest = max(reply.seconds for reply in replies)
+    return wrong, f"{len(replies)} cases, {refused} refused, slowest {slowest:.3f} s"

@@ -1,0 +1,16 @@
+"""Some hundred damaged containers; tests/slow has ten thousand."""
+
+from itertools import cycle
+
+import pytest
+from container_fuzz import KINDS, UNITS, fuzz, subject
+
+CASES = 300
+
+
+@pytest.mark.parametrize(("kind", "unit"), list(zip(KINDS, cycle(UNITS), strict=False)))
+def test_damage_is_refused_or_decoded_quickly_in_little_memory(kind, unit, tmp_path):
+    of_codec = subject(kind, unit, tmp_path)
+    for repair in (False, True):
+        wrong, summary = fuzz(of_codec, repair, CASES // (2 * len(KINDS)))
+        assert not wrong, f"{len(wrong)} of {summary}:\n" + "\n".join(wrong[:20])
