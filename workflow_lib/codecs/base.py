@@ -103,5 +103,5 @@ def misses(spent: int, budget: int) -> bool:
 
 
 def as_counts(values: NDArray[np.floating] | NDArray[np.integer]) -> NDArray[np.uint16]:
-    """Rounded to valid counts 1..65535: no decoded pixel may turn into nodata."""
-    return np.asarray(np.clip(np.rint(values), 1, 65535), dtype=np.uint16)
+    """Rounded to valid counts 1..65535: no decoded pixel may turn into nodata, NaN neither."""
+    return np.asarray(np.fmax(np.fmin(np.rint(values), 65535), 1), dtype=np.uint16)

@@ -217,7 +217,8 @@ class IntegerPrior:
         image = hyper.double() * _ONE
         for layer in self.hyper_layers:
             image = layer.image(image)
-        return image[:, :, :height, :width].flatten(2).transpose(1, 2).float()
+        rows: Tensor = image[:, :, :height, :width].flatten(2).transpose(1, 2)
+        return rows.float()
 
     def grid(self, batch: int, height: int, width: int) -> "Grid":
         """An empty grid of latents."""

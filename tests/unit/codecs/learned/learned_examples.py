@@ -1,7 +1,11 @@
 import numpy as np
+import torch
+from pydantic import TypeAdapter
 from scipy.ndimage import gaussian_filter
 
-from workflow_lib.config.codecs import Dgml
+from workflow_lib.codecs.learned.model import LearnedModel
+from workflow_lib.codecs.learned.prior import Architecture
+from workflow_lib.config.codecs import LearnedConfig
 from workflow_lib.config.training import Training
 from workflow_lib.data.tiles import TileInfo, Tiles
 from workflow_lib.torchinit import prepare
@@ -42,12 +46,27 @@ def make_tiles(image, splits):
     )
 
 
-def make_config(**changes):
+def make_config(kind="dgml", **changes):
     plan = {"steps": 6, "batch": 2, "crop": 64, "learning_rate": 1e-3, "validate_every": 3}
     plan |= {key: changes.pop(key) for key in list(changes) if key in Training.model_fields}
     sizes = {"channels": 8, "latents": 24}
-    return Dgml(kind="dgml", training=Training(**plan), **{**sizes, **changes})
+    config = {"kind": kind, "training": Training(**plan), **sizes, **changes}
+    return TypeAdapter(LearnedConfig).validate_python(config)
 
 
 def two_band_tiles():
     return make_tiles(smooth_counts(6, 2, 64), ["train"] * 4 + ["validation", "test"])
+
+
+def random_model(context, components=3, bands=2, channels=8, latents=12):
+    """A model whose prior is not flat, for the counts of `smooth_counts`."""
+    torch.manual_seed(1)
+    model = LearnedModel(Architecture(bands, channels, latents, components, context)).eval()
+    model.spread.copy_(torch.linspace(0.3, 40, latents)[:, None, None])
+    model.offset.fill_(3000)
+    model.gain.fill_(500)
+    with torch.no_grad():
+        model.analysis.linear.weight.mul_(20)
+        for parameter in model.prior.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    return model

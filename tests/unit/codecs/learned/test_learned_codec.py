@@ -1,22 +1,28 @@
+"""The learned codecs: images of any size, the same latents everywhere, bytes as predicted."""
+
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from learned_examples import make_config, smooth_counts, two_band_tiles
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from learned_examples import make_config, random_model, smooth_counts, two_band_tiles
 
 from workflow_lib.codecs.learned.codec import LearnedCodec
 from workflow_lib.codecs.learned.fit import fit
+from workflow_lib.codecs.learned.schedule import Context
 from workflow_lib.errors import BitstreamError, DownlinkError
 
 LAM = 0.05
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
+@pytest.fixture(scope="module", params=["dgml", "checkerboard", "hyperprior"])
+def weights(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("learned")
     path = folder / "weights.safetensors"
-    fit(two_band_tiles(), make_config(), LAM, folder / "run", path)
+    fit(two_band_tiles(), make_config(request.param), LAM, folder / "run", path)
     return path
 
 
@@ -25,23 +31,47 @@ def codec(weights):
     return LearnedCodec.load(weights)
 
 
-@pytest.mark.parametrize("shape", [(64, 128), (16, 16), (33, 70), (5, 200)])
+@pytest.mark.parametrize("shape", [(64, 128), (16, 16), (33, 70), (5, 200), (1, 1)])
 def test_images_of_any_size_come_back_close(codec, shape):
     image = smooth_counts(1, 2, 200, seed=1)[0, :, : shape[0], : shape[1]]
-    payload = codec.encode(image, 0).payload
+    payload = codec.encode(image).payload
     decoded = codec.decode(payload, b"", image.shape)
     assert decoded.shape == image.shape
     assert decoded.dtype == np.uint16
     error = decoded.astype(float) - image
-    assert np.sqrt((error**2).mean()) < 0.7 * image.std()
+    assert np.sqrt((error**2).mean()) < 450  # the fields' deviation is 500
     assert len(payload) < image.nbytes / 4 + 64
 
 
-def test_another_process_decodes_the_same_counts(codec, weights, tmp_path):
-    image = smooth_counts(1, 2, 192, seed=2)[0]
-    payload = codec.encode(image, 0).payload
-    (tmp_path / "payload").write_bytes(payload)
-    np.save(tmp_path / "here.npy", codec.decode(payload, b"", image.shape))
+def test_a_small_tile_has_as_few_latents_as_patches():
+    codec = LearnedCodec(random_model(Context.SERIAL))
+    with torch.inference_mode():
+        latents, hyper = codec.latents([smooth_counts(1, 2, 32)[0]])
+    assert latents.shape == (1, 12, 2, 2)
+    assert hyper.shape == (1, 8, 1, 1)
+
+
+@pytest.mark.parametrize("bands", [1, 7])
+@pytest.mark.parametrize("components", [1, 5])
+def test_any_number_of_bands_and_components(bands, components):
+    codec = LearnedCodec(random_model(Context.SERIAL, components, bands))
+    image = smooth_counts(1, bands, 48)[0]
+    assert codec.decode(codec.encode(image).payload, b"", image.shape).shape == image.shape
+
+
+def test_another_process_decodes_one_by_one_in_one_thread_what_two_coded_together(
+    codec, weights, tmp_path
+):
+    images = list(smooth_counts(64, 2, 48, seed=2))
+    torch.set_num_threads(2)
+    try:
+        coded = [(each.payload, b"") for each in codec.encode_batch(images, [None] * 64)]
+        here = codec.decode_batch(coded, [image.shape for image in images])
+    finally:
+        torch.set_num_threads(1)
+    for number, (payload, _) in enumerate(coded):
+        (tmp_path / str(number)).write_bytes(payload)
+    np.save(tmp_path / "here.npy", np.stack(here))
     script = """if True:
         import sys
         from pathlib import Path
@@ -50,52 +80,100 @@ def test_another_process_decodes_the_same_counts(codec, weights, tmp_path):
         prepare(1)
         from workflow_lib.codecs.learned.codec import LearnedCodec
         folder = Path(sys.argv[1])
-        here = np.load(folder / "here.npy")
         codec = LearnedCodec.load(Path(sys.argv[2]))
-        there = codec.decode((folder / "payload").read_bytes(), b"", here.shape)
-        assert np.array_equal(here, there)
+        for number, here in enumerate(np.load(folder / "here.npy")):
+            there = codec.decode((folder / str(number)).read_bytes(), b"", here.shape)
+            assert np.array_equal(here, there), number
     """
     subprocess.run([sys.executable, "-c", script, str(tmp_path), str(weights)], check=True)
 
 
+def test_the_file_takes_what_the_coded_model_predicts(codec):
+    images = list(smooth_counts(6, 2, 96, seed=6))
+    coded = codec.encode_batch(images, [None] * len(images))
+    for entropy, each in zip(codec.cross_entropy(images), coded, strict=True):
+        assert entropy <= 8 * len(each.payload) <= 1.01 * entropy + 64
+
+
+def test_images_of_several_sizes_in_one_batch_keep_their_order(codec):
+    image = smooth_counts(1, 2, 100)[0]
+    images = [image[:, :40], image, image[:, 60:], image[:, :, :17]]
+    coded = [(each.payload, b"") for each in codec.encode_batch(images, [None] * 4)]
+    decoded = codec.decode_batch(coded, [each.shape for each in images])
+    for whole, (payload, _), original in zip(decoded, coded, images, strict=True):
+        np.testing.assert_array_equal(whole, codec.decode(payload, b"", original.shape))
+
+
 def test_dark_images_decode_without_nodata(codec):
     image = np.ones((2, 64, 64), np.uint16)
-    assert codec.decode(codec.encode(image, 0).payload, b"", image.shape).min() >= 1
+    assert codec.decode(codec.encode(image).payload, b"", image.shape).min() >= 1
 
 
 def test_outliers_far_outside_the_training_data_survive(codec):
     image = smooth_counts(1, 2, 64, seed=3)[0]
     image[:, 20:40, 20:40] = 65535
-    decoded = codec.decode(codec.encode(image, 0).payload, b"", image.shape)
+    decoded = codec.decode(codec.encode(image).payload, b"", image.shape)
     assert decoded[:, 25:35, 25:35].mean() > 40000
 
 
 def test_other_band_numbers_and_short_payloads_are_refused(codec):
-    payload = codec.encode(smooth_counts(1, 2, 64)[0], 0).payload
+    payload = codec.encode(smooth_counts(1, 2, 64)[0]).payload
     with pytest.raises(BitstreamError, match="2 bands"):
         codec.decode(payload, b"", (3, 64, 64))
-    for short in (b"", payload[:3], payload[:6]):
+    for short in (payload[:3], payload[:-1]):
         with pytest.raises(BitstreamError, match="truncated"):
             codec.decode(short, b"", (2, 64, 64))
 
 
-def test_equal_fits_write_equal_bytes(weights, codec, tmp_path):
-    again = tmp_path / "weights.safetensors"
-    fit(two_band_tiles(), make_config(), LAM, tmp_path / "run", again)
-    assert again.read_bytes() == weights.read_bytes()
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_damaged_payloads_give_an_image_or_one_error(data):
+    codec = LearnedCodec(random_model(Context.SERIAL))
+    image = smooth_counts(1, 2, 64)[0]
+    damaged = bytearray(codec.encode(image).payload)
+    for place in data.draw(st.lists(st.integers(0, len(damaged) - 1), min_size=1, max_size=4)):
+        damaged[place] ^= data.draw(st.integers(1, 255))
+    try:
+        decoded = codec.decode(bytes(damaged), b"", image.shape)
+    except BitstreamError:
+        return
+    assert decoded.shape == image.shape
+    assert decoded.min() >= 1
+
+
+def test_equal_fits_write_equal_bytes(tmp_path):
+    for name in ("a", "b"):
+        fit(two_band_tiles(), make_config(), LAM, tmp_path / f"run-{name}", tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_saved_codec_is_the_same_codec(codec, tmp_path):
+    codec.save(tmp_path / "again", {})
+    again = LearnedCodec.load(tmp_path / "again")
     image = smooth_counts(1, 2, 64, seed=4)[0]
-    assert codec.encode(image, 0) == LearnedCodec.load(again).encode(image, 0)
+    assert again.encode(image) == codec.encode(image)
+    assert again.model_digest == codec.model_digest
+    assert len(codec.model_digest) == 8
 
 
-def test_a_larger_lambda_spends_more_bytes_for_less_error(codec, tmp_path):
-    path = tmp_path / "weights.safetensors"
-    fit(two_band_tiles(), make_config(), 20 * LAM, tmp_path / "run", path)
+def test_other_weights_have_another_digest():
+    model = random_model(Context.NONE)
+    before = LearnedCodec(model).model_digest
+    with torch.no_grad():
+        model.prior.hyper_parameters[0] += 1
+    assert LearnedCodec(model).model_digest != before
+
+
+def test_a_larger_lambda_spends_more_bytes_for_less_error(tmp_path):
     image = smooth_counts(1, 2, 128, seed=5)[0]
     sizes, errors = [], []
-    for one in (codec, LearnedCodec.load(path)):
-        payload = one.encode(image, 0).payload
+    for lam in (LAM, 20 * LAM):
+        path = tmp_path / f"{lam}.safetensors"
+        fit(two_band_tiles(), make_config(), lam, tmp_path / f"run{lam}", path)
+        codec = LearnedCodec.load(path)
+        payload = codec.encode(image).payload
         sizes.append(len(payload))
-        errors.append(np.abs(one.decode(payload, b"", image.shape).astype(float) - image).mean())
+        errors.append(np.abs(codec.decode(payload, b"", image.shape).astype(float) - image).mean())
     assert sizes[1] > 1.3 * sizes[0]
     assert errors[1] < errors[0]
 

@@ -7,14 +7,16 @@ from learned_examples import make_config, make_tiles, smooth_counts, two_band_ti
 
 from workflow_lib.codecs.learned.codec import LearnedCodec
 from workflow_lib.codecs.learned.fit import CodecTask, fit
-from workflow_lib.codecs.learned.model import Architecture, LearnedModel
+from workflow_lib.codecs.learned.model import LearnedModel
+from workflow_lib.codecs.learned.prior import Architecture
+from workflow_lib.codecs.learned.schedule import Context
 from workflow_lib.errors import DownlinkError
 
 
 def losses_on(image, splits):
     tiles = make_tiles(image, splits)
     torch.manual_seed(0)
-    model = LearnedModel(Architecture(2, 8, 24))
+    model = LearnedModel(Architecture(2, 8, 24, 3, Context.SERIAL))
     return CodecTask(model.eval(), tiles, make_config(), 0.05).validation_losses()
 
 

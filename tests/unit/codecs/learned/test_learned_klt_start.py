@@ -5,7 +5,9 @@ import torch
 from learned_examples import smooth_counts
 
 from workflow_lib.codecs.learned.klt_start import patch_klt, quantiser_step, start_from_klt
-from workflow_lib.codecs.learned.model import Architecture, LearnedModel
+from workflow_lib.codecs.learned.model import LearnedModel
+from workflow_lib.codecs.learned.prior import Architecture
+from workflow_lib.codecs.learned.schedule import Context
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,7 @@ def test_the_step_minimises_rate_plus_lambda_times_error_at_high_rate():
 
 def test_the_start_reconstructs_what_the_kept_coefficients_hold(image):
     weights = torch.tensor([2.0, 0.5])[:, None, None]
-    model = LearnedModel(Architecture(bands=2, channels=8, latents=512))
+    model = LearnedModel(Architecture(2, 8, 512, 3, Context.NONE))
     start_from_klt(model, image, weights, lam=1.0)
     with torch.no_grad():
         latents = model.analysis(image)

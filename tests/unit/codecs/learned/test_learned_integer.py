@@ -1,0 +1,97 @@
+"""The prior in integers: near the trained one, and the same for every batch and thread count."""
+
+import numpy as np
+import pytest
+import torch
+from learned_examples import random_model, smooth_counts
+
+from workflow_lib.codecs.learned.codec import LearnedCodec
+from workflow_lib.codecs.learned.integer import IntegerPrior, Layer
+from workflow_lib.codecs.learned.schedule import Context
+from workflow_lib.errors import DownlinkError
+
+
+def example(context, batch=3, height=5, width=6):
+    model = random_model(context)
+    generator = torch.Generator().manual_seed(0)
+    latents = torch.randn(batch, 12, height, width, generator=generator) * model.spread
+    hyper = 3 * torch.randn(batch, 8, 2, 2, generator=generator)
+    return model, IntegerPrior(model.prior, model.spread), latents.round(), hyper.round()
+
+
+def mixtures(integer, latents, hyper):
+    batch, _, height, width = latents.shape
+    everywhere = torch.arange(height * width)
+    grid = integer.grid(batch, height, width)
+    grid.place(everywhere, latents.flatten(2).transpose(1, 2))
+    features = integer.features(hyper, height, width)
+    return integer.mixtures(features.flatten(0, 1), grid.around(everywhere))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("context", Context)
+def test_it_says_what_the_trained_network_says(context):
+    model, integer, latents, hyper = example(context)
+    found = mixtures(integer, latents, hyper)
+    expected = model.prior(hyper, latents, model.spread)
+
+    def in_order(values):  # [batch, K, M, y, x] as [K, latent]
+        return values.permute(1, 0, 3, 4, 2).flatten(1)
+
+    spread = model.spread.flatten().repeat(len(found.means[0]) // 12)
+    apart = (found.means / 64 - in_order(expected.means)).abs() / spread
+    assert apart.max() < 1 / 64 / 0.3 + 0.01
+    assert ((found.levels / 16 - 5) - in_order(expected.log_scales)).abs().max() < 0.05
+    weights = torch.softmax(in_order(expected.log_weights) * np.log(2), dim=0)
+    assert (found.weights / found.weights.sum(0) - weights).abs().max() < 0.02
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("context", Context)
+def test_batches_and_threads_change_no_bit(context):
+    _, integer, latents, hyper = example(context)
+    together = mixtures(integer, latents, hyper)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        alone = [
+            mixtures(integer, one[None], of[None]) for one, of in zip(latents, hyper, strict=True)
+        ]
+    finally:
+        torch.set_num_threads(threads)
+    for whole, parts in zip(together, zip(*alone, strict=True), strict=True):
+        assert torch.equal(whole, torch.cat(parts, dim=1))
+
+
+@torch.inference_mode()
+def test_the_rounding_of_the_networks_costs_little_rate():
+    model = random_model(Context.SERIAL)
+    images = list(smooth_counts(4, 2, 128))
+    integer = sum(LearnedCodec(model).cross_entropy(images))
+    counts = torch.from_numpy(np.stack(images).astype(np.float32))
+    assert integer == pytest.approx(model(model.normalise(counts)).bits.item(), rel=0.02)
+
+
+def test_weights_that_cannot_be_summed_exactly_are_refused():
+    layer = Layer.of(torch.full((3, 4), 1e5), torch.zeros(3))
+    with pytest.raises(DownlinkError, match="summed exactly"):
+        layer.require_exact("layer")
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("context.weight", lambda t: t.float()),
+        ("context.weight", lambda t: t[:, :-1]),
+        ("to_mean", lambda t: t + 2**40),
+        ("parameters_0.bias", lambda t: t + 2**53),
+        ("tables.cumulative", lambda t: t.flip(0)),
+    ],
+)
+def test_other_integers_are_refused_at_load(name, change):
+    _, integer, _, _ = example(Context.SERIAL)
+    state = integer.state()
+    integer.load(state)
+    state[name] = change(state[name])
+    with pytest.raises(DownlinkError, match=name.split(".")[0]):
+        integer.load(state)
