@@ -31,7 +31,7 @@ class UnitSize:
 
 
 def encode_scene(
-    tiles: Tiles, codec: Codec, kind: str, target_bpppb: float, file: Path
+    tiles: Tiles, codec: Codec, kind: str, target_bpppb: float | None, file: Path
 ) -> list[UnitSize]:
     """Code every fold of a scene as one unit and write the container.
 
@@ -39,8 +39,8 @@ def encode_scene(
         tiles: all tiles of one scene.
         codec: the codec at its rate point.
         kind: the codec's kind.
-        target_bpppb: all bytes of a unit count towards this target; learned codecs, whose rate
-            follows from λ, take what they need.
+        target_bpppb: all bytes of a unit count towards this target, None asks for no loss; learned
+            codecs, whose rate follows from λ, take what they need.
         file: the container's file.
 
     Returns:
@@ -50,9 +50,7 @@ def encode_scene(
     for fold in np.unique(tiles.fold).tolist():
         part = tiles.of_fold(fold)
         mosaic = Mosaic.of(part)
-        samples = int(part.valid.sum()) * len(part.info.bands)
-        budget = int(target_bpppb * samples / 8) - HEADER_BYTES
-        coded = codec.encode(fill(mosaic.assemble(part.image)), max(budget, 1))
+        coded = codec.encode(fill(mosaic.assemble(part.image)), _budget(part, target_bpppb))
         height, width = (side // mosaic.tile for side in mosaic.shape)
         units.append(Unit(fold, len(part), height, width, coded.payload, coded.side))
         inner = codec.payload_header(coded.payload)
@@ -71,6 +69,14 @@ def encode_scene(
     with atomic(file) as draft:
         draft.write_bytes(container.to_bytes())
     return sizes
+
+
+def _budget(part: Tiles, target: float | None) -> int | None:
+    """Bytes that a unit may take besides its header."""
+    if target is None:
+        return None
+    samples = int(part.valid.sum()) * len(part.info.bands)
+    return max(int(target * samples / 8) - HEADER_BYTES, 1)
 
 
 def decode_scene(file: Path, tiles: Tiles, codec: Codec, kind: str) -> NDArray[np.uint16]:

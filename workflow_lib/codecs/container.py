@@ -12,7 +12,14 @@ from workflow_lib.errors import BitstreamError
 
 MAGIC = b"DLNK"
 VERSION = 1
-KINDS = {"jpeg2000": 1, "klt-jpeg2000": 2, "jpegxl": 3, "dgml": 4}
+KINDS = {
+    "jpeg2000": 1,
+    "klt-jpeg2000": 2,
+    "jpegxl": 3,
+    "dgml": 4,
+    "jpeg2000-per-band": 7,
+    "jpeg2000-native": 8,
+}
 """The number that stands for each kind of codec."""
 _HEAD = struct.Struct("<4sBBHHB")
 _UNIT = struct.Struct("<BIHHIII")
