@@ -24,7 +24,9 @@ def main() -> None:
         type=TypeAdapter(CodecConfig).validate_json,
         help="the codec, as JSON",
     )
-    parser.add_argument("--rate", required=True, help="target bpppb, or λ of a learned codec")
+    parser.add_argument(
+        "--rate", required=True, help="target bpppb or `lossless`, or λ of a learned codec"
+    )
     parser.add_argument("--weights", type=Path, help="weights of a learned codec")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
     parser.add_argument("--bitstream", required=True, type=Path, help="container to write")
@@ -37,7 +39,8 @@ def main() -> None:
         torchinit.prepare(args.threads)
     tiles = read_tiles([args.tiles])
     codec = open_codec(args.codec, tiles.info, args.weights)
-    sizes = encode_scene(tiles, codec, args.codec.kind, float(args.rate), args.bitstream)
+    target = None if args.rate == "lossless" else float(args.rate)
+    sizes = encode_scene(tiles, codec, args.codec.kind, target, args.bitstream)
     image = decode_scene(args.bitstream, tiles, codec, args.codec.kind)
     write_reconstruction(tiles, image, args.reconstruction)
     key = Key(tiles.info.dataset, args.name, args.rate)
