@@ -51,19 +51,23 @@ class JpegXlCodec(Codec):
         return Encoded.near(budget, self._search(bands, budget - len(side)), side)
 
     def _search(self, bands: list[NDArray[np.uint16]], room: int) -> bytes:
-        """The finest distance whose bytes fit, by bisection; the coarsest where none does."""
+        """The bytes nearest to the room by bisection of the distance, or below it, or the fewest.
+
+        libjxl's sizes rise and fall by some percent from one distance to the next, so that any
+        distance tried may be the one.
+        """
         fine, coarse = np.log(_DISTANCES)
-        best = self._pack(bands, _DISTANCES[1])
-        for _ in range(_SEARCH_STEPS):
-            if len(best) > room or room - len(best) <= _CLOSE * room:
-                break
+        tried = [self._pack(bands, _DISTANCES[1])]
+        while len(tried) <= _SEARCH_STEPS and len(tried[0]) < room:
             middle = (fine + coarse) / 2
-            payload = self._pack(bands, float(np.exp(middle)))
-            if len(payload) <= room:
-                best, coarse = max(best, payload, key=len), middle
-            else:
-                fine = middle
-        return best
+            tried.append(self._pack(bands, float(np.exp(middle))))
+            if abs(len(tried[-1]) - room) <= _CLOSE * room:
+                return tried[-1]
+            fine, coarse = (middle, coarse) if len(tried[-1]) > room else (fine, middle)
+        nearest = min(tried, key=lambda payload: abs(len(payload) - room))
+        if abs(len(nearest) - room) <= TOLERANCE * room:
+            return nearest
+        return max((p for p in tried if len(p) <= room), key=len, default=tried[0])
 
     def _pack(self, bands: Iterable[NDArray[np.uint16]], distance: float) -> bytes:
         """The bands' codestreams; at distance 0 without loss."""

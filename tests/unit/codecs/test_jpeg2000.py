@@ -22,6 +22,12 @@ def test_the_encoder_does_not_sign_what_is_charged(scene):
     assert b"OpenJPEG" not in Jpeg2000Codec().encode(scene(3), 5000).payload
 
 
+def test_an_image_with_little_to_code_takes_no_more_than_it_needs():
+    image = np.full((10, 128, 128), 1081, np.uint16)
+    spent = [len(Jpeg2000Codec().encode(image, budget).payload) for budget in (2000, 8000)]
+    assert spent[0] == spent[1] < 700
+
+
 @pytest.mark.parametrize(("budget", "wavelet"), [(5000, 0), (None, 1)])
 def test_the_wavelet_is_the_right_one_without_a_colour_transform(budget, wavelet, scene):
     coded = Jpeg2000Codec().encode(scene(3), budget)
