@@ -121,4 +121,5 @@ class Codec(ABC):
 
 def as_counts(values: NDArray[np.floating] | NDArray[np.integer]) -> NDArray[np.uint16]:
     """Rounded to valid counts 1..65535: no decoded pixel may turn into nodata."""
-    return np.asarray(np.clip(np.rint(values), 1, 65535), dtype=np.uint16)
+    whole = np.issubdtype(values.dtype, np.integer)
+    return np.asarray(np.clip(values if whole else np.rint(values), 1, 65535), dtype=np.uint16)

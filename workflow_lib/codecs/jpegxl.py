@@ -123,7 +123,11 @@ def _stretch(band: NDArray[np.uint16], limits: Limits) -> NDArray[np.uint16]:
 def _unstretch(band: NDArray[np.uint16], limits: Limits) -> NDArray[np.uint16]:
     low, high = limits
     gain = (_WHITE - _BLACK) / max(high - low, 1)
-    return as_counts((band.astype(np.float64) - _BLACK) / gain + low)
+    values = band.astype(np.float32)
+    values -= _BLACK
+    values /= gain
+    values += low
+    return as_counts(values)
 
 
 def open_codec(config: JpegXl, info: TileInfo, weights: Path | None) -> JpegXlCodec:

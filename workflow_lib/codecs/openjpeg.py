@@ -95,4 +95,4 @@ def decode(payload: bytes, shape: tuple[int, int, int]) -> NDArray[np.uint16]:
             raise BitstreamError(f"JPEG 2000: the codestream is damaged ({error}).") from error
     if image.shape != shape:
         raise BitstreamError(f"JPEG 2000: the codestream holds no image of shape {shape}.")
-    return image.astype(np.uint16)
+    return np.ascontiguousarray(image, np.uint16)

@@ -126,3 +126,13 @@ def test_other_bands_codecs_and_folds_are_refused(make_tiles, tmp_path):
     file.write_bytes(Container("jpeg2000", 1, 32, ()).to_bytes())
     with pytest.raises(BitstreamError, match="folds"):
         decode_scene(file, one_band, Jpeg2000Codec(), "jpeg2000")
+
+
+def test_without_a_target_every_valid_count_comes_back(make_tiles, tmp_path):
+    tiles = make_tiles()
+    tiles.image[3, :, 2:5, 4] = 0
+    file = tmp_path / "scene.dlk"
+    sizes = encode_scene(tiles, Jpeg2000Codec(), "jpeg2000", None, file)
+    image = decode_scene(file, tiles, Jpeg2000Codec(), "jpeg2000")
+    np.testing.assert_array_equal(image, tiles.image)
+    assert not any(size.at_floor for size in sizes)
