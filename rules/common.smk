@@ -34,7 +34,7 @@ shell.prefix(f"set -euo pipefail; export OMP_NUM_THREADS={STUDY.threads} OMP_WAI
 wildcard_constraints:
     dataset="[A-Za-z0-9_-]+",
     codec="[A-Za-z0-9_-]+",
-    rate="[0-9.e+-]+",
+    rate="[0-9.e+-]+|lossless",
     scene="[^/]+",
     segmenter="[A-Za-z0-9_-]+",
     regime="frozen|retrained",

@@ -4,6 +4,7 @@ Every method takes names or Snakemake wildcards such as `"{dataset}"`.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 def manifest(store: str) -> str:
@@ -11,9 +12,9 @@ def manifest(store: str) -> str:
     return f"{store.removesuffix('.zarr')}.manifest.json"
 
 
-def rate_name(rate: float) -> str:
-    """The rate point's name, e.g. 0.05."""
-    return f"{rate:.12g}"
+def rate_name(rate: float | Literal["lossless"]) -> str:
+    """The rate point's name, e.g. 0.05 or lossless."""
+    return rate if isinstance(rate, str) else f"{rate:.12g}"
 
 
 @dataclass(frozen=True)

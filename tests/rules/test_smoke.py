@@ -10,7 +10,7 @@ import rasterio
 import yaml
 
 from workflow_lib.data.store import read_reconstructions, read_tiles
-from workflow_lib.paths import Paths
+from workflow_lib.paths import Paths, rate_name
 
 SMOKE = ("--configfile", "configs/smoke.yaml")
 PATHS = Paths("results/smoke")
@@ -37,10 +37,10 @@ def edited(project, name):
 
 def test_everything_that_the_study_names_is_in_the_main_table_and_report(finished):
     table = pd.read_csv(finished.folder / PATHS.main_table())
-    points = set(zip(table["dataset"], table["codec"], table["rate"].astype(float), strict=True))
+    points = set(zip(table["dataset"], table["codec"], table["rate"], strict=True))
     smoke = yaml.safe_load((finished.folder / "configs/smoke.yaml").read_text())
     assert points == {
-        (name, codec, rate)
+        (name, codec, rate_name(rate))
         for name in smoke["run"]
         for codec, rates in smoke["datasets"][name]["rates"].items()
         for rate in rates
@@ -50,6 +50,7 @@ def test_everything_that_the_study_names_is_in_the_main_table_and_report(finishe
         .notna()
         .all(axis=None)
     )
+    assert list(table.loc[np.isinf(table["psnr_db"]), "rate"]) == ["lossless"]
     assert table["iou_retrained"].notna().sum() == 1
     page = (finished.folder / PATHS.report()).read_text()
     assert all(name in page for name in smoke["run"])
@@ -63,9 +64,12 @@ def test_a_finished_study_has_nothing_left_to_do(finished):
     ("dataset", "codec", "rate", "scene"),
     [
         ("tiny-thermal", "jpeg2000", "0.5", "generated1"),
+        ("tiny-thermal", "jpeg2000", "lossless", "generated0"),
         ("tiny-thermal", "jpegxl", "0.5", "generated0"),
         ("tiny-thermal", "dgml", "0.01", "generated0"),
         ("tiny-optical", "klt-jpeg2000", "0.5", "generated0"),
+        ("tiny-optical", "jpeg2000-per-band", "0.8", "generated0"),
+        ("tiny-optical", "jpeg2000-native", "0.5", "generated0"),
         ("tiny-optical", "dgml", "0.01", "generated0"),
     ],
 )
@@ -122,7 +126,7 @@ def test_a_comment_reruns_nothing_and_code_exactly_its_users(finished):
 
 def test_an_edit_of_one_codec_codes_by_no_other(finished):
     with edited(finished, "workflow_lib/codecs/jpegxl.py") as file:
-        file.replace("_SEARCH_STEPS = 10", "_SEARCH_STEPS = 11")
+        file.replace("_SEARCH_STEPS = 12", "_SEARCH_STEPS = 13")
         planned = finished.planned(*SMOKE)
     assert planned["encode_scene"] == 2  # two scenes at one rate
     assert "train_on_reconstructions" not in planned

@@ -1,5 +1,6 @@
 """What every codec offers."""
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +8,11 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+_log = logging.getLogger(__name__)
+
+TOLERANCE = 0.01
+"""Share of a budget by which a codec that can be told its rate may miss it and still reach it."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +28,22 @@ class Encoded:
     payload: bytes
     side: bytes = b""
     at_floor: bool = False
+
+    @classmethod
+    def near(cls, budget: int | None, payload: bytes, side: bytes = b"") -> Self:
+        """What a codec that can be told its rate has come to; a miss is said.
+
+        More than the budget by over 1 % is the codec's floor. Less by over 1 % goes to the log: the
+        codec has no coarser step, or nothing left to code.
+        """
+        spent = len(payload) + len(side)
+        if budget is not None and spent < (1 - TOLERANCE) * budget:
+            _log.warning(
+                f"{100 * (1 - spent / budget):.1f} % below the {budget} bytes asked for: "
+                "the codec cannot come nearer."
+            )
+        at_floor = budget is not None and spent > (1 + TOLERANCE) * budget
+        return cls(payload, side, at_floor)
 
 
 @dataclass(frozen=True)
@@ -74,7 +96,7 @@ class Codec(ABC):
 
     @abstractmethod
     def payload_header(self, payload: bytes) -> int:
-        """Bytes at the start of `payload` that say how to decode rather than what."""
+        """Bytes of `payload` that say how to decode rather than what."""
 
     @property
     def model_digest(self) -> bytes:
@@ -97,11 +119,7 @@ class Codec(ABC):
         ]
 
 
-def misses(spent: int, budget: int) -> bool:
-    """Whether a codec that can be told its rate has spent noticeably more than it may."""
-    return spent > 1.02 * budget
-
-
 def as_counts(values: NDArray[np.floating] | NDArray[np.integer]) -> NDArray[np.uint16]:
     """Rounded to valid counts 1..65535: no decoded pixel may turn into nodata, NaN neither."""
-    return np.asarray(np.fmax(np.fmin(np.rint(values), 65535), 1), dtype=np.uint16)
+    whole = np.issubdtype(values.dtype, np.integer)
+    return np.asarray(np.fmax(np.fmin(values if whole else np.rint(values), 65535), 1), np.uint16)

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workflow_lib.codecs import jpeg2000
-from workflow_lib.codecs.base import Codec, Encoded, as_counts, misses
+from workflow_lib.codecs.base import Codec, Encoded, as_counts
+from workflow_lib.codecs.codestream import header_length
 from workflow_lib.config.codecs import KltJpeg2000
 from workflow_lib.data.tiles import TileInfo
 from workflow_lib.errors import BitstreamError
@@ -81,12 +82,13 @@ class KltJpeg2000Codec(Codec):
     """Spectral KLT, then JPEG 2000; matrix and means are side information."""
 
     def encode(self, image: NDArray[np.uint16], budget: int | None) -> Encoded:
-        """See `Codec.encode`."""
+        """See `Codec.encode`; `budget` is never None, the transform is not reversible."""
+        assert budget is not None
         klt = Klt.fit(image)
         side = klt.to_bytes()
         # The decoder's transform is the rounded one; the encoder must use the same.
         payload = jpeg2000.compress(klt.forward(image), max(budget - len(side), 1))
-        return Encoded(payload, side, misses(len(payload) + len(side), budget))
+        return Encoded.near(budget, payload, side)
 
     def decode(
         self, payload: bytes, side: bytes, shape: tuple[int, int, int]
@@ -96,7 +98,7 @@ class KltJpeg2000Codec(Codec):
 
     def payload_header(self, payload: bytes) -> int:
         """See `Codec.payload_header`."""
-        return jpeg2000.header_length(payload)
+        return header_length(payload)
 
 
 def open_codec(config: KltJpeg2000, info: TileInfo, weights: Path | None) -> KltJpeg2000Codec:

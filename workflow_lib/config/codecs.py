@@ -19,7 +19,7 @@ class CodecSection(Section):
 
 
 class Jpeg2000(CodecSection):
-    """JPEG 2000, irreversible 9-7 wavelet, all bands in one raw codestream."""
+    """JPEG 2000, all bands in one raw codestream; 9-7 wavelet, without loss reversible 5-3."""
 
     lossless = True
     kind: Literal["jpeg2000"]
@@ -33,7 +33,10 @@ class Jpeg2000PerBand(CodecSection):
 
 
 class Jpeg2000Native(CodecSection):
-    """JPEG 2000 with each band at the resolution in which the sensor took it."""
+    """JPEG 2000 with each band at the resolution in which the sensor took it.
+
+    One codestream per resolution; bytes are split between them for the least squared error.
+    """
 
     kind: Literal["jpeg2000-native"]
 
@@ -45,7 +48,7 @@ class KltJpeg2000(CodecSection):
 
 
 class JpegXl(CodecSection):
-    """JPEG XL, each band as a grey image."""
+    """JPEG XL, each band as a grey image in its own codestream, all bands at one distance."""
 
     lossless = True
     kind: Literal["jpegxl"]

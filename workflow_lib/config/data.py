@@ -1,13 +1,34 @@
 """Archives, datasets, bands and folds."""
 
-from typing import Annotated, Literal, Self
+import math
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, PlainValidator, StringConstraints, model_validator
 
 from workflow_lib.config.base import Name, Section
 from workflow_lib.config.simulation import FireSimulation, RoofSimulation
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+def _rate(value: Any) -> float | Literal["lossless"]:
+    if value == "lossless":
+        return "lossless"
+    try:
+        # bool is a kind of int; YAML leaves 1e-4 a string
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{value!r} is neither a number nor lossless")
+    return number
+
+
+Rate = Annotated[
+    float | Literal["lossless"],
+    PlainValidator(_rate, json_schema_input_type=float | Literal["lossless"]),
+]
+"""A rate point: target bpppb of a classical codec or `lossless`, λ of a learned one."""
 
 
 class Archive(Section):
@@ -204,9 +225,9 @@ class Dataset(Imagery):
     """Credit of the imagery and labels."""
     tiling: Tiling
     """Tiles and folds."""
-    rates: dict[Name, tuple[float, ...]] = Field(min_length=1)
-    """Rate points by codec: target bpppb for classical codecs, λ for learned ones."""
-    retrain: dict[Name, tuple[float, ...]] = Field(default_factory=dict)
+    rates: dict[Name, tuple[Rate, ...]] = Field(min_length=1)
+    """Rate points by codec: target bpppb or `lossless` for classical codecs, λ for learned ones."""
+    retrain: dict[Name, tuple[Rate, ...]] = Field(default_factory=dict)
     """The rate points, by codec, at which a segmenter is also trained on reconstructions."""
     segmenters: tuple[Name, ...] = Field(min_length=1)
     """The segmenters that are trained."""

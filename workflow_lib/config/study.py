@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from workflow_lib.config.base import Name, Section
 from workflow_lib.config.codecs import CodecConfig, Learned
-from workflow_lib.config.data import Archive, Band, Dataset
+from workflow_lib.config.data import Archive, Band, Dataset, Rate
 from workflow_lib.config.segmentation import Segmenter
 from workflow_lib.errors import DownlinkError
 
@@ -94,14 +94,16 @@ class Study(Section):
         if dataset.codec_from is not None:
             self._check_trainer(f"{key}.codec_from", dataset)
 
-    def _check_rates(
-        self, key: str, codec: str, rates: tuple[float, ...], dataset: Dataset
-    ) -> None:
+    def _check_rates(self, key: str, codec: str, rates: tuple[Rate, ...], dataset: Dataset) -> None:
         config = self.codecs[codec]
         _unique(key, rates)
         if not rates:
             raise ValueError(f"{key}: lists no rate")
         for rate in rates:
+            if rate == "lossless":
+                if not config.lossless:
+                    raise ValueError(f"{key}: {config.kind} does not offer lossless")
+                continue
             if rate <= 0:
                 raise ValueError(f"{key}: {rate} must be above 0")
             if isinstance(config, Learned):

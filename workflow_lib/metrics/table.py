@@ -231,4 +231,6 @@ def _means(
 
 
 def _number(value: float, digits: int) -> str:
-    return "–" if np.isnan(value) else f"{value:.{digits}f}"
+    if np.isnan(value):
+        return "–"
+    return "∞" if np.isinf(value) else f"{value:.{digits}f}"

