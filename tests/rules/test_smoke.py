@@ -71,16 +71,19 @@ def test_a_finished_study_has_nothing_left_to_do(finished):
         ("tiny-optical", "jpeg2000-per-band", "0.8", "generated0"),
         ("tiny-optical", "jpeg2000-native", "0.5", "generated0"),
         ("tiny-optical", "dgml", "0.01", "generated0"),
+        ("tiny-optical", "checkerboard", "0.01", "generated0"),
+        ("tiny-thermal", "hyperprior", "0.01", "generated1"),
     ],
 )
 def test_a_new_process_decodes_what_was_scored(finished, tmp_path, dataset, codec, rate, scene):
     demo = yaml.safe_load((finished.folder / "config.yaml").read_text())["codecs"]
     smoke = yaml.safe_load((finished.folder / "configs/smoke.yaml").read_text())["codecs"]
     config = {**demo[codec], **smoke.get(codec, {})}
-    if codec == "dgml":
+    weights = []
+    if "training" in config:
         config["training"] = {**demo[codec]["training"], **smoke[codec]["training"]}
+        weights = ["--weights", PATHS.codec_weights(dataset, codec, rate)]
     tiles = PATHS.tiles(dataset, scene)
-    weights = ["--weights", PATHS.codec_weights(dataset, codec, rate)] if codec == "dgml" else []
     arguments = {
         "--bitstream": PATHS.bitstream(dataset, codec, rate, scene),
         "--tiles": tiles,
