@@ -1,5 +1,6 @@
 # make         the demo study, from archives of imagery to the report
 # make test    the tests
+# make bench   the measurements behind every claim of speed
 # make lint    format, lint and types
 # make lock    pin the newest versions that envs/requirements.in allows
 SHELL := /bin/bash
@@ -13,7 +14,7 @@ RUN := snakemake --cores $(CORES) --scheduler greedy --rerun-incomplete --max-ch
 READY := $(VENV)/.ready
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: study test smoke lint format lock clean
+.PHONY: study test smoke bench lint format lock clean
 
 study: $(READY)
 	$(RUN) $(SNAKEMAKE)
@@ -25,6 +26,9 @@ test: $(READY)
 smoke: $(READY)
 	$(RUN) --configfile configs/smoke.yaml $(SNAKEMAKE)
 	@python scripts/show_results.py results/smoke
+
+bench: $(READY)
+	OMP_WAIT_POLICY=PASSIVE python bench/codecs.py
 
 lint: $(READY)
 	ruff format --check .

@@ -1,5 +1,6 @@
 """Torch as every script of the study sets it up."""
 
+import os
 from importlib.metadata import version
 
 import torch
@@ -20,6 +21,8 @@ def prepare(threads: int) -> None:
     Args:
         threads: threads of one operation; results are bit-equal for equal numbers of threads.
     """
+    # without a workspace of fixed size cuBLAS refuses to be deterministic
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
     torch.backends.cudnn.benchmark = False

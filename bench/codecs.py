@@ -1,0 +1,216 @@
+"""The learned codec against CompressAI, against its own transforms, and against its entropy.
+
+Side by side in one run, in turns, minima quoted: `dgml` with K = 3 against the analysis and the
+synthesis transform alone (the bound); K = 1 against CompressAI's own compress and decompress on
+the same architecture and weights; bytes against cross-entropy; and, after a short training, the
+bits of the integer prior against those of the prior as it was trained.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from workflow_lib import torchinit
+
+torchinit.prepare(1)
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from compressai.models import JointAutoregressiveHierarchicalPriors  # noqa: E402
+from numpy.typing import NDArray  # noqa: E402
+from scipy.ndimage import gaussian_filter  # noqa: E402
+from tabulate import tabulate  # noqa: E402
+from timing import minima  # noqa: E402
+from torch import Tensor, nn  # noqa: E402
+
+from workflow_lib.codecs.learned.codec import LearnedCodec  # noqa: E402
+from workflow_lib.codecs.learned.fit import CodecTask  # noqa: E402
+from workflow_lib.codecs.learned.model import LearnedModel  # noqa: E402
+from workflow_lib.codecs.learned.prior import Architecture  # noqa: E402
+from workflow_lib.codecs.learned.schedule import Context  # noqa: E402
+from workflow_lib.config.codecs import Dgml  # noqa: E402
+from workflow_lib.config.training import Training  # noqa: E402
+from workflow_lib.data.store import read_tiles  # noqa: E402
+from workflow_lib.data.tiles import TileInfo, Tiles  # noqa: E402
+from workflow_lib.training import train  # noqa: E402
+
+LATENTS = 128
+LAMBDA = 0.05
+_AT_ONCE = 8
+"""Tiles that a transform alone takes at once; 64 at once are slower, see `codec.py`."""
+
+
+class Rival(JointAutoregressiveHierarchicalPriors):  # type: ignore[misc]
+    """CompressAI's model and coding around the very modules of ours, K = 1."""
+
+    def __init__(self, ours: LearnedModel) -> None:
+        super().__init__(ours.sizes.channels, ours.sizes.latents)
+        self.g_a, self.h_a = ours.analysis, nn.Sequential(_Scaled(ours), ours.hyper_analysis)
+        self.g_s, self.h_s = _Synthesis(ours), ours.prior.hyper_synthesis
+        self.entropy_parameters = ours.prior.parameters_network
+        self.update(force=True)
+        self.eval()
+
+
+class _Scaled(nn.Module):
+    def __init__(self, ours: LearnedModel) -> None:
+        super().__init__()
+        self.spread = ours.spread
+
+    def forward(self, latents: Tensor) -> Tensor:
+        return latents / self.spread
+
+
+class _Synthesis(nn.Module):
+    def __init__(self, ours: LearnedModel) -> None:
+        super().__init__()
+        self.ours = [ours]
+
+    def forward(self, latents: Tensor) -> Tensor:
+        return self.ours[0].synthesise(latents)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--store", type=Path, help="tile store to code, by default generated tiles")
+    parser.add_argument("--tiles", type=int, default=64, help="tiles of 128 × 128 pixels")
+    parser.add_argument("--channels", type=int, nargs="+", default=[64, 128], help="N, in turn")
+    parser.add_argument("--threads", type=int, default=2, help="threads of torch")
+    parser.add_argument("--repeats", type=int, default=3, help="turns")
+    parser.add_argument("--steps", type=int, default=40, help="training steps before rounding")
+    args = parser.parse_args()
+    tiles = _generated(args.tiles) if args.store is None else read_tiles([args.store])
+    tiles = _first(tiles, args.tiles)
+    torch.set_num_threads(args.threads)
+    rounding = _rounding(tiles, args.steps)
+    figures: dict[str, float] = {}
+    for channels in args.channels:
+        figures = _measured(tiles, channels, args.repeats)
+        print(json.dumps({"channels": channels} | _rounded(figures)))
+    figures |= {"bits_integer_over_float": rounding, "threads": args.threads}
+    print(json.dumps(_rounded(figures)))
+
+
+def _rounded(figures: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in figures.items()}
+
+
+@torch.inference_mode()
+def _measured(tiles: Tiles, channels: int, repeats: int) -> dict[str, float]:
+    images = list(tiles.image)
+    bands = images[0].shape[0]
+    three, one = (
+        LearnedCodec(_started(tiles, Architecture(bands, channels, LATENTS, k, Context.SERIAL)))
+        for k in (3, 1)
+    )
+    rival = Rival(one.model)
+    batch = three.model.normalise(torch.from_numpy(np.stack(images).astype(np.float32)))
+    latents, _ = three.latents(images)
+    shapes = [image.shape for image in images]
+    coded = {codec: _payloads(codec, images) for codec in (three, one)}
+    theirs = rival.compress(batch)
+
+    def alone(transform: Callable[[Tensor], Tensor], whole: Tensor) -> Callable[[], object]:
+        return lambda: [transform(part) for part in whole.split(_AT_ONCE)]
+
+    seconds = minima(
+        {
+            "analysis transform": alone(three.model.analysis, batch),
+            "encode, K = 3": lambda: _payloads(three, images),
+            "encode, K = 1": lambda: _payloads(one, images),
+            "compress, CompressAI": lambda: rival.compress(batch),
+            "synthesis transform": alone(three.model.synthesise, latents),
+            "decode, K = 3": lambda: three.decode_batch(coded[three], shapes),
+            "decode, K = 1": lambda: one.decode_batch(coded[one], shapes),
+            "decompress, CompressAI": lambda: rival.decompress(theirs["strings"], theirs["shape"]),
+        },
+        repeats,
+    )
+    entropy = sum(three.cross_entropy(images))
+    spent = 8 * sum(len(payload) for payload, _ in coded[three])
+    print(f"N = {channels}, M = {LATENTS}, {len(images)} tiles of {images[0].shape}")
+    print(tabulate(seconds.items(), ("what", "seconds"), floatfmt=".2f"))
+    print(f"{spent / 8:.0f} bytes, cross-entropy {entropy / 8:.0f}, of {len(images)} streams\n")
+    return {
+        "encode_over_bound": seconds["encode, K = 3"] / seconds["analysis transform"],
+        "decode_over_bound": seconds["decode, K = 3"] / seconds["synthesis transform"],
+        "encode_speedup": seconds["compress, CompressAI"] / seconds["encode, K = 1"],
+        "decode_speedup": seconds["decompress, CompressAI"] / seconds["decode, K = 1"],
+        "bits_over_entropy": spent / entropy,
+    }
+
+
+def _payloads(codec: LearnedCodec, images: list[NDArray[np.uint16]]) -> list[tuple[bytes, bytes]]:
+    coded = codec.encode_batch(images, [None] * len(images))
+    return [(each.payload, b"") for each in coded]
+
+
+def _started(tiles: Tiles, sizes: Architecture) -> LearnedModel:
+    """A model started from the tiles' KLT, with a prior that is no longer flat."""
+    torch.manual_seed(0)
+    task = _task(tiles, LearnedModel(sizes))
+    task.start_from_klt()
+    last = task.model.prior.parameters_network[-1]
+    nn.init.normal_(last.weight, std=0.003)
+    return task.model.eval()
+
+
+def _task(tiles: Tiles, model: LearnedModel, steps: int = 1) -> CodecTask:
+    plan = Training(steps=steps, batch=8, crop=64, learning_rate=5e-4, validate_every=steps)
+    sizes = {"channels": model.sizes.channels, "latents": model.sizes.latents}
+    return CodecTask(model, tiles, Dgml(kind="dgml", training=plan, **sizes), LAMBDA)
+
+
+def _rounding(tiles: Tiles, steps: int) -> float:
+    """Bits under the integer prior over those under the prior as it was trained."""
+    bands = tiles.image.shape[1]
+    torch.manual_seed(0)
+    task = _task(tiles, LearnedModel(Architecture(bands, 32, 256, 3, Context.SERIAL)), steps)
+    task.start_from_klt()
+    with tempfile.TemporaryDirectory() as folder:
+        train(task, task.config.training, 0, Path(folder))
+    images = list(tiles.where("validation").image)
+    batch = task.model.normalise(torch.from_numpy(np.stack(images).astype(np.float32)))
+    with torch.inference_mode():
+        floating = task.model(batch).bits.item()
+        integer = sum(LearnedCodec(task.model).cross_entropy(images))
+    print(
+        f"after {steps} steps: {integer / 8:.0f} bytes in integers, {floating / 8:.0f} as trained"
+    )
+    return integer / floating
+
+
+def _first(tiles: Tiles, count: int) -> Tiles:
+    chosen = replace(tiles, split=np.where(np.arange(len(tiles)) < count, "train", "left"))
+    some = chosen.where("train")
+    quarter = np.arange(len(some)) % 4 == 0
+    return replace(some, split=np.where(quarter, "validation", "train"))
+
+
+def _generated(count: int) -> Tiles:
+    """Textured fields, correlated over ten bands."""
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(count, 10, 128, 128))
+    fields = sum(gaussian_filter(noise, (0, 1.5, s, s)) * 30 * s for s in (1, 3, 9))
+    image = (3000 + 400 * fields + rng.normal(0, 20, noise.shape)).clip(1, 65535).astype(np.uint16)
+    number = np.arange(count, dtype=np.int32)
+    info = TileInfo(
+        dataset="generated",
+        bands=tuple(f"B{band}" for band in range(10)),
+        wavelengths_um=(1.0,) * 10,
+        native_fraction=(1.0,) * 10,
+        scale=1e-4,
+        offset=0.0,
+        unit="1",
+        data_range=10000,
+    )
+    label = np.zeros((count, 128, 128), np.uint8)
+    names = np.full(count, "scene"), number, number * 0, number, number * 0, np.full(count, "train")
+    return Tiles(image, label, *names, info)
+
+
+if __name__ == "__main__":
+    main()
