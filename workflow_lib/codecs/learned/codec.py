@@ -96,7 +96,7 @@ class LearnedCodec(Codec):
                 f"{weights}: not the weights of a learned codec ({error}). Delete it, run again."
             ) from error
         model.to(device)
-        codec.prior.to(torch.device(device))
+        codec.prior.to(device)
         return codec
 
     def encode(self, image: Image, budget: int | None = None) -> Encoded:

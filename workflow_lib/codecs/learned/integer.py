@@ -7,7 +7,6 @@ keep 12 bits behind the point and weights 14. Integers are carried in float64, w
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -40,8 +39,7 @@ def requantised(sums: Tensor, bits: int) -> Tensor:
     return sums.mul_(2.0**-bits).add_(0.5).floor_().clamp_(-ACTIVATION_LIMIT, ACTIVATION_LIMIT)
 
 
-@dataclass
-class Layer:
+class Layer(nn.Module):
     """An affine map of rows, in integers, with what surrounds it in a network.
 
     Attributes:
@@ -54,18 +52,13 @@ class Layer:
 
     weight: Tensor
     bias: Tensor
-    kernel: int = 1
-    rectified: bool = False
-    upscale: int = 1
 
-    @classmethod
-    def of(cls, weight: Tensor, bias: Tensor, kernel: int = 1) -> "Layer":
-        """The nearest integer layer; weight is [out, in]."""
-        return cls(
-            _integers(weight.detach().T, WEIGHT_BITS),
-            _integers(bias.detach(), WEIGHT_BITS + ACTIVATION_BITS),
-            kernel,
-        )
+    def __init__(self, weight: Tensor, bias: Tensor, kernel: int = 1) -> None:
+        """The integer layer nearest to weight [out, in] and bias [out]."""
+        super().__init__()
+        self.register_buffer("weight", _integers(weight.detach().T, WEIGHT_BITS))
+        self.register_buffer("bias", _integers(bias.detach(), WEIGHT_BITS + ACTIVATION_BITS))
+        self.kernel, self.rectified, self.upscale = kernel, False, 1
 
     def require_exact(self, name: str) -> None:
         """Raises:
@@ -105,7 +98,7 @@ def _layers(network: nn.Module) -> Iterator[Layer]:
                 if layer is not None:
                     yield layer
                 assert module.bias is not None
-                layer = Layer.of(module.weight.flatten(1), module.bias, module.kernel_size[0])
+                layer = Layer(module.weight.flatten(1), module.bias, module.kernel_size[0])
             case nn.LeakyReLU():
                 assert layer is not None
                 layer.rectified = True
@@ -116,35 +109,45 @@ def _layers(network: nn.Module) -> Iterator[Layer]:
         yield layer
 
 
-class IntegerPrior:
+class IntegerPrior(nn.Module):
     """`Prior`, rounded to integers.
 
     Activations are integers in units of 2⁻¹²; `Mixtures` are integers too.
     """
 
+    to_activation: Tensor
+    to_mean: Tensor
+    level_offset: Tensor
+    hyper_parameters: Tensor
+
     def __init__(self, prior: Prior, spread: Tensor) -> None:
+        super().__init__()
         self.sizes = prior.sizes
-        self.tables = Tables.make()
-        self.hyper_layers = list(_layers(prior.hyper_synthesis))
-        self.layers = list(_layers(prior.parameters_network))
+        self.tables = Tables()
+        self.hyper_layers = nn.ModuleList(_layers(prior.hyper_synthesis))
+        self.layers = nn.ModuleList(_layers(prior.parameters_network))
         self.context: Layer | None = None
         if prior.context is not None:
             inside = prior.context.get_buffer("mask")[0, 0].bool()
             self.neighbours = inside.nonzero() - REACH
             kernel = prior.context.weight[:, :, inside].transpose(1, 2).flatten(1)
             assert prior.context.bias is not None
-            self.context = Layer.of(kernel, prior.context.bias)
+            self.context = Layer(kernel, prior.context.bias)
         unit = spread.flatten().double()
-        self.to_activation = (_ONE / unit * 2.0**_GAIN_BITS).round()
-        self.to_mean = (unit * MEAN_STEPS * 2.0 ** (_GAIN_BITS - ACTIVATION_BITS)).round()
-        self.level_offset = ((unit.log2() - FINEST) * LEVELS_PER_OCTAVE * _ONE).round()
-        self.hyper_parameters = _integers(prior.hyper_parameters.detach(), ACTIVATION_BITS)
+        gains = {
+            "to_activation": _ONE / unit * 2.0**_GAIN_BITS,
+            "to_mean": unit * MEAN_STEPS * 2.0 ** (_GAIN_BITS - ACTIVATION_BITS),
+            "level_offset": (unit.log2() - FINEST) * LEVELS_PER_OCTAVE * _ONE,
+            "hyper_parameters": prior.hyper_parameters.detach().double() * _ONE,
+        }
+        for name, values in gains.items():
+            self.register_buffer(name, values.round())
 
     def state(self) -> dict[str, Tensor]:
         """All integers, by name: weights int32, the others int64."""
         return {
             name: tensor.cpu().to(torch.int32 if name.endswith(".weight") else torch.int64)
-            for name, tensor in self._tensors().items()
+            for name, tensor in self.named_buffers()
         }
 
     def load(self, state: Mapping[str, Tensor]) -> None:
@@ -153,14 +156,15 @@ class IntegerPrior:
         Raises:
             DownlinkError: a tensor is missing, of another shape, or could lead to inexact sums.
         """
-        for name, tensor in self._tensors().items():
+        for name, tensor in self.named_buffers():
             found = state.get(name)
             if found is None or found.shape != tensor.shape or found.is_floating_point():
                 raise DownlinkError(f"{name}: missing, of another shape or no integers.")
             tensor.copy_(found)
         self.tables.require_sane()
-        for name, layer in self._named_layers():
-            layer.require_exact(name)
+        for name, module in self.named_modules():
+            if isinstance(module, Layer):
+                module.require_exact(name)
         for name, gain, largest in (
             ("to_activation", self.to_activation, LATENT_LIMIT),
             ("to_mean", self.to_mean, ACTIVATION_LIMIT),
@@ -168,36 +172,6 @@ class IntegerPrior:
         ):
             if not bool((gain.abs() * largest < 2**53).all()):
                 raise DownlinkError(f"{name}: products would not be exact.")
-
-    def to(self, device: torch.device) -> "IntegerPrior":
-        """Move all tensors to a device."""
-        for name, tensor in self._tensors().items():
-            self._replace(name, tensor.to(device))
-        return self
-
-    def _named_layers(self) -> Iterator[tuple[str, Layer]]:
-        yield from ((f"hyper_{i}", layer) for i, layer in enumerate(self.hyper_layers))
-        yield from ((f"parameters_{i}", layer) for i, layer in enumerate(self.layers))
-        if self.context is not None:
-            yield "context", self.context
-
-    def _owners(self) -> Iterator[tuple[str, object, str]]:
-        """Name, owner and attribute of every tensor."""
-        for name, layer in self._named_layers():
-            yield f"{name}.weight", layer, "weight"
-            yield f"{name}.bias", layer, "bias"
-        for name in ("to_activation", "to_mean", "level_offset", "hyper_parameters"):
-            yield name, self, name
-        for name in ("cumulative", "per_sigma", "weights"):
-            yield f"tables.{name}", self.tables, name
-
-    def _tensors(self) -> dict[str, Tensor]:
-        return {name: getattr(owner, attribute) for name, owner, attribute in self._owners()}
-
-    def _replace(self, name: str, tensor: Tensor) -> None:
-        for found, owner, attribute in self._owners():
-            if found == name:
-                setattr(owner, attribute, tensor)
 
     def hyper_mixtures(self, positions: int) -> Mixtures:
         """The hyperlatents' mixtures, for [positions · N] of them."""
@@ -216,6 +190,7 @@ class IntegerPrior:
         """
         image = hyper.double() * _ONE
         for layer in self.hyper_layers:
+            assert isinstance(layer, Layer)
             image = layer.image(image)
         rows: Tensor = image[:, :, :height, :width].flatten(2).transpose(1, 2)
         return rows.float()
@@ -235,6 +210,7 @@ class IntegerPrior:
         if self.context is not None and around is not None:
             rows = torch.cat((rows, self.context.rows(around.double())), dim=1)
         for layer in self.layers:
+            assert isinstance(layer, Layer)
             rows = layer.rows(rows)
         return self._mixtures(rows, self.to_mean, self.level_offset)
 

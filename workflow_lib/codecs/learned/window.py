@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from workflow_lib.codecs.learned.mixture import COARSEST, FINEST
 from workflow_lib.errors import DownlinkError
@@ -70,9 +70,8 @@ class Windows:
     shift: NDArray[np.int32]
 
 
-@dataclass
-class Tables:
-    """Integer tables, stored with the weights so that no decoder computes them.
+class Tables(nn.Module):
+    """Integer tables in float64, stored with the weights so that no decoder computes them.
 
     Attributes:
         cumulative: the normal distribution function in 1/2¹⁸, from −8σ in steps of σ/256.
@@ -84,18 +83,19 @@ class Tables:
     per_sigma: Tensor
     weights: Tensor
 
-    @classmethod
-    def make(cls) -> "Tables":
-        """The tables."""
+    def __init__(self) -> None:
+        super().__init__()
         at = torch.arange(-_SIGMAS * _STEPS_PER_SIGMA, _SIGMAS * _STEPS_PER_SIGMA + 1)
         normal = torch.special.ndtr(at.double() / _STEPS_PER_SIGMA)
         sigmas = torch.exp2(torch.arange(LEVELS).double() / LEVELS_PER_OCTAVE + FINEST)
         halvings = torch.arange((_WEIGHT_BITS + 1) * WEIGHT_STEPS + 1).double() / WEIGHT_STEPS
-        return cls(
-            (normal * (2**_CUMULATIVE_BITS - 1)).round(),
-            (2**_RECIPROCAL_BITS * _STEPS_PER_SIGMA / MEAN_STEPS / sigmas).round(),
-            torch.exp2(_WEIGHT_BITS - halvings).round(),
-        )
+        tables = {
+            "cumulative": normal * (2**_CUMULATIVE_BITS - 1),
+            "per_sigma": 2**_RECIPROCAL_BITS * _STEPS_PER_SIGMA / MEAN_STEPS / sigmas,
+            "weights": torch.exp2(_WEIGHT_BITS - halvings),
+        }
+        for name, values in tables.items():
+            self.register_buffer(name, values.round())
 
     def require_sane(self) -> None:
         """Raises:

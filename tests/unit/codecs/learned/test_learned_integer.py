@@ -73,7 +73,7 @@ def test_the_rounding_of_the_networks_costs_little_rate():
 
 
 def test_weights_that_cannot_be_summed_exactly_are_refused():
-    layer = Layer.of(torch.full((3, 4), 1e5), torch.zeros(3))
+    layer = Layer(torch.full((3, 4), 1e5), torch.zeros(3))
     with pytest.raises(DownlinkError, match="summed exactly"):
         layer.require_exact("layer")
 
@@ -84,7 +84,7 @@ def test_weights_that_cannot_be_summed_exactly_are_refused():
         ("context.weight", lambda t: t.float()),
         ("context.weight", lambda t: t[:, :-1]),
         ("to_mean", lambda t: t + 2**40),
-        ("parameters_0.bias", lambda t: t + 2**53),
+        ("layers.0.bias", lambda t: t + 2**53),
         ("tables.cumulative", lambda t: t.flip(0)),
     ],
 )

@@ -10,7 +10,7 @@ from workflow_lib.codecs.learned.stream import Reader, Writer, bits
 from workflow_lib.codecs.learned.window import LEVELS, Mixtures, Tables
 from workflow_lib.errors import BitstreamError
 
-TABLES = Tables.make()
+TABLES = Tables()
 
 
 def random_windows(rng, count, components=3):

@@ -11,7 +11,7 @@ from workflow_lib.codecs.learned.stream import bits
 from workflow_lib.codecs.learned.window import EDGES, LEVELS, Mixtures, Tables
 from workflow_lib.errors import DownlinkError
 
-TABLES = Tables.make()
+TABLES = Tables()
 
 
 def mixtures(means, sigmas, weights):
@@ -77,7 +77,7 @@ def test_whatever_the_network_says_there_is_a_distribution(parts):
 
 @pytest.mark.parametrize("name", ["cumulative", "per_sigma", "weights"])
 def test_other_tables_are_refused(name):
-    tables = Tables.make()
+    tables = Tables()
     getattr(tables, name)[3] = -5
     with pytest.raises(DownlinkError, match=name):
         tables.require_sane()
