@@ -1,8 +1,10 @@
-# make         the demo study, from archives of imagery to the report
-# make test    the tests
-# make bench   the measurements behind every claim of speed
-# make lint    format, lint and types
-# make lock    pin the newest versions that envs/requirements.in allows
+# make            the demo study, from archives of imagery to the report
+# make test       the tests
+# make test-slow  10,000 damaged bitstreams, decoded
+# make smoke      the same study on tiny generated scenes
+# make bench      the measurements behind every claim of speed
+# make lint       format, lint and types
+# make lock       pin the newest versions that envs/requirements.in allows
 SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 VENV ?= .venv
@@ -14,7 +16,7 @@ RUN := snakemake --cores $(CORES) --scheduler greedy --rerun-incomplete --max-ch
 READY := $(VENV)/.ready
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: study test smoke bench lint format lock clean
+.PHONY: study test test-slow smoke bench lint format lock clean
 
 study: $(READY)
 	$(RUN) $(SNAKEMAKE)
@@ -22,6 +24,9 @@ study: $(READY)
 
 test: $(READY)
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest
+
+test-slow: $(READY)
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest -m slow
 
 smoke: $(READY)
 	$(RUN) --configfile configs/smoke.yaml $(SNAKEMAKE)

@@ -13,6 +13,7 @@ from torch import Tensor
 from workflow_lib.codecs.base import Codec, Encoded, as_counts
 from workflow_lib.codecs.learned.alone import each_alone
 from workflow_lib.codecs.learned.integer import LATENT_LIMIT, Grid, IntegerPrior
+from workflow_lib.codecs.learned.mixture import parameters_per_component
 from workflow_lib.codecs.learned.model import LearnedModel, padded_to_patches
 from workflow_lib.codecs.learned.prior import HYPER_STRIDE, Architecture
 from workflow_lib.codecs.learned.rounding import dead_zone, quantised
@@ -85,7 +86,9 @@ class LearnedCodec(Codec):
         """
         tensors, metadata = load_weights(weights)
         try:
-            model = LearnedModel(Architecture.of(metadata))
+            sizes = Architecture.of(metadata)
+            _require_tensors(sizes, tensors)
+            model = LearnedModel(sizes)
             codec = cls(model)
             codec.prior.load(_below("prior.", tensors))
             transforms = _below("transforms.", tensors)
@@ -228,6 +231,19 @@ class LearnedCodec(Codec):
     def _windows(self, features: Tensor, grid: Grid, positions: Tensor) -> Windows:
         rows = features[:, positions].flatten(0, 1)
         return self.prior.tables.windows(self.prior.mixtures(rows, grid.around(positions)))
+
+
+def _require_tensors(sizes: Architecture, tensors: dict[str, Tensor]) -> None:
+    """Refuse sizes that the file's own tensors do not have, before memory is taken for them."""
+    n, m, k = sizes.channels, sizes.latents, sizes.components
+    wanted = {
+        "transforms.analysis.linear.weight": (m, sizes.bands * PATCH**2, 1, 1),
+        "transforms.hyper_analysis.0.weight": (n, m, 3, 3),
+        "prior.hyper_parameters": (parameters_per_component(k) * k * n,),
+    }
+    for name, shape in wanted.items():
+        if tuple(tensors[name].shape) != shape:
+            raise ValueError(f"{name} has not the shape {shape}")
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

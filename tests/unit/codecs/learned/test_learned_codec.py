@@ -183,3 +183,15 @@ def test_damaged_weights_are_named(weights, tmp_path):
     path.write_bytes(weights.read_bytes()[:-100])
     with pytest.raises(DownlinkError, match=r"broken\.safetensors"):
         LearnedCodec.load(path)
+
+
+def test_weights_that_claim_other_sizes_are_refused_before_memory_is_taken(codec, tmp_path):
+    path = tmp_path / "large.safetensors"
+    codec.save(path, {})
+    head = path.read_bytes()
+    claim = b'\\"channels\\": \\"8\\"'
+    assert claim in head
+    # one digit more, one space less: the header's length stays
+    path.write_bytes(head.replace(claim, b'\\"channels\\":\\"80\\"'))
+    with pytest.raises(DownlinkError, match="not the shape"):
+        LearnedCodec.load(path)
