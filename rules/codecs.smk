@@ -19,7 +19,7 @@ rule fit_codec:
         mem_mb=memory(4000),
         runtime=minutes(120),
     params:
-        codec=lambda w: STUDY.codecs[w.codec].canonical(),
+        codec=lambda w: STUDY.codecs[w.codec].as_fitted().canonical(),
         run=run_folder("fit_codec", PATHS.codec_weights("{dataset}", "{codec}", "{rate}")),
         threads=STUDY.threads,
         code=code("fit_codec"),

@@ -451,6 +451,8 @@ def fuzz(subject: Subject, repair: bool, cases: int) -> tuple[list[str], str]:
         run()
     finally:
         decoder.stop()
+    if len(replies) < cases:
+        wrong.append(f"only {len(replies)} of {cases} cases were tried")
     refused = sum(reply.outcome == "refused" for reply in replies)
     slowest = max(reply.seconds for reply in replies)
     return wrong, f"{len(replies)} cases, {refused} refused, slowest {slowest:.3f} s"

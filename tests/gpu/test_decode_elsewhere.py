@@ -30,8 +30,8 @@ def test_latents_are_equal_bit_for_bit(codecs, reverse):
     payloads = [each.payload for each in there.encode_batch(images, [None] * 64)]
     with torch.inference_mode():
         written, _ = there.latents(images)
-        together = here._decode_latents(payloads, (8, 8))
-        alone = torch.cat([here._decode_latents([payload], (8, 8)) for payload in payloads])
+        together = here.decode_latents(payloads, (8, 8))
+        alone = torch.cat([here.decode_latents([payload], (8, 8)) for payload in payloads])
     assert torch.equal(together.cpu(), written.cpu())
     assert torch.equal(alone.cpu(), written.cpu())
 

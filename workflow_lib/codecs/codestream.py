@@ -19,6 +19,8 @@ _SMALLEST_LOW_BAND = 4
 """Fewer pixels on a side of the lowest band cost more in packet headers than they gain."""
 _BLOCKS = ((64, 64), (32, 128), (128, 32), (32, 64), (64, 32), (32, 32))
 """Heights and widths of code-blocks."""
+_MOST_SEGMENTS = 4
+"""SIZ, COD, QCD and the encoder's comment."""
 _DEPTH = 16
 _GUARD_BITS = 2
 
@@ -141,6 +143,8 @@ def _segments(payload: bytes) -> list[int]:
         raise BitstreamError("JPEG 2000: this is no codestream.")
     starts = [2]
     while _marker(payload, starts[-1]) != _SOT:
+        if len(starts) > _MOST_SEGMENTS:
+            raise BitstreamError("JPEG 2000: the codestream has other segments than ours.")
         starts.append(starts[-1] + 2 + max(_marker(payload, starts[-1] + 2), 2))
     return starts
 

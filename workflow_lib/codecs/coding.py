@@ -15,7 +15,7 @@ from workflow_lib.codecs.units import CodingUnit, coding_units, places
 from workflow_lib.config.codecs import CodecConfig
 from workflow_lib.data.scenes import NODATA
 from workflow_lib.data.tiles import Tiles
-from workflow_lib.errors import BitstreamError
+from workflow_lib.errors import BitstreamError, DownlinkError
 from workflow_lib.files import atomic
 
 
@@ -62,7 +62,12 @@ def encode_scene(
 
     Returns:
         The size of what was written.
+
+    Raises:
+        DownlinkError: no loss is asked of a codec that cannot do without.
     """
+    if target_bpppb is None and not config.lossless:
+        raise DownlinkError(f"{config.kind} cannot code without loss. Name a rate.")
     units = coding_units(tiles, config.unit)
     header = _header(tiles, units, codec, config)
     coded = codec.encode_batch(

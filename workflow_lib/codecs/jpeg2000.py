@@ -38,9 +38,10 @@ def compress(image: NDArray[np.uint16], budget: int | None) -> bytes:
             tried.append(_up_to(image, style, aim * budget))
             if abs(len(tried[-1]) - budget) <= TOLERANCE * budget:
                 return tried[-1]
-    whole = openjpeg.encode(image, styles(image.shape)[0], None)
-    if len(whole) <= budget:
-        return whole
+            if len(tried) == 1:
+                whole = openjpeg.encode(image, style, None)
+                if len(whole) <= budget:
+                    return whole
     fitting = [payload for payload in tried if len(payload) <= budget]
     return max(fitting, key=len) if fitting else min(tried, key=len)
 

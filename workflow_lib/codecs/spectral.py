@@ -14,6 +14,7 @@ from workflow_lib.data.tiles import TileInfo
 from workflow_lib.errors import BitstreamError
 
 _MIDDLE = 32768
+_ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,14 @@ class Klt:
 
     def inverse(self, coefficients: NDArray[np.uint16]) -> NDArray[np.uint16]:
         """The image, uint16 [band, y, x]."""
-        flat = coefficients.reshape(len(coefficients), -1).astype(np.float64) - _MIDDLE
-        image = self.basis.T @ (flat / self.scale) + self.mean[:, None]
-        return as_counts(image.reshape(coefficients.shape))
+        # in parts: float64 of a whole scene would take many times its counts
+        image = np.empty_like(coefficients)
+        for start in range(0, coefficients.shape[1], _ROWS):
+            part = coefficients[:, start : start + _ROWS]
+            flat = part.reshape(len(part), -1).astype(np.float64) - _MIDDLE
+            bands = self.basis.T @ (flat / self.scale) + self.mean[:, None]
+            image[:, start : start + _ROWS] = as_counts(bands.reshape(part.shape))
+        return image
 
     def to_bytes(self) -> bytes:
         """Little-endian float32: scale, means, basis; 4·(1 + B + B²) bytes for B bands."""

@@ -1,11 +1,14 @@
 """The codecs: one model per kind."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
 from workflow_lib.config.base import Section
 from workflow_lib.config.training import Training
+
+MOST_COMPONENTS = 8
+"""Of a mixture; more would overflow the integers that frequencies are summed in."""
 
 
 class CodecSection(Section):
@@ -67,7 +70,7 @@ class Learned(CodecSection):
     """N, channels of the transforms' hidden layers."""
     latents: int = Field(ge=8)
     """M, channels of the latent; with a KLT start at most 256 per band."""
-    components: int = Field(default=1, ge=1, le=8)
+    components: int = Field(default=1, ge=1, le=MOST_COMPONENTS)
     """K, Gaussian components of each latent's mixture."""
     init: Literal["klt", "random"] = "klt"
     """`klt` starts the transforms from a patch KLT of the training tiles; `random` does not."""
@@ -78,12 +81,16 @@ class Learned(CodecSection):
     seed: int = Field(default=0, ge=0)
     """Seed of initialisation and crops."""
 
+    def as_fitted(self) -> Self:
+        """What the fit depends on: the coding unit is of no concern to it."""
+        return self.model_copy(update={"unit": "fold"})
+
 
 class Dgml(Learned):
     """Learned codec with Gaussian mixtures and a serial 5×5 context: the most accurate one."""
 
     kind: Literal["dgml"]
-    components: int = Field(default=3, ge=1, le=8)
+    components: int = Field(default=3, ge=1, le=MOST_COMPONENTS)
     """K, Gaussian components of each latent's mixture."""
 
 

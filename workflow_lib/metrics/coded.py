@@ -20,7 +20,8 @@ def coded_table(key: Key, tiles: Tiles, image: NDArray[np.uint16], size: SceneSi
     """Figures of every held-out tile, and of the scene's held-out tiles together.
 
     A unit's bytes are charged by the share of its valid pixels that are held out: whole or not at
-    all where units are tiles or folds. The common header is charged whole, and to no single tile.
+    all where units are tiles or folds. The common header is charged by the largest such share,
+    that is whole unless the scene is one unit, and to no single tile.
 
     Args:
         key: dataset, codec and rate.
@@ -35,7 +36,7 @@ def coded_table(key: Key, tiles: Tiles, image: NDArray[np.uint16], size: SceneSi
     shares = _shares(size.units, tiles)
     scored = [unit for unit, share in zip(size.units, shares, strict=True) if share]
     charged = (_times(unit.coded, share) for unit, share in zip(size.units, shares, strict=True))
-    coded = sum(charged, start=CodedBytes(0, size.common, 0))
+    coded = sum(charged, start=CodedBytes(0, ceil(max(shares) * size.common), 0))
     figures = {
         **distortion.pooled(),
         **rates(coded, int(held_out.valid.sum()), tiles.info),

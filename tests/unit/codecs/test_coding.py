@@ -171,11 +171,13 @@ def test_sizes_are_the_bytes_on_disk_and_nodata_stays(make_tiles, tmp_path, unit
 @pytest.mark.parametrize("unit", ["fold", "tile", "scene"])
 def test_the_target_holds_with_the_containers_bytes(make_tiles, tmp_path, unit):
     tiles = make_tiles(side=64)
+    few = np.where(np.arange(len(tiles)) % 8 == 1, "test", "train")
+    tiles = replace(tiles, split=few if unit == "scene" else tiles.split)
     size = encode_scene(tiles, Jpeg2000Codec(), JPEG2000[unit], 1.0, tmp_path / "scene.dlk")
     key = Key("d", "c", "1.0")
     table = coded_table(key, tiles, tiles.image, size)
     rate = table[(table["metric"] == "bpppb") & table["row"].isna()]["value"].item()
-    assert rate == pytest.approx(1.0, rel=0.03)
+    assert rate == pytest.approx(1.0, rel=0.03 if unit == "tile" else 0.01)
     of_tiles = table[(table["metric"] == "bpppb") & table["row"].notna()]["value"]
     if unit == "tile":
         header = 8 * size.common / (tiles.where("test").valid.sum() * 2)

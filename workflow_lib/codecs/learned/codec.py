@@ -12,11 +12,10 @@ from torch import Tensor
 
 from workflow_lib.codecs.base import Codec, Encoded, as_counts
 from workflow_lib.codecs.learned.alone import each_alone
-from workflow_lib.codecs.learned.integer import LATENT_LIMIT, Grid, IntegerPrior
-from workflow_lib.codecs.learned.mixture import parameters_per_component
+from workflow_lib.codecs.learned.integer import LATENT_LIMIT, Grid, IntegerPrior, weight_shapes
 from workflow_lib.codecs.learned.model import LearnedModel, padded_to_patches
 from workflow_lib.codecs.learned.prior import HYPER_STRIDE, Architecture
-from workflow_lib.codecs.learned.rounding import dead_zone, quantised
+from workflow_lib.codecs.learned.rounding import quantised
 from workflow_lib.codecs.learned.schedule import steps
 from workflow_lib.codecs.learned.stream import Reader, Writer, bits
 from workflow_lib.codecs.learned.transforms import PATCH
@@ -57,7 +56,7 @@ class LearnedCodec(Codec):
     def model_digest(self) -> bytes:
         """See `Codec.model_digest`."""
         if self._digest is None:
-            digest = hashlib.sha256()
+            digest = hashlib.sha256(repr(sorted(self.model.sizes.as_dict().items())).encode())
             for name, tensor in sorted(self._state().items()):
                 digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\0".encode())
                 digest.update(np.ascontiguousarray(tensor.numpy()).data)
@@ -87,14 +86,14 @@ class LearnedCodec(Codec):
         tensors, metadata = load_weights(weights)
         try:
             sizes = Architecture.of(metadata)
-            _require_tensors(sizes, tensors)
+            _require_shapes(sizes, tensors)
             model = LearnedModel(sizes)
             codec = cls(model)
             codec.prior.load(_below("prior.", tensors))
             transforms = _below("transforms.", tensors)
             prior = {f"prior.{name}": t for name, t in model.prior.state_dict().items()}
             model.load_state_dict(transforms | prior)
-        except (KeyError, ValueError, RuntimeError, DownlinkError) as error:
+        except (KeyError, TypeError, ValueError, RuntimeError, DownlinkError) as error:
             raise DownlinkError(
                 f"{weights}: not the weights of a learned codec ({error}). Delete it, run again."
             ) from error
@@ -125,6 +124,8 @@ class LearnedCodec(Codec):
         self, coded: Sequence[tuple[bytes, bytes]], shapes: Sequence[Shape]
     ) -> list[Image]:
         """See `Codec.decode_batch`."""
+        if any(side for _, side in coded):
+            raise BitstreamError("a learned codec has no side information.")
         for bands, _, _ in shapes:
             if bands != self.model.sizes.bands:
                 raise BitstreamError(
@@ -149,9 +150,7 @@ class LearnedCodec(Codec):
         ]
         latents, hyper = (torch.cat(part) for part in zip(*parts, strict=True))
         return (
-            quantised(latents, dead_zone(self.model.spread))
-            .round()
-            .clamp(-LATENT_LIMIT, LATENT_LIMIT),
+            quantised(latents, self.model.zone).round().clamp(-LATENT_LIMIT, LATENT_LIMIT),
             hyper.round().clamp(-_HYPER_LIMIT, _HYPER_LIMIT),
         )
 
@@ -192,21 +191,29 @@ class LearnedCodec(Codec):
     def _decode_alike(self, coded: Sequence[tuple[bytes, Shape]]) -> list[Image]:
         _, height, width = coded[0][1]
         size = (-(-height // PATCH), -(-width // PATCH))
-        latents = self._decode_latents([payload for payload, _ in coded], size)
-        images = self._synthesise(latents)
+        latents = self.decode_latents([payload for payload, _ in coded], size)
+        images = self.synthesise(latents)
         return [as_counts(image[:, :height, :width].numpy()) for image in images]
 
-    def _synthesise(self, latents: Tensor) -> list[Tensor]:
+    def synthesise(self, latents: Tensor) -> list[Tensor]:
         """Counts [band, y, x] of each image, not rounded."""
         if latents.is_cuda:
             return list(self.model.counts(self.model.synthesise(latents)).cpu())
-        return each_alone(self._synthesise_one, list(latents[:, None]))
+        return each_alone(self._synthesised, list(latents[:, None]))
 
-    def _synthesise_one(self, latents: Tensor) -> Tensor:
+    def _synthesised(self, latents: Tensor) -> Tensor:
         with torch.inference_mode():
             return self.model.counts(self.model.synthesise(latents))[0]
 
-    def _decode_latents(self, payloads: Sequence[bytes], size: tuple[int, int]) -> Tensor:
+    def decode_latents(self, payloads: Sequence[bytes], size: tuple[int, int]) -> Tensor:
+        """The latents of streams of images that have this height and width of latents.
+
+        Returns:
+            Integers in float32, [image, M, y, x]: the same on every device and in every batch.
+
+        Raises:
+            BitstreamError: damaged bytes.
+        """
         reader, device = Reader(payloads), self.model.offset.device
         n = self.prior.sizes.channels
         hyper_size = tuple(-(-side // HYPER_STRIDE) for side in size)
@@ -226,24 +233,27 @@ class LearnedCodec(Codec):
 
     def _hyper_windows(self, shape: torch.Size) -> Windows:
         images, _, height, width = shape
-        return self.prior.tables.windows(self.prior.hyper_mixtures(images * height * width))
+        windows = self.prior.tables.windows(self.prior.hyper_mixtures())
+        return windows.repeated(images * height * width)
 
     def _windows(self, features: Tensor, grid: Grid, positions: Tensor) -> Windows:
         rows = features[:, positions].flatten(0, 1)
         return self.prior.tables.windows(self.prior.mixtures(rows, grid.around(positions)))
 
 
-def _require_tensors(sizes: Architecture, tensors: dict[str, Tensor]) -> None:
+def _require_shapes(sizes: Architecture, tensors: dict[str, Tensor]) -> None:
     """Refuse sizes that the file's own tensors do not have, before memory is taken for them."""
-    n, m, k = sizes.channels, sizes.latents, sizes.components
-    wanted = {
-        "transforms.analysis.linear.weight": (m, sizes.bands * PATCH**2, 1, 1),
-        "transforms.hyper_analysis.0.weight": (n, m, 3, 3),
-        "prior.hyper_parameters": (parameters_per_component(k) * k * n,),
+    with torch.device("meta"):
+        model = LearnedModel(sizes)
+    transforms = {
+        f"transforms.{name}": tuple(tensor.shape)
+        for name, tensor in model.state_dict().items()
+        if not name.startswith("prior.")
     }
-    for name, shape in wanted.items():
-        if tuple(tensors[name].shape) != shape:
-            raise ValueError(f"{name} has not the shape {shape}")
+    prior = {f"prior.{name}": shape for name, shape in weight_shapes(model.prior).items()}
+    for name, shape in (transforms | prior).items():
+        if name not in tensors or tuple(tensors[name].shape) != shape:
+            raise ValueError(f"{name} is missing or has not the shape {shape}")
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -292,7 +302,18 @@ def _in_batches(
 
 
 def open_codec(config: Learned, info: TileInfo, weights: Path | None) -> LearnedCodec:
-    """See `registry.open_codec`."""
+    """See `registry.open_codec`.
+
+    Raises:
+        DownlinkError: no weights, damaged ones, or those of another codec or other bands.
+    """
     if weights is None:
         raise DownlinkError("a learned codec needs its weights (--weights).")
-    return LearnedCodec.load(weights)
+    codec = LearnedCodec.load(weights)
+    wanted = Architecture.configured(config, len(info.bands))
+    if codec.model.sizes != wanted:
+        raise DownlinkError(
+            f"{weights}: these are weights of {codec.model.sizes}, not of {wanted}. Fit the codec "
+            "again, or name the weights that belong to it."
+        )
+    return codec

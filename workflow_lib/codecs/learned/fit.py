@@ -14,7 +14,6 @@ from workflow_lib.codecs.learned.codec import LearnedCodec
 from workflow_lib.codecs.learned.klt_start import start_from_klt
 from workflow_lib.codecs.learned.model import LearnedModel, Output, padded_to_patches
 from workflow_lib.codecs.learned.prior import Architecture
-from workflow_lib.codecs.learned.schedule import Context
 from workflow_lib.codecs.learned.transforms import PATCH
 from workflow_lib.codecs.mosaic import Mosaic, fill
 from workflow_lib.config.codecs import Learned
@@ -46,13 +45,7 @@ def fit(tiles: Tiles, config: Learned, lam: float, run: Path, weights: Path) -> 
     """
     _require_tiles(tiles, config)
     torch.manual_seed(config.seed)
-    sizes = Architecture(
-        tiles.image.shape[1],
-        config.channels,
-        config.latents,
-        config.components,
-        Context(config.kind),
-    )
+    sizes = Architecture.configured(config, tiles.image.shape[1])
     task = CodecTask(LearnedModel(sizes), tiles, config, lam)
     if config.init == "klt":
         task.start_from_klt()

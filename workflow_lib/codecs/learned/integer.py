@@ -31,6 +31,8 @@ ACTIVATION_LIMIT = 2**24
 LATENT_LIMIT = 2**17
 """No latent is larger."""
 _GAIN_BITS = 20
+_NEIGHBOURS = 12
+"""Latents that a 5×5 context sees, causal or of the other colour."""
 _ONE = 2**ACTIVATION_BITS
 
 
@@ -65,7 +67,7 @@ class Layer(nn.Module):
         DownlinkError: a sum could leave the integers that float64 holds exactly.
         """
         largest = self.weight.abs().sum(0) * ACTIVATION_LIMIT + self.bias.abs()
-        if not bool((largest < 2**53).all()):
+        if not bool((largest < 2**53).all()) or self.weight.abs().max() >= 2**31:
             raise DownlinkError(f"{name}: weights are too large to be summed exactly.")
 
     def rows(self, rows: Tensor) -> Tensor:
@@ -109,6 +111,19 @@ def _layers(network: nn.Module) -> Iterator[Layer]:
         yield layer
 
 
+def weight_shapes(prior: Prior) -> dict[str, tuple[int, int]]:
+    """Shapes of the weights that `IntegerPrior.state` gives, from a prior that may be on "meta"."""
+    m = prior.sizes.latents
+    shapes = {"context.weight": (_NEIGHBOURS * m, 2 * m)} if prior.context is not None else {}
+    networks = {"hyper_layers": prior.hyper_synthesis, "layers": prior.parameters_network}
+    for name, network in networks.items():
+        convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
+        for number, layer in enumerate(convolutions):
+            inputs = layer.in_channels * layer.kernel_size[0] ** 2
+            shapes[f"{name}.{number}.weight"] = (inputs, layer.out_channels)
+    return shapes
+
+
 class IntegerPrior(nn.Module):
     """`Prior`, rounded to integers.
 
@@ -144,7 +159,12 @@ class IntegerPrior(nn.Module):
             self.register_buffer(name, values.round())
 
     def state(self) -> dict[str, Tensor]:
-        """All integers, by name: weights int32, the others int64."""
+        """All integers, by name: weights int32, the others int64.
+
+        Raises:
+            DownlinkError: see `require_exact`.
+        """
+        self.require_exact()
         return {
             name: tensor.cpu().to(torch.int32 if name.endswith(".weight") else torch.int64)
             for name, tensor in self.named_buffers()
@@ -161,6 +181,12 @@ class IntegerPrior(nn.Module):
             if found is None or found.shape != tensor.shape or found.is_floating_point():
                 raise DownlinkError(f"{name}: missing, of another shape or no integers.")
             tensor.copy_(found)
+        self.require_exact()
+
+    def require_exact(self) -> None:
+        """Raises:
+        DownlinkError: tables are none, or sums and products could be inexact.
+        """
         self.tables.require_sane()
         for name, module in self.named_modules():
             if isinstance(module, Layer):
@@ -171,15 +197,15 @@ class IntegerPrior(nn.Module):
             ("level_offset", self.level_offset, 1),
         ):
             if not bool((gain.abs() * largest < 2**53).all()):
-                raise DownlinkError(f"{name}: products would not be exact.")
+                raise DownlinkError(f"{name}: products would not be exact. Is λ too large?")
 
-    def hyper_mixtures(self, positions: int) -> Mixtures:
-        """The hyperlatents' mixtures, for [positions · N] of them."""
+    def hyper_mixtures(self) -> Mixtures:
+        """The hyperlatents' mixtures, [N], alike at all positions."""
         channels = self.sizes.channels
         one = torch.full_like(self.hyper_parameters[:channels], _ONE)
         offset = torch.full_like(one, -FINEST * LEVELS_PER_OCTAVE * _ONE)
         gain = one * MEAN_STEPS * 2 ** (_GAIN_BITS - 2 * ACTIVATION_BITS)
-        return self._mixtures(self.hyper_parameters[None], gain, offset).repeated(positions)
+        return self._mixtures(self.hyper_parameters[None], gain, offset)
 
     def features(self, hyper: Tensor, height: int, width: int) -> Tensor:
         """What the hyperlatents tell of each position, [batch, y·x, 2·M], float32 integers.

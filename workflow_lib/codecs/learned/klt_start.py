@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from workflow_lib.codecs.learned.model import LearnedModel
+from workflow_lib.codecs.learned.rounding import dead_zone
 from workflow_lib.codecs.learned.transforms import PATCH
 
 _FLATTEST = 0.15
@@ -96,6 +97,7 @@ def start_from_klt(model: LearnedModel, image: Tensor, weights: Tensor, lam: flo
     model.analysis.linear.weight.copy_((klt.basis * scale / step)[:, :, None, None])
     model.synthesis.linear.weight.copy_((klt.basis.T * step / scale[:, None])[:, :, None, None])
     model.spread.copy_((klt.deviations / step).clamp_min(_FLATTEST)[:, None, None])
+    model.zone.copy_(dead_zone(model.spread))
     for layer in (model.analysis.last, model.synthesis.last):
         for parameter in layer.parameters():
             nn.init.zeros_(parameter)

@@ -7,7 +7,7 @@ from compressai.layers import conv3x3
 from torch import Tensor, nn
 
 from workflow_lib.codecs.learned.prior import HYPER_STRIDE, Architecture, Prior
-from workflow_lib.codecs.learned.rounding import dead_zone, passing, quantised
+from workflow_lib.codecs.learned.rounding import passing, quantised
 from workflow_lib.codecs.learned.transforms import PATCH, Analysis, Synthesis
 
 
@@ -28,12 +28,13 @@ class LearnedModel(nn.Module):
 
     Images are normalised: (counts − offset) / gain, per band. `spread` is the latents' standard
     deviation at the start: the networks beside the linear transforms see latents in that unit, so
-    that channels of very different variance train alike.
+    that channels of very different variance train alike. `zone` is the dead zone of their rounding.
     """
 
     offset: Tensor
     gain: Tensor
     spread: Tensor
+    zone: Tensor
 
     def __init__(self, sizes: Architecture) -> None:
         super().__init__()
@@ -42,6 +43,7 @@ class LearnedModel(nn.Module):
         self.register_buffer("offset", torch.zeros(sizes.bands, 1, 1))
         self.register_buffer("gain", torch.ones(sizes.bands, 1, 1))
         self.register_buffer("spread", torch.ones(m, 1, 1))
+        self.register_buffer("zone", torch.zeros(m, 1, 1))
         self.analysis = Analysis(sizes.bands, n, m)
         self.synthesis = Synthesis(sizes.bands, n, m)
         self.hyper_analysis = nn.Sequential(
@@ -89,7 +91,7 @@ class LearnedModel(nn.Module):
             image: normalised, [batch, bands, y, x], sides multiples of 16.
         """
         latents, hyper = self.analyse(image)
-        latents = quantised(latents, dead_zone(self.spread))
+        latents = quantised(latents, self.zone)
         hyper = passing(hyper, hyper.round())
         bits = self.prior(hyper, latents, self.spread).bits(latents)
         bits = bits + self.prior.hyper_mixture().bits(hyper)

@@ -13,6 +13,7 @@ from workflow_lib.codecs.learned.mixture import (
     start_parameters,
 )
 from workflow_lib.codecs.learned.schedule import REACH, Context, visible
+from workflow_lib.config.codecs import MOST_COMPONENTS, Learned
 
 HYPER_STRIDE = 4
 """Latent positions per side of one hyperlatent position."""
@@ -43,6 +44,11 @@ class Architecture:
         return {name: str(size) for name, size in asdict(self).items()}
 
     @classmethod
+    def configured(cls, config: Learned, bands: int) -> "Architecture":
+        """The sizes of a configured codec for images of so many bands."""
+        return cls(bands, config.channels, config.latents, config.components, Context(config.kind))
+
+    @classmethod
     def of(cls, text: dict[str, str]) -> "Architecture":
         """What `as_dict` gave.
 
@@ -50,7 +56,10 @@ class Architecture:
             KeyError, ValueError: something is missing or is no size.
         """
         names = ("bands", "channels", "latents", "components")
-        return cls(**{name: int(text[name]) for name in names}, context=Context(text["context"]))
+        sizes = {name: int(text[name]) for name in names}
+        if min(sizes.values()) < 1 or sizes["components"] > MOST_COMPONENTS:
+            raise ValueError(f"{sizes} are no sizes")
+        return cls(**sizes, context=Context(text["context"]))
 
 
 _MASKED: dict[Context, Callable[..., nn.Conv2d]] = {

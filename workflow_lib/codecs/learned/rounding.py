@@ -25,17 +25,18 @@ def dead_zone(spread: Tensor) -> Tensor:
 
 
 def quantised(latents: Tensor, zone: Tensor) -> Tensor:
-    """Integers near the latents, zero where a fraction is inside the zone.
+    """Integers near the latents: a fraction is rounded away from zero if it exceeds ½ + zone.
 
-    Gradients pass as if nothing had happened, except at zero: where nothing is coded, the
-    distortion says nothing of the latent, and passing it on led the analysis astray.
+    Gradients pass as if nothing had happened, except at a zero of a channel with a zone: nothing
+    is coded there, so the distortion says nothing of the latent, and passing it on led the
+    analysis astray.
 
     Args:
         latents: [batch, M, y, x].
-        zone: of `dead_zone`, [M, 1, 1].
+        zone: of `dead_zone`, or zeros, [M, 1, 1].
     """
     integers = latents.sign() * (latents.abs() + 0.5 - zone).floor().clamp_min(0)
-    return torch.where(integers == 0, integers, passing(latents, integers))
+    return torch.where((integers == 0) & (zone > 0), integers, passing(latents, integers))
 
 
 def passing(values: Tensor, rounded: Tensor) -> Tensor:

@@ -121,7 +121,7 @@ class Reader:
     """
 
     def __init__(self, streams: Sequence[bytes]) -> None:
-        if any(len(stream) % 4 for stream in streams):
+        if any(len(stream) % 4 or not stream for stream in streams):
             raise BitstreamError("learned codec: the bitstream is truncated.")
         self._coders = [
             constriction.stream.queue.RangeDecoder(np.frombuffer(stream, "<u4").astype(np.uint32))

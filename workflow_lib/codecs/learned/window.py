@@ -50,10 +50,6 @@ class Mixtures(NamedTuple):
     levels: Tensor
     weights: Tensor
 
-    def repeated(self, times: int) -> "Mixtures":
-        """All latents again and again."""
-        return Mixtures(*(values.repeat(1, times) for values in self))
-
 
 @dataclass(frozen=True)
 class Windows:
@@ -68,6 +64,14 @@ class Windows:
     frequencies: NDArray[np.float64]
     origin: NDArray[np.int32]
     shift: NDArray[np.int32]
+
+    def repeated(self, times: int) -> "Windows":
+        """All of them again and again."""
+        return Windows(
+            np.tile(self.frequencies, (times, 1)),
+            np.tile(self.origin, times),
+            np.tile(self.shift, times),
+        )
 
 
 class Tables(nn.Module):
@@ -106,7 +110,8 @@ class Tables(nn.Module):
             raise DownlinkError("tables.cumulative: no distribution function.")
         if not bool((self.per_sigma > 0).all() & (self.per_sigma < 2**40).all()):
             raise DownlinkError("tables.per_sigma: no scales.")
-        if self.weights[0] != 2**_WEIGHT_BITS or not bool((self.weights.diff() <= 0).all()):
+        falling = bool((self.weights.diff() <= 0).all()) and self.weights[-1] >= 0
+        if self.weights[0] != 2**_WEIGHT_BITS or not falling:
             raise DownlinkError("tables.weights: no falling powers of two.")
 
     def windows(self, mixtures: Mixtures) -> Windows:

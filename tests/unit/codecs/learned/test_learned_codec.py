@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from learned_examples import make_config, random_model, smooth_counts, two_band_tiles
 
-from workflow_lib.codecs.learned.codec import LearnedCodec
+from workflow_lib.codecs.learned.codec import LearnedCodec, open_codec
 from workflow_lib.codecs.learned.fit import fit
 from workflow_lib.codecs.learned.schedule import Context
 from workflow_lib.errors import BitstreamError, DownlinkError
@@ -120,7 +120,9 @@ def test_other_band_numbers_and_short_payloads_are_refused(codec):
     payload = codec.encode(smooth_counts(1, 2, 64)[0]).payload
     with pytest.raises(BitstreamError, match="2 bands"):
         codec.decode(payload, b"", (3, 64, 64))
-    for short in (payload[:3], payload[:-1]):
+    with pytest.raises(BitstreamError, match="side information"):
+        codec.decode(payload, b"x", (2, 64, 64))
+    for short in (b"", payload[:3], payload[:-1]):
         with pytest.raises(BitstreamError, match="truncated"):
             codec.decode(short, b"", (2, 64, 64))
 
@@ -162,6 +164,23 @@ def test_other_weights_have_another_digest():
     with torch.no_grad():
         model.prior.hyper_parameters[0] += 1
     assert LearnedCodec(model).model_digest != before
+
+
+def test_the_context_is_part_of_the_digest():
+    serial, checkered = (LearnedCodec(random_model(c)) for c in list(Context)[:2])
+    checkered.model.load_state_dict(serial.model.state_dict(), strict=False)
+    assert serial.model_digest != checkered.model_digest
+
+
+def test_weights_of_another_codec_are_refused(weights, codec):
+    kind = codec.model.sizes.context.value
+    info = two_band_tiles().info
+    assert open_codec(make_config(kind, components=codec.model.sizes.components), info, weights)
+    others = [make_config(kind, channels=16), make_config(kind, components=5)]
+    others += [make_config(k) for k in ("dgml", "checkerboard", "hyperprior") if k != kind]
+    for config in others:
+        with pytest.raises(DownlinkError, match="these are weights of"):
+            open_codec(config, info, weights)
 
 
 def test_a_larger_lambda_spends_more_bytes_for_less_error(tmp_path):

@@ -63,6 +63,23 @@ def test_batches_and_threads_change_no_bit(context):
         assert torch.equal(whole, torch.cat(parts, dim=1))
 
 
+@torch.no_grad()
+def test_batches_and_threads_change_no_bit_at_full_size():
+    model = random_model(Context.SERIAL, channels=128, latents=128)
+    integer = IntegerPrior(model.prior, model.spread)
+    generator = torch.Generator().manual_seed(0)
+    latents = (5 * torch.randn(16, 128, 8, 8, generator=generator)).round()
+    hyper = torch.randn(16, 128, 2, 2, generator=generator).round()
+    together = mixtures(integer, latents, hyper)
+    torch.set_num_threads(2)
+    try:
+        halves = [mixtures(integer, latents[s], hyper[s]) for s in (slice(0, 3), slice(3, 16))]
+    finally:
+        torch.set_num_threads(1)
+    for whole, parts in zip(together, zip(*halves, strict=True), strict=True):
+        assert torch.equal(whole, torch.cat(parts, dim=1))
+
+
 @torch.inference_mode()
 def test_the_rounding_of_the_networks_costs_little_rate():
     model = random_model(Context.SERIAL)
