@@ -12,7 +12,8 @@ from torch import Tensor
 
 from workflow_lib.codecs.base import Codec, Encoded, as_counts
 from workflow_lib.codecs.learned.alone import each_alone
-from workflow_lib.codecs.learned.integer import LATENT_LIMIT, Grid, IntegerPrior, weight_shapes
+from workflow_lib.codecs.learned.integer import LATENT_LIMIT, Grid, IntegerPrior
+from workflow_lib.codecs.learned.mixture import parameters_per_component
 from workflow_lib.codecs.learned.model import LearnedModel, padded_to_patches
 from workflow_lib.codecs.learned.prior import HYPER_STRIDE, Architecture
 from workflow_lib.codecs.learned.rounding import quantised
@@ -242,16 +243,21 @@ class LearnedCodec(Codec):
 
 
 def _require_shapes(sizes: Architecture, tensors: dict[str, Tensor]) -> None:
-    """Refuse sizes that the file's own tensors do not have, before memory is taken for them."""
-    with torch.device("meta"):
-        model = LearnedModel(sizes)
-    transforms = {
-        f"transforms.{name}": tuple(tensor.shape)
-        for name, tensor in model.state_dict().items()
-        if not name.startswith("prior.")
+    """Refuse sizes that the file's own tensors do not have, before memory is taken for them.
+
+    Of every product of sizes that a layer can have one is looked at.
+    """
+    n, m, k = sizes.channels, sizes.latents, sizes.components
+    wanted = {
+        "transforms.analysis.linear.weight": (m, sizes.bands * PATCH**2, 1, 1),
+        "transforms.synthesis.last.weight": (sizes.bands * 4, n, 3, 3),
+        "transforms.hyper_analysis.0.weight": (n, m, 3, 3),
+        "transforms.hyper_analysis.2.weight": (n, n, 3, 3),
+        "prior.layers.1.weight": (m * 10 // 3, m * 8 // 3),
+        "prior.layers.2.weight": (m * 8 // 3, parameters_per_component(k) * k * m),
+        "prior.hyper_parameters": (parameters_per_component(k) * k * n,),
     }
-    prior = {f"prior.{name}": shape for name, shape in weight_shapes(model.prior).items()}
-    for name, shape in (transforms | prior).items():
+    for name, shape in wanted.items():
         if name not in tensors or tuple(tensors[name].shape) != shape:
             raise ValueError(f"{name} is missing or has not the shape {shape}")
 

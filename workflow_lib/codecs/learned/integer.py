@@ -31,8 +31,6 @@ ACTIVATION_LIMIT = 2**24
 LATENT_LIMIT = 2**17
 """No latent is larger."""
 _GAIN_BITS = 20
-_NEIGHBOURS = 12
-"""Latents that a 5×5 context sees, causal or of the other colour."""
 _ONE = 2**ACTIVATION_BITS
 
 
@@ -109,19 +107,6 @@ def _layers(network: nn.Module) -> Iterator[Layer]:
                 layer.upscale = module.upscale_factor
     if layer is not None:
         yield layer
-
-
-def weight_shapes(prior: Prior) -> dict[str, tuple[int, int]]:
-    """Shapes of the weights that `IntegerPrior.state` gives, from a prior that may be on "meta"."""
-    m = prior.sizes.latents
-    shapes = {"context.weight": (_NEIGHBOURS * m, 2 * m)} if prior.context is not None else {}
-    networks = {"hyper_layers": prior.hyper_synthesis, "layers": prior.parameters_network}
-    for name, network in networks.items():
-        convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
-        for number, layer in enumerate(convolutions):
-            inputs = layer.in_channels * layer.kernel_size[0] ** 2
-            shapes[f"{name}.{number}.weight"] = (inputs, layer.out_channels)
-    return shapes
 
 
 class IntegerPrior(nn.Module):
