@@ -1,7 +1,9 @@
 """The trained learned codec: images to bitstreams and back."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -30,14 +32,13 @@ _HYPER_LIMIT = 2**11
 """No hyperlatent is larger."""
 _ROWS = 2048
 """Positions whose mixtures are found at once, about."""
-_PIXELS_IN_BATCH = 2**20
-"""Pixels of the images that are coded side by side, at least one image."""
-_PIXELS_AT_ONCE = 2**17
-"""Pixels that are transformed together: more do not stay in a processor's cache."""
+_PIXELS_TO_ENCODE = {"cpu": 2**17, "cuda": 2**21}
+"""Pixels of the images that are encoded together, by device: more do not stay in a CPU's cache."""
+_PIXELS_TO_DECODE = 2**20
+"""Pixels of the images that are decoded together: the more, the fewer wavefronts in all."""
 
 Image = NDArray[np.uint16]
 Shape = tuple[int, int, int]
-Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -117,8 +118,15 @@ class LearnedCodec(Codec):
     @torch.inference_mode()
     def encode_batch(self, images: Sequence[Image], budgets: Sequence[int | None]) -> list[Encoded]:
         """See `Codec.encode_batch`."""
-        payloads = _in_batches([image.shape for image in images], self._encode_alike, images)
-        return [Encoded(payload) for payload in payloads]
+        device = self.model.offset.device.type
+        groups = _alike([image.shape for image in images], _PIXELS_TO_ENCODE[device])
+
+        def encoded(group: list[int]) -> list[bytes]:
+            with torch.inference_mode():
+                return self._encode_alike([images[index] for index in group])
+
+        payloads = each_alone(encoded, groups) if len(groups) > 1 else map(encoded, groups)
+        return [Encoded(payload) for payload in _in_order(groups, payloads)]
 
     @torch.inference_mode()
     def decode_batch(
@@ -132,8 +140,12 @@ class LearnedCodec(Codec):
                 raise BitstreamError(
                     f"these weights decode {self.model.sizes.bands} bands, not {bands}."
                 )
-        wanted = [(payload, shape) for (payload, _), shape in zip(coded, shapes, strict=True)]
-        return _in_batches(shapes, self._decode_alike, wanted)
+        groups = _alike(shapes, _PIXELS_TO_DECODE)
+        images = (
+            self._decode_alike([coded[index][0] for index in group], shapes[group[0]])
+            for group in groups
+        )
+        return _in_order(groups, images)
 
     @torch.inference_mode()
     def cross_entropy(self, images: Sequence[Image]) -> list[float]:
@@ -145,20 +157,13 @@ class LearnedCodec(Codec):
 
     def latents(self, images: Sequence[Image]) -> tuple[Tensor, Tensor]:
         """Rounded latents and hyperlatents of images of one size; see `LearnedModel.analyse`."""
-        most = max(1, _PIXELS_AT_ONCE // images[0][0].size)
-        parts = [
-            self._analyse(images[start : start + most]) for start in range(0, len(images), most)
-        ]
-        latents, hyper = (torch.cat(part) for part in zip(*parts, strict=True))
+        counts = torch.from_numpy(np.stack(images).astype(np.float32))
+        padded = padded_to_patches(counts.to(self.model.offset.device))
+        latents, hyper = self.model.analyse(self.model.normalise(padded))
         return (
             quantised(latents, self.model.zone).round().clamp(-LATENT_LIMIT, LATENT_LIMIT),
             hyper.round().clamp(-_HYPER_LIMIT, _HYPER_LIMIT),
         )
-
-    def _analyse(self, images: Sequence[Image]) -> tuple[Tensor, Tensor]:
-        counts = torch.from_numpy(np.stack(images).astype(np.float32))
-        padded = padded_to_patches(counts.to(self.model.offset.device))
-        return self.model.analyse(self.model.normalise(padded))
 
     def _symbols(self, images: Sequence[Image]) -> Iterator[tuple[NDArray[np.int64], Windows]]:
         """What is coded: values [image, n] and their windows, step by step."""
@@ -189,10 +194,10 @@ class LearnedCodec(Codec):
             writer.write(values, windows)
         return writer.streams()
 
-    def _decode_alike(self, coded: Sequence[tuple[bytes, Shape]]) -> list[Image]:
-        _, height, width = coded[0][1]
+    def _decode_alike(self, payloads: Sequence[bytes], shape: Shape) -> list[Image]:
+        _, height, width = shape
         size = (-(-height // PATCH), -(-width // PATCH))
-        latents = self.decode_latents([payload for payload, _ in coded], size)
+        latents = self.decode_latents(payloads, size)
         images = self.synthesise(latents)
         return [as_counts(image[:, :height, :width].numpy()) for image in images]
 
@@ -291,20 +296,20 @@ def _grouped(sizes: Sequence[int]) -> Iterator[slice]:
             start, total = end, 0
 
 
-def _in_batches(
-    shapes: Sequence[tuple[int, ...]],
-    work: Callable[[Sequence[Item]], Sequence[Result]],
-    items: Sequence[Item],
-) -> list[Result]:
-    """Apply `work` to items of equal shape together, and keep their order."""
-    results: dict[int, Result] = {}
+def _alike(shapes: Sequence[tuple[int, ...]], pixels: int) -> list[list[int]]:
+    """Groups of images of equal shape, by index, of so many pixels together or one image."""
+    groups = []
     for shape in dict.fromkeys(shapes):
         alike = [index for index, other in enumerate(shapes) if other == shape]
-        most = max(1, _PIXELS_IN_BATCH // (shape[1] * shape[2]))
-        for start in range(0, len(alike), most):
-            chosen = alike[start : start + most]
-            results.update(zip(chosen, work([items[i] for i in chosen]), strict=True))
-    return [results[index] for index in range(len(items))]
+        most = max(1, pixels // (shape[1] * shape[2]))
+        groups += [alike[start : start + most] for start in range(0, len(alike), most)]
+    return groups
+
+
+def _in_order(groups: list[list[int]], results: Iterable[Sequence[Result]]) -> list[Result]:
+    """Results of groups, in the order of the indices."""
+    pairs = (zip(group, of, strict=True) for group, of in zip(groups, results, strict=True))
+    return [result for _, result in sorted(chain.from_iterable(pairs), key=itemgetter(0))]
 
 
 def open_codec(config: Learned, info: TileInfo, weights: Path | None) -> LearnedCodec:
