@@ -90,6 +90,7 @@ def subject(kind: str, unit: str, folder: Path) -> Subject:
     tiles, plain = fuzz_tiles(), {"kind": kind, "unit": unit}
     weights = None
     if issubclass(_config_class(kind), Learned):
+        _prepare_torch()
         from workflow_lib.codecs.learned.fit import fit
 
         schedule = {"steps": 2, "batch": 1, "crop": 64, "learning_rate": 1e-4, "validate_every": 1}
@@ -102,6 +103,12 @@ def subject(kind: str, unit: str, folder: Path) -> Subject:
     file = folder / f"{kind}-{unit}.dlk"
     encode_scene(tiles, open_codec(config, tiles.info, weights), config, 1.0, file)
     return Subject(config.canonical(), weights, file.read_bytes())
+
+
+def _prepare_torch() -> None:
+    from workflow_lib.torchinit import prepare
+
+    prepare(1)
 
 
 def _config_class(kind: str) -> type:

@@ -78,7 +78,7 @@ def test_equal_seeds_give_equal_weights(toy_tiles):
 
 def test_files_of_another_network_are_named(model, tmp_path):
     path = tmp_path / "other.safetensors"
-    tensors = torch.nn.Linear(2, 2)
+    tensors = torch.nn.Linear(2, 2).state_dict()
     for metadata in ({}, {"unet": json.dumps(model.shape)}, {"unet": "[]"}, {"unet": "?"}):
         save_weights(tensors, path, metadata)
         with pytest.raises(DownlinkError, match=r"other\.safetensors.*Delete it"):
