@@ -7,6 +7,7 @@ from learned_examples import random_model, smooth_counts
 
 from workflow_lib.codecs.learned.codec import LearnedCodec
 from workflow_lib.codecs.learned.integer import IntegerPrior, Layer
+from workflow_lib.codecs.learned.mixture import Mixture
 from workflow_lib.codecs.learned.schedule import Context
 from workflow_lib.errors import DownlinkError
 
@@ -80,8 +81,27 @@ def test_batches_and_threads_change_no_bit_at_full_size():
         assert torch.equal(whole, torch.cat(parts, dim=1))
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("context", Context)
+def test_the_rounding_of_the_networks_costs_less_than_half_a_percent(context):
+    model, integer, _, hyper = example(context, batch=8)
+    shape = (8, 12, 5, 6)
+    drawn = torch.randn(shape, generator=torch.Generator().manual_seed(1)) * model.spread
+    latents = drawn.round()
+    exact = model.prior(hyper, latents, model.spread).bits(latents).item()
+    found = mixtures(integer, latents, hyper)
+
+    def in_place(values):  # [K, latent] as [batch, K, M, y, x]
+        return values.reshape(3, 8, 5, 6, 12).permute(1, 0, 4, 2, 3).float()
+
+    rounded = Mixture(
+        in_place(found.means) / 64, in_place(found.levels) / 16 - 5, in_place(found.weights).log2()
+    )
+    assert rounded.bits(latents).item() == pytest.approx(exact, rel=0.005)
+
+
 @torch.inference_mode()
-def test_the_rounding_of_the_networks_costs_little_rate():
+def test_windows_and_escapes_cost_little_more():
     model = random_model(Context.SERIAL)
     images = list(smooth_counts(4, 2, 128))
     integer = sum(LearnedCodec(model).cross_entropy(images))
