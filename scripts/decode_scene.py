@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from pydantic import TypeAdapter
 
 from workflow_lib import cli
 from workflow_lib.codecs.coding import decode_scene, decode_tile
@@ -24,8 +23,8 @@ def main() -> None:
     parser.add_argument(
         "--codec",
         required=True,
-        type=TypeAdapter(CodecConfig).validate_json,
-        help="the codec, as JSON",
+        type=cli.json_of(CodecConfig),
+        help='the codec, as JSON: {"kind": "jpeg2000"}; of a learned one all keys',
     )
     parser.add_argument("--weights", type=Path, help="weights of a learned codec")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")

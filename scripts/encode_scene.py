@@ -3,8 +3,6 @@
 import argparse
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
 from workflow_lib import cli
 from workflow_lib.codecs.coding import decode_scene, encode_scene
 from workflow_lib.codecs.registry import open_codec
@@ -21,8 +19,8 @@ def main() -> None:
     parser.add_argument(
         "--codec",
         required=True,
-        type=TypeAdapter(CodecConfig).validate_json,
-        help="the codec, as JSON",
+        type=cli.json_of(CodecConfig),
+        help='the codec, as JSON: {"kind": "jpeg2000"}; of a learned one all keys',
     )
     parser.add_argument(
         "--rate", required=True, help="target bpppb, `lossless`, or λ of a learned codec"

@@ -3,8 +3,6 @@
 import argparse
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
 from workflow_lib import cli, torchinit
 from workflow_lib.config.codecs import LearnedConfig
 from workflow_lib.data.store import read_tiles
@@ -16,8 +14,8 @@ def main() -> None:
     parser.add_argument(
         "--codec",
         required=True,
-        type=TypeAdapter(LearnedConfig).validate_json,
-        help="the codec, as JSON",
+        type=cli.json_of(LearnedConfig),
+        help='the codec, as JSON: {"kind": "jpeg2000"}; of a learned one all keys',
     )
     parser.add_argument("--rate", required=True, type=float, help="λ")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")

@@ -2,7 +2,11 @@
 
 import logging
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Callable
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from workflow_lib.errors import DownlinkError
 
@@ -14,3 +18,16 @@ def run(main: Callable[[], None]) -> None:
         main()
     except DownlinkError as error:
         sys.exit(f"error: {error}")
+
+
+def json_of(kind: Any) -> Callable[[str], Any]:
+    """A parser of arguments that hold part of the configuration as JSON; it says what is wrong."""
+
+    def parse(text: str) -> Any:
+        try:
+            return TypeAdapter(kind).validate_json(text)
+        except ValidationError as error:
+            reasons = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise ArgumentTypeError("; ".join(reasons)) from None
+
+    return parse
