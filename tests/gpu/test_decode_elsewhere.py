@@ -1,13 +1,8 @@
 """Streams written on a GPU decode on a CPU, and the other way round, to the same latents."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit/codecs/learned"))
 from learned_examples import random_model, smooth_counts
 
 from workflow_lib.codecs.learned.codec import LearnedCodec
