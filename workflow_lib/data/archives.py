@@ -97,7 +97,7 @@ def _extract(sdist: tarfile.TarFile, name: str, folder: Path) -> None:
     # tarfile's own filters came with Python 3.11.4; Debian 12 has 3.11.2
     target, content = (folder / name).resolve(), sdist.extractfile(name)
     if content is None or not target.is_relative_to(folder):
-        raise DownlinkError(f"{sdist.name}: {name} is no file inside the archive.")
+        raise DownlinkError(f"{sdist.name!s}: {name} is no file inside the archive.")
     target.parent.mkdir(parents=True, exist_ok=True)
     with content, target.open("wb") as copy:
         copyfileobj(content, copy)
