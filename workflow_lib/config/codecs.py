@@ -78,8 +78,6 @@ class Learned(CodecSection):
     """Peak learning rate of the layers that hold the KLT; 1e-3 upset it in trials."""
     training: Training
     """Schedule of the fit."""
-    seed: int = Field(default=0, ge=0)
-    """Seed of initialisation and crops."""
 
     def as_fitted(self) -> Self:
         """What the fit depends on: the coding unit is of no concern to it."""

@@ -54,12 +54,15 @@ class Band(Section):
 
 
 class Folds(Section):
-    """How the scene is cut into spatial blocks, and which of them are scored."""
+    """How scenes are cut into spatial blocks, dealt to folds, and which of these are scored."""
 
     count: int = Field(default=2, ge=2)
     """Number of folds."""
-    held_out: int = Field(default=1, ge=0)
-    """The fold that is scored; codec and segmenter are trained on the others."""
+    held_out: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(1,), min_length=1)
+    """The folds that are held out and scored, in turn: for each one, codecs and segmenters are
+    trained on all others. Naming every fold is cross-fitting: every block is scored once."""
+    by: Literal["block", "scene"] = "block"
+    """What is dealt to folds: blocks, or whole scenes with all their blocks."""
     block_tiles: int = Field(ge=1)
     """Side of a block, in tiles."""
     salt: str
@@ -68,9 +71,11 @@ class Folds(Section):
     """Share of the training blocks that choose weights and thresholds."""
 
     @model_validator(mode="after")
-    def _held_out_exists(self) -> Self:
-        if self.held_out >= self.count:
-            raise ValueError(f"held_out {self.held_out} must be below count {self.count}")
+    def _held_out_exist(self) -> Self:
+        if max(self.held_out) >= self.count:
+            raise ValueError(f"held_out {max(self.held_out)} must be below count {self.count}")
+        if len(set(self.held_out)) < len(self.held_out):
+            raise ValueError("held_out names a fold twice")
         return self
 
 
@@ -214,6 +219,43 @@ class Imagery(Section):
         return Imagery(**{name: getattr(self, name) for name in Imagery.model_fields})
 
 
+Points = Literal["all", "none"] | dict[Name, tuple[Rate, ...] | Literal["all"]]
+"""Rate points by codec; `all` stands for every one that the dataset's `rates` list."""
+
+
+class Point(Section):
+    """A codec at one rate point."""
+
+    codec: Name
+    """The codec."""
+    rate: Rate
+    """One of its rate points."""
+
+
+class Mismatch(Section):
+    """A segmenter trained on one codec's reconstructions and scored on another's."""
+
+    trained_on: Point
+    """Whose reconstructions it learns from."""
+    scored_on: Point
+    """Whose reconstructions it maps."""
+
+
+class Regimes(Section):
+    """How segmenters are trained and scored, and at which rate points."""
+
+    original: bool = True
+    """Trained and scored on originals: the ceiling."""
+    frozen: Points = "all"
+    """Trained on originals, scored on reconstructions."""
+    retrained: Points = "none"
+    """Trained and scored on reconstructions."""
+    joint: Points = "none"
+    """Codec and segmenter fine-tuned together, beside a control that is not; learned codecs only."""
+    mismatched: tuple[Mismatch, ...] = ()
+    """Trained on one codec's reconstructions, scored on another's."""
+
+
 class Dataset(Imagery):
     """One task: scenes, labels, how they are tiled and split, and what is tried on them."""
 
@@ -227,9 +269,22 @@ class Dataset(Imagery):
     """Tiles and folds."""
     rates: dict[Name, tuple[Rate, ...]] = Field(min_length=1)
     """Rate points by codec: target bpppb or `lossless` for classical codecs, λ for learned ones."""
-    retrain: dict[Name, tuple[Rate, ...]] = Field(default_factory=dict)
-    """The rate points, by codec, at which a segmenter is also trained on reconstructions."""
+    regimes: Regimes = Field(default_factory=lambda: Regimes())
+    """How segmenters are trained and scored, and at which rate points."""
     segmenters: tuple[Name, ...] = Field(min_length=1)
     """The segmenters that are trained."""
     codec_from: Name | None = None
     """Dataset whose trained codecs are used in place of own ones."""
+
+    def points(self, regime: Literal["frozen", "retrained", "joint"]) -> dict[str, tuple[Rate, ...]]:
+        """The rate points of a regime, by codec; those of `joint` are its control's as well."""
+        wanted: Points = getattr(self.regimes, regime)
+        if wanted == "none":
+            return {}
+        if wanted == "all":
+            return dict(self.rates)
+        assert isinstance(wanted, dict)
+        return {
+            codec: self.rates[codec] if rates == "all" else tuple(rates)
+            for codec, rates in wanted.items()
+        }

@@ -9,7 +9,9 @@ from pydantic import Field, ValidationError, model_validator
 from workflow_lib.config.base import Name, Section
 from workflow_lib.config.codecs import CodecConfig, Learned
 from workflow_lib.config.data import Archive, Band, Dataset, Rate
+from workflow_lib.config.finetuning import Finetuning
 from workflow_lib.config.segmentation import Segmenter
+from workflow_lib.config.statistics import Statistics
 from workflow_lib.errors import DownlinkError
 
 BIT_DEPTH = 16
@@ -31,7 +33,7 @@ class Study(Section):
     threads: int = Field(default=1, ge=1)
     """Threads of one job; results are bit-equal for the same number."""
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(0,), min_length=1)
-    """Seeds of the segmenters' trainings; one segmenter is trained for each."""
+    """Seeds of all trainings: codecs and segmenters are trained once for each."""
     run: tuple[Name, ...] = Field(min_length=1)
     """Which of the datasets below are run, in the order in which they are reported."""
     archives: dict[Name, Archive]
@@ -44,6 +46,10 @@ class Study(Section):
     """Codecs, by name."""
     segmenters: dict[Name, Segmenter]
     """Segmenters, by name."""
+    finetuning: Finetuning | None = None
+    """Joint fine-tuning, for the regime `joint`."""
+    statistics: Statistics = Field(default_factory=Statistics)
+    """How results are judged."""
 
     def bands(self, dataset: str) -> tuple[Band, ...]:
         """The bands of a dataset, in coded order."""
@@ -86,13 +92,33 @@ class Study(Section):
         for codec, rates in dataset.rates.items():
             _known(f"{key}.rates", codec, self.codecs)
             self._check_rates(f"{key}.rates.{codec}", codec, rates, dataset)
-        for codec, rates in dataset.retrain.items():
-            _known(f"{key}.retrain", codec, dataset.rates)
-            _unique(f"{key}.retrain.{codec}", rates)
-            for rate in rates:
-                _known(f"{key}.retrain.{codec}", rate, dataset.rates[codec])
+        self._check_regimes(f"{key}.regimes", dataset)
         if dataset.codec_from is not None:
             self._check_trainer(f"{key}.codec_from", dataset)
+
+    def _check_regimes(self, key: str, dataset: Dataset) -> None:
+        regimes = dataset.regimes
+        for regime in ("frozen", "retrained", "joint"):
+            wanted = getattr(regimes, regime)
+            for codec, rates in wanted.items() if isinstance(wanted, dict) else ():
+                _known(f"{key}.{regime}", codec, dataset.rates)
+                for rate in () if rates == "all" else rates:
+                    _known(f"{key}.{regime}.{codec}", rate, dataset.rates[codec])
+                _unique(f"{key}.{regime}.{codec}", tuple(rates))
+        for mismatch in regimes.mismatched:
+            for point in (mismatch.trained_on, mismatch.scored_on):
+                _known(f"{key}.mismatched", point.codec, dataset.rates)
+                _known(f"{key}.mismatched.{point.codec}", point.rate, dataset.rates[point.codec])
+            if mismatch.trained_on == mismatch.scored_on:
+                raise ValueError(f"{key}.mismatched: the same point twice; that is `retrained`")
+        if not regimes.original and (dataset.points("frozen") or dataset.points("joint")):
+            raise ValueError(f"{key}.original: frozen and joint segmenters are trained on originals")
+        for codec in dataset.points("joint"):
+            if not isinstance(self.codecs[codec], Learned):
+                raise ValueError(f"{key}.joint: {codec} is not learned")
+            if self.finetuning is None:
+                raise ValueError(f"{key}.joint: needs the section `finetuning`")
+            _fits(f"{key}.joint", self.finetuning.training.crop, dataset)
 
     def _check_rates(self, key: str, codec: str, rates: tuple[Rate, ...], dataset: Dataset) -> None:
         config = self.codecs[codec]

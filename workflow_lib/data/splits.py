@@ -20,27 +20,25 @@ class Place:
     Attributes:
         block: number of its block, unique within the scene.
         fold: its fold.
-        split: "train", "validation" or "test".
+        validation: whether its block validates where its fold is trained on.
     """
 
     block: int
     fold: int
-    split: str
+    validation: bool
 
 
 def place(folds: Folds, scene: str, row: int, col: int) -> Place:
-    """The block, fold and split of the tile at (`row`, `col`) of a scene's grid of tiles."""
+    """The block and fold of the tile at (`row`, `col`) of a scene's grid of tiles."""
     block_row, block_col = row // folds.block_tiles, col // folds.block_tiles
     key = f"{folds.salt}/{scene}/{block_row}/{block_col}"
-    fold = _hash(key) % folds.count
-    if fold == folds.held_out:
-        split = "test"
-    elif _hash(f"validation/{key}") < folds.validation_fraction * 2**64:
-        split = "validation"
-    else:
-        split = "train"
-    # Pairs of small numbers as one, in an order that does not depend on the scene's size.
-    return Place(block=(block_row << 15) | block_col, fold=fold, split=split)
+    dealt = key if folds.by == "block" else f"{folds.salt}/{scene}"
+    return Place(
+        # Pairs of small numbers as one, in an order that does not depend on the scene's size.
+        block=(block_row << 15) | block_col,
+        fold=_hash(dealt) % folds.count,
+        validation=_hash(f"validation/{key}") < folds.validation_fraction * 2**64,
+    )
 
 
 def _hash(text: str) -> int:
@@ -48,7 +46,11 @@ def _hash(text: str) -> int:
 
 
 def balance(tiles: Tiles) -> str:
-    """A table of blocks, tiles, labelled pixels and share of the class, by split."""
+    """A table of blocks, tiles, labelled pixels and share of the class, by split.
+
+    Args:
+        tiles: as `Tiles.holding_out` gives them.
+    """
     lines = [f"{'split':<12}{'blocks':>8}{'tiles':>8}{'labelled px':>14}{'class share':>13}"]
     for split in SPLITS:
         part = tiles.where(split)
@@ -67,9 +69,13 @@ def _counts(tiles: Tiles) -> tuple[int, int]:
 def imbalance(tiles: Tiles, folds: Folds) -> float:
     """How far the splits are from the wanted sizes and from one share of the class; 0 is best.
 
-    The sum of the squared log ratios of size and class share over the splits; infinite where a
-    split has no pixel of the class.
+    The sum of the squared log ratios of size and class share over the splits, for every fold that
+    is held out; infinite where a split has no pixel of the class.
     """
+    return sum(_imbalance(tiles.holding_out(fold), folds) for fold in folds.held_out)
+
+
+def _imbalance(tiles: Tiles, folds: Folds) -> float:
     total, positives = _counts(tiles)
     test = 1 / folds.count
     wanted = {
@@ -88,7 +94,7 @@ def imbalance(tiles: Tiles, folds: Folds) -> float:
 
 
 def dealt_again(tiles: Tiles, folds: Folds) -> Tiles:
-    """The same tiles with the blocks, folds and splits that `folds` gives them."""
+    """The same tiles with the blocks and folds that `folds` gives them; none is held out."""
     places = [
         place(folds, scene, row, col)
         for scene, row, col in zip(
@@ -103,6 +109,7 @@ def dealt_again(tiles: Tiles, folds: Folds) -> Tiles:
         tiles.col,
         block=np.array([p.block for p in places], np.int32),
         fold=np.array([p.fold for p in places], np.int32),
-        split=np.array([p.split for p in places], np.str_),
+        validation=np.array([p.validation for p in places]),
+        split=tiles.split,
         info=tiles.info,
-    )
+    ).holding_out(None)

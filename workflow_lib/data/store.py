@@ -10,7 +10,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from workflow_lib.data.scenes import NODATA
-from workflow_lib.data.splits import SPLITS
 from workflow_lib.data.tiles import TileInfo, Tiles
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import atomic, tree_sha256
@@ -48,13 +47,17 @@ def write_store(data: xr.Dataset, target: Path, per_shard: int) -> None:
         draft.write_text(json.dumps({"sha256": tree_sha256(target)}) + "\n")
 
 
-def read_tiles(stores: list[Path]) -> Tiles:
+def read_tiles(stores: list[Path], held_out: int | None = None) -> Tiles:
     """The tiles of some scenes of one dataset, in the stores' order.
+
+    Args:
+        stores: the scenes' stores.
+        held_out: the fold that is test; without one all tiles are for training and validation.
 
     Raises:
         DownlinkError: a store is damaged or missing.
     """
-    return concatenate([_read_store(store) for store in stores])
+    return concatenate([_read_store(store) for store in stores]).holding_out(held_out)
 
 
 def concatenate(parts: list[Tiles]) -> Tiles:
@@ -74,7 +77,8 @@ def _read_store(store: Path) -> Tiles:
             col=data["col"].values,
             block=data["block"].values,
             fold=data["fold"].values,
-            split=np.array(SPLITS)[data["split"].values],
+            validation=data["validation"].values.astype(bool),
+            split=np.full(data.sizes["tile"], "train"),
             info=TileInfo.parse(data.attrs["info"]),
         )
 

@@ -1,7 +1,7 @@
 """Tiles in memory, and what is true of all tiles of a dataset."""
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import numpy as np
@@ -63,7 +63,8 @@ class Tiles:
         row, col: place of each tile in its scene's grid of tiles, int32 [tile].
         block: number of each tile's spatial block, unique within its scene, int32 [tile].
         fold: int32 [tile].
-        split: "train", "validation" or "test", str [tile].
+        validation: whether the tile validates where its fold is trained on, bool [tile].
+        split: "train", "validation" or "test", str [tile]; see `holding_out`.
         info: what is true of them all.
     """
 
@@ -74,6 +75,7 @@ class Tiles:
     col: NDArray[np.int32]
     block: NDArray[np.int32]
     fold: NDArray[np.int32]
+    validation: NDArray[np.bool_]
     split: NDArray[np.str_]
     info: TileInfo
 
@@ -98,6 +100,11 @@ class Tiles:
         mean = pixels.mean(axis=1, dtype=np.float64)
         std = pixels.std(axis=1, dtype=np.float64)
         return mean.astype(np.float32), np.where(std > 1e-6, std, 1).astype(np.float32)
+
+    def holding_out(self, fold: int | None) -> Self:
+        """The same tiles with one fold as test, the others for training and validation."""
+        trained = np.where(self.validation, "validation", "train")
+        return replace(self, split=np.where(self.fold == fold, "test", trained))
 
     def where(self, *splits: str) -> Self:
         """The tiles of the given splits, in order."""

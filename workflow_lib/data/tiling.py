@@ -17,7 +17,7 @@ from rasterio.windows import Window
 
 from workflow_lib.config.data import Tiling
 from workflow_lib.data.scenes import IGNORE, NODATA
-from workflow_lib.data.splits import SPLITS, place
+from workflow_lib.data.splits import place
 from workflow_lib.data.store import tiles_per_shard, write_store
 from workflow_lib.data.tiles import TileInfo
 from workflow_lib.errors import DownlinkError
@@ -132,13 +132,13 @@ def _lazy(scene: Path, cells: list[_Cell], side: int, bands: int, per_shard: int
 
 def _coordinates(cells: list[_Cell], scene: str, tiling: Tiling, info: TileInfo) -> dict[str, Any]:
     places = [place(tiling.folds, scene, cell.row, cell.col) for cell in cells]
-    meanings = {"flag_values": list(range(len(SPLITS))), "flag_meanings": " ".join(SPLITS)}
+    meanings = {"flag_values": [0, 1], "flag_meanings": "train validation"}
     return {
         "row": ("tile", np.array([cell.row for cell in cells], np.int32)),
         "col": ("tile", np.array([cell.col for cell in cells], np.int32)),
         "block": ("tile", np.array([p.block for p in places], np.int32)),
         "fold": ("tile", np.array([p.fold for p in places], np.int32)),
-        "split": ("tile", np.array([SPLITS.index(p.split) for p in places], np.uint8), meanings),
+        "validation": ("tile", np.array([p.validation for p in places], np.uint8), meanings),
         "band": ("band", np.array(info.bands, object)),
         "wavelength": (
             "band",

@@ -14,16 +14,27 @@ from workflow_lib.errors import DownlinkError
 from workflow_lib.files import atomic
 from workflow_lib.metrics import names
 
-REGIMES = ("", "original", "frozen", "retrained", "trivial")
-"""How a map came about; empty for rate and distortion."""
+REGIMES = (
+    "",
+    "original",
+    "frozen",
+    "retrained",
+    "mismatched",
+    "joint",
+    "control",
+    "trivial",
+)
+"""How a map came about. Rate and distortion have none, but where codecs were fine-tuned as well."""
 
 _DTYPES = {
     "dataset": "str",
     "codec": "str",
     "rate": "str",
     "regime": "str",
+    "trained_on": "str",
     "segmenter": "str",
     "seed": "Int64",
+    "fold": "Int64",
     "scene": "str",
     "row": "Int64",
     "col": "Int64",
@@ -55,19 +66,24 @@ class Key:
         dataset: its name.
         codec, rate: empty for originals.
         regime: one of REGIMES.
-        segmenter, seed: empty and None where no segmenter is meant.
+        trained_on: "CODEC at RATE" of a mismatched segmenter, else empty.
+        segmenter: empty where no segmenter is meant.
+        seed: of the trainings; None where nothing was trained.
+        fold: the one held out; None for all of them together.
     """
 
     dataset: str
     codec: str = ""
     rate: str = ""
     regime: str = ""
+    trained_on: str = ""
     segmenter: str = ""
     seed: int | None = None
+    fold: int | None = None
 
 
 def pooled_rows(key: Key, figures: Mapping[str, float], scene: str = "") -> pd.DataFrame:
-    """Rows of figures, by metric name, of a scene or, without one, of the whole dataset."""
+    """Rows of figures, by metric name, of a scene or, without one, of all scenes together."""
     columns = {"scene": scene, "row": None, "col": None}
     return _frame(key, {**columns, "metric": list(figures), "value": list(figures.values())})
 
@@ -137,14 +153,16 @@ def read(paths: Iterable[Path]) -> pd.DataFrame:
 def main_table(table: pd.DataFrame, datasets: Sequence[str]) -> pd.DataFrame:
     """The study's main table: rate, PSNR and IoU by dataset, codec, rate point and segmenter.
 
-    Figures pooled over each dataset, averaged over seeds; nan where there is none.
+    Figures pooled over each dataset's scored folds, averaged over seeds; nan where there is none.
 
     Args:
         table: the tidy table.
         datasets: names of the datasets to show, in their order.
     """
-    pooled = table[(table["scene"] == "") & table["dataset"].isin(datasets)]
-    coded, iou = pooled[pooled["codec"] != ""], pooled[pooled["metric"] == names.IOU]
+    pooled = table[
+        (table["scene"] == "") & table["fold"].isna() & table["dataset"].isin(datasets)
+    ]
+    coded, iou = pooled[pooled["regime"] == ""], pooled[pooled["metric"] == names.IOU]
     points = _means(coded, ["dataset", "codec", "rate"], "metric", (names.BPPPB, names.PSNR_DB))
     maps = iou.loc[iou["segmenter"] != "", ["dataset", "segmenter"]].drop_duplicates()
     main = points.reset_index().merge(maps, on="dataset", how="left").fillna({"segmenter": ""})

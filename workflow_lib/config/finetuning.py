@@ -1,0 +1,25 @@
+"""Joint fine-tuning of codec and segmenter, and its control."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from workflow_lib.config.base import Section
+from workflow_lib.config.training import Training
+
+
+class Finetuning(Section):
+    """Fine-tuning of a codec and a segmenter from their standalone weights.
+
+    Together with L = R + λ·D + γ·T, R in bits per pixel and band, D = MSE₂₅₅ and T the mean
+    binary cross-entropy in nats per labelled pixel. The control has the same steps: the codec with
+    R + λ·D, then the segmenter on what that codec gives; and as many configurations to choose from.
+    """
+
+    gammas: tuple[Annotated[float, Field(gt=0)], ...] = Field(min_length=1)
+    """Grid of γ; the one of best IoU on the validation tiles is kept. The control is trained as
+    often, each time with other crops."""
+    codec_learning_rate: float = Field(gt=0)
+    """Peak learning rate of the codec's weights; the training's own is the segmenter's."""
+    training: Training
+    """Schedule of one fine-tuning."""
