@@ -25,3 +25,4 @@ rule all:
     input:
         PATHS.report(),
         PATHS.main_table(),
+        PATHS.findings(),

@@ -6,11 +6,11 @@ rule fit_codec:
         tiles=lambda w: ancient(stores(w.dataset)),
         manifests=lambda w: manifests(stores(w.dataset)),
     output:
-        PATHS.codec_weights("{dataset}", "{codec}", "{rate}"),
+        PATHS.codec_weights("{dataset}", "{codec}", "{rate}", REPLICATE),
     log:
-        PATHS.log(PATHS.codec_weights("{dataset}", "{codec}", "{rate}")),
+        PATHS.log(PATHS.codec_weights("{dataset}", "{codec}", "{rate}", REPLICATE)),
     benchmark:
-        PATHS.benchmark(PATHS.codec_weights("{dataset}", "{codec}", "{rate}"))
+        PATHS.benchmark(PATHS.codec_weights("{dataset}", "{codec}", "{rate}", REPLICATE))
     priority: 30  # the longest chain begins here
     conda:
         ENVIRONMENT
@@ -20,15 +20,18 @@ rule fit_codec:
         runtime=minutes(120),
     params:
         codec=lambda w: STUDY.codecs[w.codec].as_fitted().canonical(),
-        run=run_folder("fit_codec", PATHS.codec_weights("{dataset}", "{codec}", "{rate}")),
+        run=run_folder(
+            "fit_codec", PATHS.codec_weights("{dataset}", "{codec}", "{rate}", REPLICATE)
+        ),
         threads=STUDY.threads,
         code=code("fit_codec"),
     message:
-        "Training codec {wildcards.codec} at λ = {wildcards.rate} on {wildcards.dataset}"
+        "Training codec {wildcards.codec} at λ = {wildcards.rate} on {wildcards.dataset},"
+        " fold {wildcards.fold} held out, seed {wildcards.seed}"
     shell:
         "python scripts/fit_codec.py --tiles {input.tiles:q} --codec {params.codec:q}"
-        " --rate {wildcards.rate} --threads {params.threads} --run {params.run:q}"
-        " --weights {output:q} > {log:q} 2>&1"
+        " --rate {wildcards.rate} --held-out {wildcards.fold} --seed {wildcards.seed}"
+        " --threads {params.threads} --run {params.run:q} --weights {output:q} > {log:q} 2>&1"
 
 
 rule encode_scene:
@@ -37,14 +40,14 @@ rule encode_scene:
         manifest=manifest(PATHS.tiles("{dataset}", "{scene}")),
         weights=weights_of,
     output:
-        bitstream=PATHS.bitstream("{dataset}", "{codec}", "{rate}", "{scene}"),
-        store=directory(PATHS.reconstruction("{dataset}", "{codec}", "{rate}", "{scene}")),
-        manifest=manifest(PATHS.reconstruction("{dataset}", "{codec}", "{rate}", "{scene}")),
-        distortion=PATHS.distortion("{dataset}", "{codec}", "{rate}", "{scene}"),
+        bitstream=PATHS.bitstream("{dataset}", "{codec}", "{rate}", "{training}", "{scene}"),
+        store=directory(PATHS.reconstruction("{dataset}", "{codec}", "{rate}", "{training}", "{scene}")),
+        manifest=manifest(PATHS.reconstruction("{dataset}", "{codec}", "{rate}", "{training}", "{scene}")),
+        distortion=PATHS.distortion("{dataset}", "{codec}", "{rate}", "{training}", "{scene}"),
     log:
-        PATHS.log(PATHS.bitstream("{dataset}", "{codec}", "{rate}", "{scene}")),
+        PATHS.log(PATHS.bitstream("{dataset}", "{codec}", "{rate}", "{training}", "{scene}")),
     benchmark:
-        PATHS.benchmark(PATHS.bitstream("{dataset}", "{codec}", "{rate}", "{scene}"))
+        PATHS.benchmark(PATHS.bitstream("{dataset}", "{codec}", "{rate}", "{training}", "{scene}"))
     priority: 20  # short, and much waits for it
     conda:
         ENVIRONMENT
@@ -54,14 +57,14 @@ rule encode_scene:
         runtime=minutes(60),
     params:
         codec=lambda w: STUDY.codecs[w.codec].canonical(),
-        weights=lambda w, input: (shlex.join(["--weights", input.weights]) if input.weights else ""),
+        training=training_options,
         threads=STUDY.threads,
         code=lambda w: code("encode_scene", MODULES[STUDY.codecs[w.codec].kind]),
     message:
         "Coding scene {wildcards.scene} of {wildcards.dataset} by {wildcards.codec}"
-        " at {wildcards.rate}"
+        " at {wildcards.rate} (training: {wildcards.training})"
     shell:
         "python scripts/encode_scene.py --tiles {input.tiles:q} --name {wildcards.codec:q}"
-        " --codec {params.codec:q} --rate {wildcards.rate} {params.weights}"
+        " --codec {params.codec:q} --rate {wildcards.rate} {params.training}"
         " --threads {params.threads} --bitstream {output.bitstream:q}"
         " --reconstruction {output.store:q} --distortion {output.distortion:q} > {log:q} 2>&1"

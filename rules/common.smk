@@ -1,4 +1,5 @@
 # What all rules share: the validated study, the artifacts' names, and digests of code.
+import json
 import re
 import shlex
 from pathlib import Path
@@ -10,9 +11,18 @@ from workflow_lib.codecs.registry import MODULES
 from workflow_lib.config.codecs import Learned
 from workflow_lib.config.study import validate
 from workflow_lib.data import archives, listing
+from workflow_lib.data.splits import require_fair_folds
 from workflow_lib.data.tiles import describe
 from workflow_lib.errors import DownlinkError
-from workflow_lib.paths import Paths, manifest, rate_name
+from workflow_lib.paths import (
+    FINETUNED,
+    Paths,
+    Training,
+    finetuned_training,
+    manifest,
+    rate_name,
+    replicate,
+)
 from workflow_lib.provenance.digests import code_digest
 
 try:
@@ -20,12 +30,15 @@ try:
     SCENES = {
         name: listing.scenes(dataset.source) for name, dataset in STUDY.selected().datasets.items()
     }
+    for name, scenes in SCENES.items():
+        require_fair_folds(name, STUDY.datasets[name].tiling.folds, scenes, STUDY.learns_on(name))
 except DownlinkError as error:
     raise WorkflowError(str(error)) from None
 
 PATHS = Paths(STUDY.results)
 CACHE = Path(STUDY.cache).expanduser() if STUDY.cache else user_cache_path("downlink")
 ENVIRONMENT = "../envs/downlink.yaml"
+REPLICATE = replicate("{fold}", "{seed}")
 
 # Waiting threads must not spin: jobs share the cores.
 shell.prefix(f"set -euo pipefail; export OMP_NUM_THREADS={STUDY.threads} OMP_WAIT_POLICY=PASSIVE; ")
@@ -37,8 +50,12 @@ wildcard_constraints:
     rate="[0-9.e+-]+|lossless",
     scene="[^/]+",
     segmenter="[A-Za-z0-9_-]+",
-    regime="frozen|retrained",
+    regime="frozen|retrained|joint|control",
+    fold="[0-9]+",
     seed="[0-9]+",
+    training="any|fold[0-9]+-seed[0-9]+(-(joint|control)-[A-Za-z0-9_-]+)?",
+    trained_codec="[A-Za-z0-9_-]+",
+    trained_rate="[0-9.e+-]+|lossless",
 
 
 def code(script, *modules):
@@ -70,9 +87,11 @@ def stores(dataset):
     return [PATHS.tiles(dataset, scene) for scene in SCENES[dataset]]
 
 
-def reconstructions(dataset, codec, rate):
+def reconstructions(dataset, codec, rate, training):
     """The reconstructions of a dataset's scenes."""
-    return [PATHS.reconstruction(dataset, codec, rate, scene) for scene in SCENES[dataset]]
+    return [
+        PATHS.reconstruction(dataset, codec, rate, training, scene) for scene in SCENES[dataset]
+    ]
 
 
 def manifests(folders):

@@ -33,39 +33,126 @@ def archive_options(wildcards):
     return shlex.join(["--archive", str(CACHE / archive[0]), "--pin", archive[1].canonical()])
 
 
+def is_learned(codec):
+    return isinstance(STUDY.codecs[codec], Learned)
+
+
+def seen_by(wildcards):
+    """How the codec was trained whose reconstructions a segmenter sees in a regime."""
+    w = wildcards
+    if w.get("regime") in FINETUNED:
+        return finetuned_training(replicate(w.fold, w.seed), w.regime, w.segmenter)
+    return STUDY.training(w.dataset, w.codec, int(w.fold), int(w.seed))
+
+
+def standalone_weights(wildcards):
+    """The weights of a learned codec before fine-tuning, which may be another dataset's."""
+    w = wildcards
+    training = STUDY.training(w.dataset, w.codec, int(w.fold), int(w.seed))
+    return PATHS.codec_weights(STUDY.trainer(w.dataset), w.codec, w.rate, training)
+
+
 def weights_of(wildcards):
-    """The weights behind a rate point of a learned codec, which may be another dataset's."""
-    if not isinstance(STUDY.codecs[wildcards.codec], Learned):
+    """The weights that a scene is coded with, if the codec is learned."""
+    if not is_learned(wildcards.codec):
         return []
-    trainer = STUDY.trainer(wildcards.dataset)
-    return PATHS.codec_weights(trainer, wildcards.codec, wildcards.rate)
+    own = Training.of(wildcards.training).regime
+    trainer = wildcards.dataset if own else STUDY.trainer(wildcards.dataset)
+    return PATHS.codec_weights(trainer, wildcards.codec, wildcards.rate, wildcards.training)
+
+
+def training_options(wildcards, input):
+    """Which weights a scene is coded with, and on which folds that may be scored."""
+    dataset, training = wildcards.dataset, Training.of(wildcards.training)
+    own = training.regime or STUDY.trainer(dataset) == dataset
+    held_out = STUDY.datasets[dataset].tiling.folds.held_out
+    options = ["--held-out", *map(str, [training.fold] if training.seed is not None and own else held_out)]
+    if input.weights:
+        options += ["--weights", input.weights, "--seed", str(training.seed)]
+    if training.regime:
+        options += ["--regime", training.regime, "--segmenter", training.segmenter]
+    return shlex.join(options)
 
 
 def segmenter_of(wildcards):
     """The weights that a regime scores with."""
-    if wildcards.regime == "frozen":
-        return PATHS.original_segmenter(wildcards.dataset, wildcards.segmenter, wildcards.seed)
-    return PATHS.retrained_segmenter(
-        wildcards.dataset,
-        wildcards.codec,
-        wildcards.rate,
-        wildcards.segmenter,
-        wildcards.seed,
-    )
+    w, own = wildcards, replicate(wildcards.fold, wildcards.seed)
+    if w.regime == "frozen":
+        return PATHS.original_segmenter(w.dataset, w.segmenter, own)
+    if w.regime == "retrained":
+        return PATHS.retrained_segmenter(w.dataset, w.codec, w.rate, w.segmenter, own)
+    return PATHS.finetuned(w.dataset, w.codec, w.rate, w.segmenter, w.regime, own).segmenter
 
 
 def reconstructed(wildcards):
-    return reconstructions(wildcards.dataset, wildcards.codec, wildcards.rate)
+    return reconstructions(wildcards.dataset, wildcards.codec, wildcards.rate, seen_by(wildcards))
+
+
+def replicates(dataset):
+    """Every held-out fold with every seed."""
+    folds = STUDY.datasets[dataset].tiling.folds.held_out
+    return [(fold, seed) for fold in folds for seed in STUDY.seeds]
+
+
+def points(dataset, regime):
+    """Codec and rate of every point of a regime."""
+    return [
+        (codec, rate)
+        for codec, rates in STUDY.datasets[dataset].points(regime).items()
+        for rate in rate_names(rates)
+    ]
+
+
+def codings(dataset):
+    """Codec, rate and training of everything that is coded."""
+    config = STUDY.datasets[dataset]
+    standalone = [
+        (codec, rate, STUDY.training(dataset, codec, fold, seed))
+        for codec, rates in config.rates.items()
+        for rate in rate_names(rates)
+        for fold, seed in replicates(dataset)
+    ]
+    finetuned = [
+        (codec, rate, finetuned_training(replicate(fold, seed), regime, segmenter))
+        for codec, rate in points(dataset, "joint")
+        for segmenter in config.segmenters
+        for regime in FINETUNED
+        for fold, seed in replicates(dataset)
+    ]
+    return list(dict.fromkeys(standalone + finetuned))
 
 
 def coded_tables():
     return [
-        PATHS.distortion(name, codec, rate, scene)
+        PATHS.distortion(name, *coding, scene)
         for name in STUDY.run
-        for codec, rates in STUDY.datasets[name].rates.items()
-        for rate in rate_names(rates)
+        for coding in codings(name)
         for scene in SCENES[name]
     ]
+
+
+def score_tables_of(name, segmenter, own):
+    """The scores of one segmenter's replicate."""
+    config = STUDY.datasets[name]
+    originals = [PATHS.original_scores(name, segmenter, own)] if config.regimes.original else []
+    coded = [
+        PATHS.scores(name, *point, segmenter, regime, own)
+        for regime in ("frozen", "retrained", *FINETUNED)
+        for point in points(name, "joint" if regime in FINETUNED else regime)
+    ]
+    mismatched = [
+        PATHS.mismatched_scores(
+            name,
+            pair.scored_on.codec,
+            rate_name(pair.scored_on.rate),
+            segmenter,
+            pair.trained_on.codec,
+            rate_name(pair.trained_on.rate),
+            own,
+        )
+        for pair in config.regimes.mismatched
+    ]
+    return originals + coded + mismatched
 
 
 def score_tables():
@@ -73,31 +160,35 @@ def score_tables():
         table
         for name in STUDY.run
         for segmenter in STUDY.datasets[name].segmenters
-        for seed in map(str, STUDY.seeds)
-        for table in [
-            PATHS.original_scores(name, segmenter, seed),
-            *(
-                PATHS.scores(name, codec, rate, segmenter, regime, seed)
-                for regime, points in [
-                    ("frozen", STUDY.datasets[name].rates),
-                    ("retrained", STUDY.datasets[name].retrain),
-                ]
-                for codec, rates in points.items()
-                for rate in rate_names(rates)
-            ),
-        ]
+        for fold, seed in replicates(name)
+        for table in score_tables_of(name, segmenter, replicate(fold, seed))
+    ]
+
+
+def trivial_tables():
+    return [
+        PATHS.trivial_scores(name, fold)
+        for name in STUDY.run
+        for fold in STUDY.datasets[name].tiling.folds.held_out
     ]
 
 
 def report_inputs():
-    """Every store and prediction that the report may show a tile of."""
-    coded = [
-        store
-        for name in STUDY.run
-        for codec, rates in STUDY.datasets[name].rates.items()
-        for rate in rate_names(rates)
-        for store in reconstructions(name, codec, rate)
-    ]
-    originals = [store for name in STUDY.run for store in stores(name)]
-    maps = [PATHS.predictions(table) for table in score_tables() if "/retrained/" not in table]
-    return [*ancient(originals + coded), *manifests(originals + coded), *maps]
+    """Every store and map that the report shows a tile of: those of the first fold and seed."""
+    stored, maps = [], []
+    for name in STUDY.run:
+        config = STUDY.datasets[name]
+        fold, seed = replicates(name)[0]
+        own = replicate(fold, seed)
+        stored += stores(name)
+        for codec, rates in config.rates.items():
+            for rate in rate_names(rates):
+                training = STUDY.training(name, codec, fold, seed)
+                stored += reconstructions(name, codec, rate, training)
+        for segmenter in config.segmenters[:1]:
+            scores = [PATHS.scores(name, *p, segmenter, "frozen", own) for p in points(name, "frozen")]
+            if config.regimes.original:
+                scores.append(PATHS.original_scores(name, segmenter, own))
+            maps += map(PATHS.predictions, scores)
+        maps.append(PATHS.trivial_map(name, fold))
+    return [*ancient(stored), *manifests(stored), *maps]

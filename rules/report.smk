@@ -5,7 +5,7 @@ rule collect_metrics:
     input:
         coded_tables(),
         score_tables(),
-        [PATHS.trivial_scores(name) for name in STUDY.run],
+        trivial_tables(),
     output:
         metrics=PATHS.metrics(),
         main_table=PATHS.main_table(),
@@ -19,21 +19,50 @@ rule collect_metrics:
         mem_mb=memory(2000),
         runtime=minutes(15),
     params:
-        study=lambda w: STUDY.selected().canonical(),
+        infos=lambda w: json.dumps(
+            {
+                name: describe(name, STUDY.datasets[name], STUDY.bands(name)).model_dump()
+                for name in STUDY.run
+            }
+        ),
         code=code("collect_metrics"),
     message:
         "Collecting all figures"
     shell:
-        "python scripts/collect_metrics.py --tables {input:q} --study {params.study:q}"
+        "python scripts/collect_metrics.py --tables {input:q} --infos {params.infos:q}"
         " --metrics {output.metrics:q} --main-table {output.main_table:q} > {log:q} 2>&1"
+
+
+rule judge_study:
+    input:
+        PATHS.metrics(),
+    output:
+        PATHS.findings(),
+    log:
+        PATHS.log(PATHS.findings()),
+    benchmark:
+        PATHS.benchmark(PATHS.findings())
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(30),
+    params:
+        study=lambda w: STUDY.selected().canonical(),
+        code=code("judge_study"),
+    message:
+        "Judging the claims"
+    shell:
+        "python scripts/judge_study.py --study {params.study:q} --metrics {input:q}"
+        " --findings {output:q} > {log:q} 2>&1"
 
 
 rule write_report:
     input:
         metrics=PATHS.metrics(),
-        template="workflow_lib/report/page.html.j2",
+        findings=PATHS.findings(),
+        templates=sorted(map(str, Path("workflow_lib/report").rglob("*.j2"))),
         scenes=[PATHS.scene(name, scene) for name in STUDY.run for scene in SCENES[name]],
-        trivial=[PATHS.trivial_map(name) for name in STUDY.run],
         shown=report_inputs(),
     output:
         PATHS.report(),

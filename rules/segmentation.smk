@@ -6,12 +6,12 @@ rule map_trivially:
         tiles=lambda w: ancient(stores(w.dataset)),
         manifests=lambda w: manifests(stores(w.dataset)),
     output:
-        map=PATHS.trivial_map("{dataset}"),
-        scores=PATHS.trivial_scores("{dataset}"),
+        map=PATHS.trivial_map("{dataset}", "{fold}"),
+        scores=PATHS.trivial_scores("{dataset}", "{fold}"),
     log:
-        PATHS.log(PATHS.trivial_map("{dataset}")),
+        PATHS.log(PATHS.trivial_map("{dataset}", "{fold}")),
     benchmark:
-        PATHS.benchmark(PATHS.trivial_map("{dataset}"))
+        PATHS.benchmark(PATHS.trivial_map("{dataset}", "{fold}"))
     conda:
         ENVIRONMENT
     resources:
@@ -20,10 +20,10 @@ rule map_trivially:
     params:
         code=code("map_trivially"),
     message:
-        "Choosing the best trivial map of {wildcards.dataset}"
+        "Choosing the best trivial map of {wildcards.dataset}, fold {wildcards.fold} held out"
     shell:
-        "python scripts/map_trivially.py --tiles {input.tiles:q} --map {output.map:q}"
-        " --scores {output.scores:q} > {log:q} 2>&1"
+        "python scripts/map_trivially.py --tiles {input.tiles:q} --held-out {wildcards.fold}"
+        " --map {output.map:q} --scores {output.scores:q} > {log:q} 2>&1"
 
 
 rule train_on_originals:
@@ -31,11 +31,11 @@ rule train_on_originals:
         tiles=lambda w: ancient(stores(w.dataset)),
         manifests=lambda w: manifests(stores(w.dataset)),
     output:
-        PATHS.original_segmenter("{dataset}", "{segmenter}", "{seed}"),
+        PATHS.original_segmenter("{dataset}", "{segmenter}", REPLICATE),
     log:
-        PATHS.log(PATHS.original_segmenter("{dataset}", "{segmenter}", "{seed}")),
+        PATHS.log(PATHS.original_segmenter("{dataset}", "{segmenter}", REPLICATE)),
     benchmark:
-        PATHS.benchmark(PATHS.original_segmenter("{dataset}", "{segmenter}", "{seed}"))
+        PATHS.benchmark(PATHS.original_segmenter("{dataset}", "{segmenter}", REPLICATE))
     priority: 10  # every frozen score waits for these
     conda:
         ENVIRONMENT
@@ -46,17 +46,17 @@ rule train_on_originals:
     params:
         segmenter=lambda w: STUDY.segmenters[w.segmenter].canonical(),
         run=run_folder(
-            "train_segmenter", PATHS.original_segmenter("{dataset}", "{segmenter}", "{seed}")
+            "train_segmenter", PATHS.original_segmenter("{dataset}", "{segmenter}", REPLICATE)
         ),
         threads=STUDY.threads,
         code=code("train_segmenter"),
     message:
         "Training {wildcards.segmenter} on originals of {wildcards.dataset},"
-        " seed {wildcards.seed}"
+        " fold {wildcards.fold} held out, seed {wildcards.seed}"
     shell:
         "python scripts/train_segmenter.py --tiles {input.tiles:q}"
-        " --segmenter {params.segmenter:q} --seed {wildcards.seed} --threads {params.threads}"
-        " --run {params.run:q} --weights {output:q} > {log:q} 2>&1"
+        " --segmenter {params.segmenter:q} --held-out {wildcards.fold} --seed {wildcards.seed}"
+        " --threads {params.threads} --run {params.run:q} --weights {output:q} > {log:q} 2>&1"
 
 
 rule train_on_reconstructions:
@@ -65,14 +65,14 @@ rule train_on_reconstructions:
         reconstructions=lambda w: ancient(reconstructed(w)),
         manifests=lambda w: manifests(stores(w.dataset) + reconstructed(w)),
     output:
-        PATHS.retrained_segmenter("{dataset}", "{codec}", "{rate}", "{segmenter}", "{seed}"),
+        PATHS.retrained_segmenter("{dataset}", "{codec}", "{rate}", "{segmenter}", REPLICATE),
     log:
         PATHS.log(
-            PATHS.retrained_segmenter("{dataset}", "{codec}", "{rate}", "{segmenter}", "{seed}")
+            PATHS.retrained_segmenter("{dataset}", "{codec}", "{rate}", "{segmenter}", REPLICATE)
         ),
     benchmark:
         PATHS.benchmark(
-            PATHS.retrained_segmenter("{dataset}", "{codec}", "{rate}", "{segmenter}", "{seed}")
+            PATHS.retrained_segmenter("{dataset}", "{codec}", "{rate}", "{segmenter}", REPLICATE)
         )
     priority: 5
     conda:
@@ -85,32 +85,79 @@ rule train_on_reconstructions:
         segmenter=lambda w: STUDY.segmenters[w.segmenter].canonical(),
         run=run_folder(
             "train_segmenter",
-            PATHS.retrained_segmenter("{dataset}", "{codec}", "{rate}", "{segmenter}", "{seed}"),
+            PATHS.retrained_segmenter("{dataset}", "{codec}", "{rate}", "{segmenter}", REPLICATE),
         ),
         threads=STUDY.threads,
         code=code("train_segmenter"),
     message:
         "Training {wildcards.segmenter} on {wildcards.dataset} coded by {wildcards.codec}"
-        " at {wildcards.rate}, seed {wildcards.seed}"
+        " at {wildcards.rate}, fold {wildcards.fold} held out, seed {wildcards.seed}"
     shell:
         "python scripts/train_segmenter.py --tiles {input.tiles:q}"
         " --reconstructions {input.reconstructions:q}"
-        " --segmenter {params.segmenter:q} --seed {wildcards.seed} --threads {params.threads}"
-        " --run {params.run:q} --weights {output:q} > {log:q} 2>&1"
+        " --segmenter {params.segmenter:q} --held-out {wildcards.fold} --seed {wildcards.seed}"
+        " --threads {params.threads} --run {params.run:q} --weights {output:q} > {log:q} 2>&1"
+
+
+TUNED = PATHS.finetuned("{dataset}", "{codec}", "{rate}", "{segmenter}", "{regime}", REPLICATE)
+
+
+rule finetune:
+    input:
+        tiles=lambda w: ancient(stores(w.dataset)),
+        manifests=lambda w: manifests(stores(w.dataset)),
+        codec=standalone_weights,
+        segmenter=PATHS.original_segmenter("{dataset}", "{segmenter}", REPLICATE),
+    output:
+        codec=TUNED.codec,
+        segmenter=TUNED.segmenter,
+        choice=TUNED.choice,
+    log:
+        PATHS.log(TUNED.choice),
+    benchmark:
+        PATHS.benchmark(TUNED.choice)
+    wildcard_constraints:
+        regime="joint|control",
+    priority: 7
+    conda:
+        ENVIRONMENT
+    threads: STUDY.threads
+    resources:
+        mem_mb=memory(6000),
+        runtime=minutes(240),
+    params:
+        codec=lambda w: STUDY.codecs[w.codec].as_fitted().canonical(),
+        segmenter=lambda w: STUDY.segmenters[w.segmenter].canonical(),
+        finetuning=STUDY.finetuning.canonical() if STUDY.finetuning else "",
+        run=run_folder("finetune", TUNED.choice),
+        threads=STUDY.threads,
+        code=code("finetune"),
+    message:
+        "Fine-tuning {wildcards.codec} at λ = {wildcards.rate} and {wildcards.segmenter}"
+        " ({wildcards.regime}) on {wildcards.dataset}, fold {wildcards.fold} held out,"
+        " seed {wildcards.seed}"
+    shell:
+        "python scripts/finetune.py --regime {wildcards.regime} --tiles {input.tiles:q}"
+        " --held-out {wildcards.fold} --codec {params.codec:q} --codec-weights {input.codec:q}"
+        " --segmenter {params.segmenter:q} --segmenter-weights {input.segmenter:q}"
+        " --finetuning {params.finetuning:q} --rate {wildcards.rate} --seed {wildcards.seed}"
+        " --threads {params.threads} --run {params.run:q} --codec-target {output.codec:q}"
+        " --segmenter-target {output.segmenter:q} --choice-target {output.choice:q}"
+        " > {log:q} 2>&1"
 
 
 rule score_on_originals:
     input:
         tiles=lambda w: ancient(stores(w.dataset)),
         manifests=lambda w: manifests(stores(w.dataset)),
-        weights=PATHS.original_segmenter("{dataset}", "{segmenter}", "{seed}"),
+        weights=PATHS.original_segmenter("{dataset}", "{segmenter}", REPLICATE),
     output:
-        scores=PATHS.original_scores("{dataset}", "{segmenter}", "{seed}"),
-        predictions=PATHS.predictions(PATHS.original_scores("{dataset}", "{segmenter}", "{seed}")),
+        scores=PATHS.original_scores("{dataset}", "{segmenter}", REPLICATE),
+        predictions=PATHS.predictions(PATHS.original_scores("{dataset}", "{segmenter}", REPLICATE)),
     log:
-        PATHS.log(PATHS.original_scores("{dataset}", "{segmenter}", "{seed}")),
+        PATHS.log(PATHS.original_scores("{dataset}", "{segmenter}", REPLICATE)),
     benchmark:
-        PATHS.benchmark(PATHS.original_scores("{dataset}", "{segmenter}", "{seed}"))
+        PATHS.benchmark(PATHS.original_scores("{dataset}", "{segmenter}", REPLICATE))
     conda:
         ENVIRONMENT
     threads: STUDY.threads
@@ -124,8 +171,8 @@ rule score_on_originals:
         "Scoring {wildcards.segmenter} on originals of {wildcards.dataset}"
     shell:
         "python scripts/score_segmenter.py --tiles {input.tiles:q} --weights {input.weights:q}"
-        " --regime original --segmenter {wildcards.segmenter:q} --seed {wildcards.seed}"
-        " --threads {params.threads} --scores {output.scores:q}"
+        " --held-out {wildcards.fold} --regime original --segmenter {wildcards.segmenter:q}"
+        " --seed {wildcards.seed} --threads {params.threads} --scores {output.scores:q}"
         " --predictions {output.predictions:q} > {log:q} 2>&1"
 
 
@@ -136,17 +183,17 @@ rule score_on_reconstructions:
         manifests=lambda w: manifests(stores(w.dataset) + reconstructed(w)),
         weights=segmenter_of,
     output:
-        scores=PATHS.scores("{dataset}", "{codec}", "{rate}", "{segmenter}", "{regime}", "{seed}"),
+        scores=PATHS.scores("{dataset}", "{codec}", "{rate}", "{segmenter}", "{regime}", REPLICATE),
         predictions=PATHS.predictions(
-            PATHS.scores("{dataset}", "{codec}", "{rate}", "{segmenter}", "{regime}", "{seed}")
+            PATHS.scores("{dataset}", "{codec}", "{rate}", "{segmenter}", "{regime}", REPLICATE)
         ),
     log:
         PATHS.log(
-            PATHS.scores("{dataset}", "{codec}", "{rate}", "{segmenter}", "{regime}", "{seed}")
+            PATHS.scores("{dataset}", "{codec}", "{rate}", "{segmenter}", "{regime}", REPLICATE)
         ),
     benchmark:
         PATHS.benchmark(
-            PATHS.scores("{dataset}", "{codec}", "{rate}", "{segmenter}", "{regime}", "{seed}")
+            PATHS.scores("{dataset}", "{codec}", "{rate}", "{segmenter}", "{regime}", REPLICATE)
         )
     conda:
         ENVIRONMENT
@@ -155,14 +202,44 @@ rule score_on_reconstructions:
         mem_mb=memory(4000),
         runtime=minutes(60),
     params:
+        regime=lambda w: w.regime,
+        mismatch="",
         threads=STUDY.threads,
         code=code("score_segmenter"),
     message:
-        "Scoring {wildcards.segmenter} ({wildcards.regime}) on {wildcards.dataset}"
+        "Scoring {wildcards.segmenter} ({params.regime}) on {wildcards.dataset}"
         " coded by {wildcards.codec} at {wildcards.rate}"
     shell:
         "python scripts/score_segmenter.py --tiles {input.tiles:q}"
         " --reconstructions {input.reconstructions:q} --weights {input.weights:q}"
-        " --codec {wildcards.codec:q} --rate {wildcards.rate} --regime {wildcards.regime}"
-        " --segmenter {wildcards.segmenter:q} --seed {wildcards.seed} --threads {params.threads}"
+        " --codec {wildcards.codec:q} --rate {wildcards.rate} --regime {params.regime}"
+        " {params.mismatch} --segmenter {wildcards.segmenter:q} --held-out {wildcards.fold}"
+        " --seed {wildcards.seed} --threads {params.threads}"
         " --scores {output.scores:q} --predictions {output.predictions:q} > {log:q} 2>&1"
+
+
+MISMATCHED = PATHS.mismatched_scores(
+    "{dataset}", "{codec}", "{rate}", "{segmenter}", "{trained_codec}", "{trained_rate}", REPLICATE
+)
+
+
+use rule score_on_reconstructions as score_mismatched with:
+    input:
+        tiles=lambda w: ancient(stores(w.dataset)),
+        reconstructions=lambda w: ancient(reconstructed(w)),
+        manifests=lambda w: manifests(stores(w.dataset) + reconstructed(w)),
+        weights=PATHS.retrained_segmenter(
+            "{dataset}", "{trained_codec}", "{trained_rate}", "{segmenter}", REPLICATE
+        ),
+    output:
+        scores=MISMATCHED,
+        predictions=PATHS.predictions(MISMATCHED),
+    log:
+        PATHS.log(MISMATCHED),
+    benchmark:
+        PATHS.benchmark(MISMATCHED)
+    params:
+        regime="mismatched",
+        mismatch="--trained-on '{trained_codec} at {trained_rate}'",
+        threads=STUDY.threads,
+        code=code("score_segmenter"),

@@ -14,15 +14,27 @@ def main() -> None:
     parser.add_argument("--tiles", required=True, type=Path, nargs="+", help="tile stores")
     parser.add_argument("--block-tiles", required=True, type=int, help="side of a block, in tiles")
     parser.add_argument("--count", type=int, default=2, help="number of folds")
+    parser.add_argument(
+        "--held-out", type=int, nargs="+", default=[1], help="the folds that are held out in turn"
+    )
+    parser.add_argument("--by", choices=("block", "scene"), default="block", help="what is dealt")
     parser.add_argument("--candidates", type=int, default=200, help="salts to try")
     args = parser.parse_args()
     tiles = read_tiles(args.tiles)
     tried = [
-        Folds(count=args.count, block_tiles=args.block_tiles, salt=str(salt))
+        Folds(
+            count=args.count,
+            held_out=tuple(args.held_out),
+            by=args.by,
+            block_tiles=args.block_tiles,
+            salt=str(salt),
+        )
         for salt in range(args.candidates)
     ]
     best = min(tried, key=lambda folds: imbalance(dealt_again(tiles, folds), folds))
-    print(f"salt: {best.salt!r}\n{balance(dealt_again(tiles, best))}")
+    print(f"salt: {best.salt!r}")
+    for fold in best.held_out:
+        print(f"fold {fold} held out\n{balance(dealt_again(tiles, best).holding_out(fold))}")
 
 
 cli.run(main)

@@ -4,18 +4,23 @@ import argparse
 from pathlib import Path
 
 from workflow_lib import cli
-from workflow_lib.config.study import Study
+from workflow_lib.data.tiles import TileInfo
 from workflow_lib.metrics.collect import collect
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tables", required=True, type=Path, nargs="+", help="tables to join")
-    parser.add_argument("--study", required=True, type=Study.parse, help="the study, as JSON")
+    parser.add_argument(
+        "--infos",
+        required=True,
+        type=cli.json_of(dict[str, TileInfo]),
+        help="TileInfo by dataset, as JSON",
+    )
     parser.add_argument("--metrics", required=True, type=Path, help="Parquet file to write")
     parser.add_argument("--main-table", required=True, type=Path, help="CSV file to write")
     args = parser.parse_args()
-    collect(args.study, args.tables, args.metrics, args.main_table)
+    collect(args.infos, args.tables, args.metrics, args.main_table)
 
 
 cli.run(main)

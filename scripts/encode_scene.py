@@ -10,6 +10,7 @@ from workflow_lib.config.codecs import CodecConfig, Learned
 from workflow_lib.data.store import read_tiles, write_reconstruction
 from workflow_lib.metrics.coded import coded_table
 from workflow_lib.metrics.table import Key, write
+from workflow_lib.paths import FINETUNED
 
 
 def main() -> None:
@@ -26,6 +27,14 @@ def main() -> None:
         "--rate", required=True, help="target bpppb, `lossless`, or λ of a learned codec"
     )
     parser.add_argument("--weights", type=Path, help="weights of a learned codec")
+    parser.add_argument(
+        "--held-out", required=True, type=int, nargs="+", help="the folds that are scored"
+    )
+    parser.add_argument(
+        "--regime", default="", choices=("", *FINETUNED), help="how it was fine-tuned"
+    )
+    parser.add_argument("--segmenter", default="", help="the segmenter that it was fine-tuned with")
+    parser.add_argument("--seed", type=int, help="the seed of a learned codec")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
     parser.add_argument("--bitstream", required=True, type=Path, help="container to write")
     parser.add_argument("--reconstruction", required=True, type=Path, help="store to write")
@@ -41,8 +50,16 @@ def main() -> None:
     size = encode_scene(tiles, codec, args.codec, target, args.bitstream)
     image = decode_scene(args.bitstream, tiles, codec, args.codec)
     write_reconstruction(tiles, image, args.reconstruction)
-    key = Key(tiles.info.dataset, args.name, args.rate)
-    write(coded_table(key, tiles, image, size), args.distortion)
+    key = Key(
+        tiles.info.dataset,
+        args.name,
+        args.rate,
+        args.regime,
+        segmenter=args.segmenter,
+        seed=args.seed,
+    )
+    table = coded_table(key, tiles, image, size, args.held_out, codec.training_tiles)
+    write(table, args.distortion)
 
 
 cli.run(main)

@@ -14,14 +14,15 @@ from workflow_lib.segmentation.trivial import choose
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tiles", required=True, type=Path, nargs="+", help="tile stores")
+    parser.add_argument("--held-out", required=True, type=int, help="the fold that is scored")
     parser.add_argument("--map", required=True, type=Path, help="JSON file to write")
     parser.add_argument("--scores", required=True, type=Path, help="table to write")
     args = parser.parse_args()
-    tiles = read_tiles(args.tiles)
+    tiles = read_tiles(args.tiles, args.held_out)
     trivial = choose(tiles.where("train", "validation"))
     with atomic(args.map) as draft:
         draft.write_text(trivial.to_json())
-    write(trivial_table(trivial, tiles.where("test")), args.scores)
+    write(trivial_table(trivial, tiles, args.held_out), args.scores)
 
 
 cli.run(main)

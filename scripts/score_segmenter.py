@@ -15,10 +15,14 @@ def main() -> None:
     parser.add_argument(
         "--reconstructions", type=Path, nargs="+", help="score on these, in the stores' order"
     )
+    parser.add_argument("--held-out", required=True, type=int, help="the fold that is scored")
     parser.add_argument("--weights", required=True, type=Path, help="the segmenter's weights")
     parser.add_argument("--codec", default="", help="the codec's name")
     parser.add_argument("--rate", default="", help="the rate point")
     parser.add_argument("--regime", required=True, choices=REGIMES[1:], help="how it was trained")
+    parser.add_argument(
+        "--trained-on", default="", help='whose reconstructions, where mismatched: "CODEC at RATE"'
+    )
     parser.add_argument("--segmenter", required=True, help="the segmenter's name")
     parser.add_argument("--seed", required=True, type=int, help="its seed")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
@@ -26,13 +30,23 @@ def main() -> None:
     parser.add_argument("--predictions", required=True, type=Path, help="npz file to write")
     args = parser.parse_args()
     torchinit.prepare(args.threads)
-    originals = read_tiles(args.tiles)
+    originals = read_tiles(args.tiles, args.held_out)
     seen = originals
     if args.reconstructions:
         seen = read_reconstructions(originals, args.reconstructions)
     predictions = predictions_of(args.weights, seen.where("test"))
-    key = Key(originals.info.dataset, args.codec, args.rate, args.regime, args.segmenter, args.seed)
-    write(score_table(key, originals.where("test"), predictions), args.scores)
+    key = Key(
+        originals.info.dataset,
+        args.codec,
+        args.rate,
+        args.regime,
+        args.trained_on,
+        args.segmenter,
+        args.seed,
+        args.held_out,
+    )
+    training = len(originals.where("train"))
+    write(score_table(key, originals.where("test"), predictions, training), args.scores)
     write_predictions(predictions, args.predictions)
 
 

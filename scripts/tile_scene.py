@@ -23,7 +23,8 @@ def main() -> None:
     parser.add_argument("--target", required=True, type=Path, help="tile store to write")
     args = parser.parse_args()
     write_tiles(args.scene, args.scene.stem, args.info, args.quantity, args.tiling, args.target)
-    logging.info("%s", balance(read_tiles([args.target])))
+    for fold in args.tiling.folds.held_out:
+        logging.info("fold %d held out\n%s", fold, balance(read_tiles([args.target], fold)))
 
 
 cli.run(main)

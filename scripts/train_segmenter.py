@@ -15,6 +15,7 @@ def main() -> None:
     parser.add_argument(
         "--reconstructions", type=Path, nargs="+", help="train on these, in the stores' order"
     )
+    parser.add_argument("--held-out", required=True, type=int, help="the fold that is not seen")
     parser.add_argument("--segmenter", required=True, type=Segmenter.parse, help="as JSON")
     parser.add_argument("--seed", required=True, type=int, help="seed of the training")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
@@ -22,7 +23,7 @@ def main() -> None:
     parser.add_argument("--weights", required=True, type=Path, help="safetensors file to write")
     args = parser.parse_args()
     torchinit.prepare(args.threads)
-    tiles = read_tiles(args.tiles)
+    tiles = read_tiles(args.tiles, args.held_out)
     if args.reconstructions:
         tiles = read_reconstructions(tiles, args.reconstructions)
     train_segmenter(tiles, args.segmenter, args.seed, args.run, args.weights)

@@ -1,6 +1,7 @@
 """The name of every artifact, for rules, scripts and tests alike.
 
-Every method takes names or Snakemake wildcards such as `"{dataset}"`.
+Every method takes names or Snakemake wildcards such as `"{dataset}"`. A codec's `training` is
+`UNTRAINED`, a replicate, or what `finetuned_training` gives.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,55 @@ def manifest(store: str) -> str:
 def rate_name(rate: float | Literal["lossless"]) -> str:
     """The rate point's name, e.g. 0.05 or lossless."""
     return rate if isinstance(rate, str) else f"{rate:.12g}"
+
+
+FINETUNED = ("joint", "control")
+"""Regimes in which the codec is fine-tuned: they have bitstreams of their own."""
+UNTRAINED = "any"
+"""The training of a codec that has none: one for all held-out folds and seeds."""
+
+
+def replicate(fold: int | str, seed: int | str) -> str:
+    """One held-out fold and one seed: what everything that is trained is trained once for."""
+    return f"fold{fold}-seed{seed}"
+
+
+def finetuned_training(replicate: str, regime: str, segmenter: str) -> str:
+    """The training of a codec that was fine-tuned with, or beside, a segmenter."""
+    return f"{replicate}-{regime}-{segmenter}"
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a codec's training says of it: the fields are None or empty where they do not apply."""
+
+    fold: int | None = None
+    seed: int | None = None
+    regime: str = ""
+    segmenter: str = ""
+
+    @classmethod
+    def of(cls, training: str) -> "Training":
+        """The parts of a training's name."""
+        if training == UNTRAINED:
+            return cls()
+        fold, seed, *finetuned = training.split("-", 3)
+        return cls(int(fold.removeprefix("fold")), int(seed.removeprefix("seed")), *finetuned)
+
+
+@dataclass(frozen=True)
+class Finetuned:
+    """Files of a fine-tuning.
+
+    Attributes:
+        codec: its weights.
+        segmenter: its weights.
+        choice: the configurations tried and the one chosen, as JSON.
+    """
+
+    codec: str
+    segmenter: str
+    choice: str
 
 
 @dataclass(frozen=True)
@@ -35,51 +85,77 @@ class Paths:
         """Tile store of a scene."""
         return f"{self.root}/{dataset}/tiles/{scene}.zarr"
 
-    def codec_weights(self, dataset: str, codec: str, rate: str) -> str:
+    def codec_weights(self, dataset: str, codec: str, rate: str, training: str) -> str:
         """Weights of a learned codec."""
-        return f"{self.root}/{dataset}/codecs/{codec}/{rate}/weights.safetensors"
+        return f"{self.root}/{dataset}/codecs/{codec}/{rate}/{training}/weights.safetensors"
 
-    def bitstream(self, dataset: str, codec: str, rate: str, scene: str) -> str:
+    def bitstream(self, dataset: str, codec: str, rate: str, training: str, scene: str) -> str:
         """Container of a coded scene."""
-        return f"{self.root}/{dataset}/bitstreams/{codec}/{rate}/{scene}.dlk"
+        return f"{self.root}/{dataset}/bitstreams/{codec}/{rate}/{training}/{scene}.dlk"
 
-    def reconstruction(self, dataset: str, codec: str, rate: str, scene: str) -> str:
+    def reconstruction(self, dataset: str, codec: str, rate: str, training: str, scene: str) -> str:
         """Store of the tiles decoded from the bitstream."""
-        return f"{self.root}/{dataset}/reconstructions/{codec}/{rate}/{scene}.zarr"
+        return f"{self.root}/{dataset}/reconstructions/{codec}/{rate}/{training}/{scene}.zarr"
 
-    def distortion(self, dataset: str, codec: str, rate: str, scene: str) -> str:
+    def distortion(self, dataset: str, codec: str, rate: str, training: str, scene: str) -> str:
         """Rate and distortion of a coded scene, as a tidy table."""
-        return f"{self.root}/{dataset}/distortion/{codec}/{rate}/{scene}.parquet"
+        return f"{self.root}/{dataset}/distortion/{codec}/{rate}/{training}/{scene}.parquet"
 
-    def original_segmenter(self, dataset: str, segmenter: str, seed: str) -> str:
+    def original_segmenter(self, dataset: str, segmenter: str, replicate: str) -> str:
         """Weights of a segmenter trained on originals."""
-        return f"{self.root}/{dataset}/segmenters/{segmenter}/original/seed{seed}.safetensors"
+        return f"{self.root}/{dataset}/segmenters/{segmenter}/original/{replicate}.safetensors"
 
     def retrained_segmenter(
-        self, dataset: str, codec: str, rate: str, segmenter: str, seed: str
+        self, dataset: str, codec: str, rate: str, segmenter: str, replicate: str
     ) -> str:
         """Weights of a segmenter trained on reconstructions."""
         folder = f"{self.root}/{dataset}/segmenters/{segmenter}/retrained"
-        return f"{folder}/{codec}/{rate}/seed{seed}.safetensors"
+        return f"{folder}/{codec}/{rate}/{replicate}.safetensors"
 
-    def trivial_map(self, dataset: str) -> str:
-        """The best trivial map, as JSON."""
-        return f"{self.root}/{dataset}/segmenters/trivial.json"
+    def finetuned(
+        self, dataset: str, codec: str, rate: str, segmenter: str, regime: str, replicate: str
+    ) -> Finetuned:
+        """What a joint fine-tuning or its control gives."""
+        training = finetuned_training(replicate, regime, segmenter)
+        folder = f"{self.root}/{dataset}/segmenters/{segmenter}/{regime}/{codec}/{rate}"
+        return Finetuned(
+            codec=self.codec_weights(dataset, codec, rate, training),
+            segmenter=f"{folder}/{replicate}.safetensors",
+            choice=f"{folder}/{replicate}.choice.json",
+        )
 
-    def original_scores(self, dataset: str, segmenter: str, seed: str) -> str:
+    def trivial_map(self, dataset: str, fold: str) -> str:
+        """The best trivial map for a held-out fold, as JSON."""
+        return f"{self.root}/{dataset}/segmenters/trivial/fold{fold}.json"
+
+    def original_scores(self, dataset: str, segmenter: str, replicate: str) -> str:
         """Scores on originals, as a tidy table."""
-        return f"{self.root}/{dataset}/scores/{segmenter}/original/seed{seed}.parquet"
+        return f"{self.root}/{dataset}/scores/{segmenter}/original/{replicate}.parquet"
 
     def scores(
-        self, dataset: str, codec: str, rate: str, segmenter: str, regime: str, seed: str
+        self, dataset: str, codec: str, rate: str, segmenter: str, regime: str, replicate: str
     ) -> str:
         """Scores on reconstructions, as a tidy table."""
         folder = f"{self.root}/{dataset}/scores/{segmenter}/{regime}"
-        return f"{folder}/{codec}/{rate}/seed{seed}.parquet"
+        return f"{folder}/{codec}/{rate}/{replicate}.parquet"
 
-    def trivial_scores(self, dataset: str) -> str:
+    def mismatched_scores(
+        self,
+        dataset: str,
+        codec: str,
+        rate: str,
+        segmenter: str,
+        trained_codec: str,
+        trained_rate: str,
+        replicate: str,
+    ) -> str:
+        """Scores on one codec's reconstructions of a segmenter trained on another's."""
+        folder = f"{self.root}/{dataset}/scores/{segmenter}/mismatched"
+        return f"{folder}/{trained_codec}/{trained_rate}/on/{codec}/{rate}/{replicate}.parquet"
+
+    def trivial_scores(self, dataset: str, fold: str) -> str:
         """Scores of the trivial map on originals, as a tidy table."""
-        return f"{self.root}/{dataset}/scores/trivial.parquet"
+        return f"{self.root}/{dataset}/scores/trivial/fold{fold}.parquet"
 
     def metrics(self) -> str:
         """The study's tidy table."""
@@ -88,6 +164,10 @@ class Paths:
     def main_table(self) -> str:
         """The study's main table."""
         return f"{self.root}/main_table.csv"
+
+    def findings(self) -> str:
+        """Intervals, comparisons, verdicts and claims, as JSON."""
+        return f"{self.root}/findings.json"
 
     def report(self) -> str:
         """The report."""

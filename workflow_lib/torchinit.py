@@ -24,7 +24,8 @@ def prepare(threads: int) -> None:
     # without a workspace of fixed size cuBLAS refuses to be deterministic
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
+    # use_deterministic_algorithms would do the same, but import the compiler, which takes a second
+    torch.set_deterministic_debug_mode("error")
     torch.backends.cudnn.benchmark = False
     _declare_torchvision_operators()
 

@@ -13,6 +13,7 @@ from workflow_lib.config.finetuning import Finetuning
 from workflow_lib.config.segmentation import Segmenter
 from workflow_lib.config.statistics import Statistics
 from workflow_lib.errors import DownlinkError
+from workflow_lib.paths import UNTRAINED, replicate
 
 BIT_DEPTH = 16
 """Bits of a stored count; no rate point lies above."""
@@ -68,6 +69,25 @@ class Study(Section):
         """The dataset on whose tiles the codecs of `dataset` are trained."""
         return self.datasets[dataset].codec_from or dataset
 
+    def learns_on(self, dataset: str) -> bool:
+        """Whether learned codecs are trained on the dataset for its own use."""
+        own = self.datasets[dataset]
+        return own.codec_from is None and any(
+            isinstance(self.codecs[codec], Learned) for codec in own.rates
+        )
+
+    def training(self, dataset: str, codec: str, fold: int, seed: int) -> str:
+        """How the codec was trained that codes `dataset` while `fold` is held out; see `paths`.
+
+        Another dataset's codec is the one for the first fold that is held out there.
+        """
+        if not isinstance(self.codecs[codec], Learned):
+            return UNTRAINED
+        trainer = self.trainer(dataset)
+        if trainer != dataset:
+            fold = self.datasets[trainer].tiling.folds.held_out[0]
+        return replicate(fold, seed)
+
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
         _unique("run", self.run)
@@ -112,7 +132,9 @@ class Study(Section):
             if mismatch.trained_on == mismatch.scored_on:
                 raise ValueError(f"{key}.mismatched: the same point twice; that is `retrained`")
         if not regimes.original and (dataset.points("frozen") or dataset.points("joint")):
-            raise ValueError(f"{key}.original: frozen and joint segmenters are trained on originals")
+            raise ValueError(
+                f"{key}.original: frozen and joint segmenters are trained on originals"
+            )
         for codec in dataset.points("joint"):
             if not isinstance(self.codecs[codec], Learned):
                 raise ValueError(f"{key}.joint: {codec} is not learned")

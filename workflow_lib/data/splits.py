@@ -1,6 +1,7 @@
 """Folds: spatial blocks are dealt out by a stable hash, so that new data move no block."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from workflow_lib.config.data import Folds
 from workflow_lib.data.scenes import IGNORE
 from workflow_lib.data.tiles import Tiles
+from workflow_lib.errors import DownlinkError
 
 SPLITS = ("train", "validation", "test")
 
@@ -39,6 +41,41 @@ def place(folds: Folds, scene: str, row: int, col: int) -> Place:
         fold=_hash(dealt) % folds.count,
         validation=_hash(f"validation/{key}") < folds.validation_fraction * 2**64,
     )
+
+
+def require_fair_folds(dataset: str, folds: Folds, scenes: Sequence[str], learned: bool) -> None:
+    """Refuse folds that would score a learned codec on a scene it knows, or on no scene at all.
+
+    Args:
+        dataset: its name.
+        folds: how its blocks or scenes are dealt.
+        scenes: its scenes.
+        learned: whether a codec is trained on it.
+
+    Raises:
+        DownlinkError: with what to write into the configuration.
+    """
+    key = f"configuration: datasets.{dataset}.tiling.folds"
+    if folds.by == "block":
+        if learned and len(scenes) > 1:
+            raise DownlinkError(
+                f"{key}.by: a codec is trained on {len(scenes)} scenes; deal whole scenes "
+                "(by: scene), so that it is scored on scenes of which it has seen no block."
+            )
+        return
+    if _every_fold_has_scenes(folds, scenes):
+        return
+    salts = (folds.model_copy(update={"salt": str(n)}) for n in range(1000))
+    better = next((f.salt for f in salts if _every_fold_has_scenes(f, scenes)), None)
+    remedy = f'Salt "{better}" does.' if better else "Give more scenes, or fewer folds."
+    raise DownlinkError(
+        f'{key}.salt: "{folds.salt}" does not give every one of {folds.count} folds one of the '
+        f"{len(scenes)} scenes. {remedy}"
+    )
+
+
+def _every_fold_has_scenes(folds: Folds, scenes: Sequence[str]) -> bool:
+    return {place(folds, scene, 0, 0).fold for scene in scenes} == set(range(folds.count))
 
 
 def _hash(text: str) -> int:

@@ -1,6 +1,7 @@
 """Rate and distortion of a coded scene's held-out tiles."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import ceil
 
 import numpy as np
@@ -11,13 +12,20 @@ from workflow_lib.codecs.base import CodedBytes
 from workflow_lib.codecs.coding import SceneSize, UnitSize
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.metrics import names
-from workflow_lib.metrics.distortion import measure
+from workflow_lib.metrics.distortion import measure, squared_error
 from workflow_lib.metrics.rate import rates
 from workflow_lib.metrics.table import Key, join, pooled_rows, tile_rows
 
 
-def coded_table(key: Key, tiles: Tiles, image: NDArray[np.uint16], size: SceneSize) -> pd.DataFrame:
-    """Figures of every held-out tile, and of the scene's held-out tiles together.
+def coded_table(
+    key: Key,
+    tiles: Tiles,
+    image: NDArray[np.uint16],
+    size: SceneSize,
+    held_out: Sequence[int],
+    training_tiles: int = 0,
+) -> pd.DataFrame:
+    """Figures of every held-out tile, and of each fold's held-out tiles of the scene together.
 
     A unit's bytes are charged by the share of its valid pixels that are held out: whole or not at
     all where units are tiles or folds. The common header is charged by the largest such share,
@@ -28,10 +36,27 @@ def coded_table(key: Key, tiles: Tiles, image: NDArray[np.uint16], size: SceneSi
         tiles: all tiles of the scene.
         image: what the bitstream decodes to, uint16 [tile, band, y, x].
         size: of the bitstream.
+        held_out: the folds that are scored: of a trained codec the one that it has not seen.
+        training_tiles: tiles that the codec was trained on.
     """
-    held_out = tiles.where("test")
+    return join(
+        _of_fold(replace(key, fold=fold), tiles.holding_out(fold), image, size, training_tiles)
+        for fold in held_out
+    )
+
+
+def _of_fold(
+    key: Key, tiles: Tiles, image: NDArray[np.uint16], size: SceneSize, training_tiles: int
+) -> pd.DataFrame:
+    scene, held_out = str(tiles.scene[0]), tiles.where("test")
+    sse, samples = squared_error(tiles.where("train"), image[tiles.split == "train"])
+    seen = {
+        names.SSE_TRAINING: sse,
+        names.SAMPLES_TRAINING: samples,
+        names.CODEC_TRAINING_TILES: float(training_tiles),
+    }
     if not len(held_out):
-        return pooled_rows(key, {})
+        return pooled_rows(key, seen, scene)
     distortion = measure(held_out, image[tiles.split == "test"])
     shares = _shares(size.units, tiles)
     scored = [unit for unit, share in zip(size.units, shares, strict=True) if share]
@@ -46,7 +71,7 @@ def coded_table(key: Key, tiles: Tiles, image: NDArray[np.uint16], size: SceneSi
     return join(
         [
             tile_rows(key, held_out, of_tiles),
-            pooled_rows(key, figures, str(tiles.scene[0])),
+            pooled_rows(key, figures | seen, scene),
         ]
     )
 

@@ -1,61 +1,84 @@
 """All tables of a study as one, with figures pooled over each dataset."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import cast
 
 import pandas as pd
 
 from workflow_lib.codecs.base import CodedBytes
-from workflow_lib.config.study import Study
-from workflow_lib.data.tiles import TileInfo, describe
+from workflow_lib.data.tiles import TileInfo
 from workflow_lib.files import atomic
 from workflow_lib.metrics import names
-from workflow_lib.metrics.distortion import Distortion
+from workflow_lib.metrics.distortion import Distortion, psnr
 from workflow_lib.metrics.rate import rates
+from workflow_lib.metrics.scores import MapScores
 from workflow_lib.metrics.table import Key, join, main_table, pooled_rows, read, write
 
+_REPLICATE = ["dataset", "codec", "rate", "regime", "trained_on", "segmenter", "seed"]
 
-def collect(study: Study, tables: Iterable[Path], metrics: Path, main: Path) -> None:
-    """Join the tables, add what is pooled over scenes, and write the tidy and the main table.
+
+def collect(
+    infos: Mapping[str, TileInfo], tables: Iterable[Path], metrics: Path, main: Path
+) -> None:
+    """Join the tables, add what is pooled over folds and scenes, write the tidy and the main table.
 
     Args:
-        study: the study, for what its datasets' counts mean.
-        tables: tables of rate and distortion by scene, and of scores by dataset.
+        infos: what the counts of each dataset mean, in the order of the report.
+        tables: tables of rate and distortion by scene, and of scores by fold.
         metrics: Parquet file to write.
         main: CSV file to write.
     """
     table = read(tables)
-    coded = table[(table["regime"] == "") & (table["codec"] != "")]
     pooled = [
-        _pooled(Key(*point), rows, _info(study, point[0]))
-        for name, rows in coded.groupby(["dataset", "codec", "rate"])
-        for point in [cast(tuple[str, str, str], name)]
+        rows_of(key, rows, infos[key.dataset])
+        for key, rows in _replicates(table)
+        for metric, rows_of in ((names.SSE, _pooled_coding), (names.TP, _pooled_maps))
+        if (rows["metric"] == metric).any()
     ]
     table = join([table, *pooled])
     write(table, metrics)
     with atomic(main) as draft:
-        main_table(table, study.run).to_csv(draft, index=False)
+        main_table(table, list(infos)).to_csv(draft, index=False)
 
 
-def _info(study: Study, dataset: str) -> TileInfo:
-    return describe(dataset, study.datasets[dataset], study.bands(dataset))
+def _replicates(table: pd.DataFrame) -> Iterator[tuple[Key, pd.DataFrame]]:
+    """The rows of every codec, regime and seed, of all folds."""
+    for values, rows in table.groupby(_REPLICATE, dropna=False, sort=False):
+        named = dict(zip(_REPLICATE, values, strict=True))
+        seed = None if pd.isna(named["seed"]) else int(named["seed"])
+        yield Key(**(named | {"seed": seed})), rows
 
 
-def _pooled(key: Key, rows: pd.DataFrame, info: TileInfo) -> pd.DataFrame:
-    scenes = rows[rows["row"].isna()].groupby("metric")["value"]
-    total = scenes.sum()
+def _pooled_coding(key: Key, rows: pd.DataFrame, info: TileInfo) -> pd.DataFrame:
+    scenes = rows[rows["row"].isna() & (rows["scene"] != "")].groupby("metric")["value"]
+    total, largest = scenes.sum(), scenes.max()
     coded = CodedBytes(
         payload=int(total[names.PAYLOAD_BYTES]),
         header=int(total[names.HEADER_BYTES]),
         side=int(total[names.SIDE_BYTES]),
     )
     pixels = int(total[names.SAMPLES]) // len(info.bands)
+    seen = total[names.SSE_TRAINING], total[names.SAMPLES_TRAINING]
     return pooled_rows(
         key,
         {
             **Distortion.from_rows(rows, info).pooled(),
             **rates(coded, pixels, info),
-            names.AT_FLOOR: float(scenes.max()[names.AT_FLOOR]),
+            names.AT_FLOOR: float(largest[names.AT_FLOOR]),
+            names.PSNR_TRAINING_DB: float(psnr(*seen, info.data_range)),
+            names.CODEC_TRAINING_TILES: float(largest[names.CODEC_TRAINING_TILES]),
+        },
+    )
+
+
+def _pooled_maps(key: Key, rows: pd.DataFrame, info: TileInfo) -> pd.DataFrame:
+    """Sums over all folds; average precision, whose ranks only one segmenter gives, is their mean."""
+    of_folds = rows[rows["scene"] == ""].groupby("metric")["value"].mean()
+    means = (names.AVERAGE_PRECISION, names.TRAINING_TILES, names.CORRELATION_PX)
+    return pooled_rows(
+        key,
+        {
+            **MapScores.from_rows(rows).pooled(),
+            **{name: float(of_folds[name]) for name in means if name in of_folds},
         },
     )

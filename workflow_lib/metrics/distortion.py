@@ -118,11 +118,22 @@ class Distortion:
         return figures
 
     def _psnr(self, sse: Floats, samples: Floats) -> Floats:
-        with np.errstate(divide="ignore"):  # lossless is infinite
-            return np.asarray(10 * np.log10(self.info.data_range**2 / _ratio(sse, samples)))
+        return psnr(sse, samples, self.info.data_range)
 
     def _rmse(self, sse: Floats, samples: Floats) -> Floats:
         return self.info.scale * np.sqrt(_ratio(sse, samples))
+
+
+def psnr(sse: ArrayLike, samples: ArrayLike, data_range: float) -> Floats:
+    """PSNR in dB; infinite without loss, nan without samples.
+
+    Args:
+        sse: sums of squared errors in counts².
+        samples: how many samples they are of.
+        data_range: the peak, in counts.
+    """
+    with np.errstate(divide="ignore"):
+        return np.asarray(10 * np.log10(data_range**2 / _ratio(sse, samples)))
 
 
 def measure(original: Tiles, reconstruction: NDArray[np.uint16]) -> Distortion:
@@ -153,6 +164,17 @@ def measure(original: Tiles, reconstruction: NDArray[np.uint16]) -> Distortion:
         )
         for part in parts
     )
+
+
+def squared_error(original: Tiles, reconstruction: NDArray[np.uint16]) -> tuple[float, float]:
+    """Sum of squared errors in counts² over the valid pixels, and their samples; see `measure`."""
+    valid = original.valid
+    total = sum(
+        float((squared * mask).sum())
+        for before, after, mask in zip(original.image, reconstruction, valid, strict=True)
+        for squared in [(before.astype(np.int64) - after) ** 2]
+    )
+    return total, float(valid.sum() * original.image.shape[1])
 
 
 def _measure(

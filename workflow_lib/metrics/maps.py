@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.files import atomic
 from workflow_lib.metrics import names
-from workflow_lib.metrics.segmentation import average_precision, confusion
+from workflow_lib.metrics.correlation import correlation_length
+from workflow_lib.metrics.scores import MapScores
+from workflow_lib.metrics.segmentation import average_precision
 from workflow_lib.metrics.table import Key, join, pooled_rows, tile_rows
 from workflow_lib.segmentation.labels import scored_label
 from workflow_lib.segmentation.trivial import TrivialMap
@@ -53,17 +55,41 @@ def read_predictions(file: Path) -> Predictions:
         return Predictions(**{name: stored[name] for name in stored.files})
 
 
-def score_table(key: Key, originals: Tiles, predictions: Predictions) -> pd.DataFrame:
-    """Scores of every tile and of all together, against the labels of the original tiles."""
-    label = scored_label(originals)
-    counts = confusion(label, predictions.probability >= predictions.threshold)
-    precision = average_precision(label, predictions.probability)
-    figures = {**counts.pooled(), names.AVERAGE_PRECISION: precision}
-    return join([tile_rows(key, originals, counts.per_tile()), pooled_rows(key, figures)])
+def score_table(
+    key: Key, originals: Tiles, predictions: Predictions, training_tiles: int
+) -> pd.DataFrame:
+    """Scores of every tile and of the fold's tiles together, against the originals' labels.
+
+    Args:
+        key: whose maps these are, with the fold that is held out.
+        originals: that fold's tiles.
+        predictions: their maps.
+        training_tiles: tiles that the segmenter was trained on.
+    """
+    precision = average_precision(scored_label(originals), predictions.probability)
+    figures = {names.AVERAGE_PRECISION: precision, names.TRAINING_TILES: float(training_tiles)}
+    return _compared(key, originals, predictions.probability >= predictions.threshold, figures)
 
 
-def trivial_table(trivial: TrivialMap, originals: Tiles) -> pd.DataFrame:
-    """Scores of a trivial map of the original tiles."""
-    key = Key(originals.info.dataset, regime="trivial")
-    counts = confusion(scored_label(originals), trivial.predict(originals.image))
-    return join([tile_rows(key, originals, counts.per_tile()), pooled_rows(key, counts.pooled())])
+def trivial_table(trivial: TrivialMap, tiles: Tiles, fold: int) -> pd.DataFrame:
+    """Scores of a trivial map of the tiles of a fold, and the labels' correlation length.
+
+    Args:
+        trivial: chosen on the other folds.
+        tiles: all tiles, for the labels' correlation length.
+        fold: the one held out.
+    """
+    key = Key(tiles.info.dataset, regime="trivial", fold=fold)
+    held_out = tiles.of_fold(fold)
+    figures = {names.CORRELATION_PX: correlation_length(tiles)}
+    return _compared(key, held_out, trivial.predict(held_out.image), figures)
+
+
+def _compared(
+    key: Key, tiles: Tiles, predicted: NDArray[np.bool_], figures: dict[str, float]
+) -> pd.DataFrame:
+    """Rows of a map's scores, with further figures of all tiles together."""
+    scores = MapScores.of(tiles, predicted)
+    return join(
+        [tile_rows(key, tiles, scores.per_tile()), pooled_rows(key, figures | scores.pooled())]
+    )

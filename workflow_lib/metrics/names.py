@@ -58,8 +58,12 @@ EVENT_RECALL = "event_recall"
 """Share of events found."""
 FALSE_ALARMS_PER_MPX = "false_alarms_per_mpx"
 """False alarms per 10⁶ labelled pixels."""
+CORRELATION_PX = "correlation_px"
+"""Correlation length of the labels, in pixels."""
 TRAINING_TILES = "training_tiles"
-"""Tiles that codec or segmenter was trained on."""
+"""Tiles that a segmenter was trained on."""
+CODEC_TRAINING_TILES = "codec_training_tiles"
+"""Tiles that a codec was trained on; 0 where it is not trained."""
 
 _PER_BAND = (PSNR_DB, SSE)
 _ALL = {

@@ -36,10 +36,13 @@ class Confusion:
         wide = tiles.pivot(index=["scene", "row", "col"], columns="metric", values="value")
         return cls(**{name: wide[name].to_numpy(np.int64) for name in _outcomes()})
 
+    def summed(self) -> Self:
+        """The counts of all tiles together, as if they were one."""
+        return type(self)(**{n: getattr(self, n).sum(keepdims=True) for n in _outcomes()})
+
     def pooled(self) -> dict[str, float]:
         """Scores of all tiles together: sums first, then the ratio."""
-        sums = {name: getattr(self, name).sum(keepdims=True) for name in _outcomes()}
-        return {name: float(value[0]) for name, value in type(self)(**sums).per_tile().items()}
+        return {name: float(value[0]) for name, value in self.summed().per_tile().items()}
 
     def per_tile(self) -> dict[str, Floats]:
         """Scores of each tile, float64 [tile], by metric name.

@@ -1,0 +1,1 @@
+from workflow_lib import cli
