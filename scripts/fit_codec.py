@@ -11,6 +11,7 @@ from workflow_lib.data.store import read_tiles
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tiles", required=True, type=Path, nargs="+", help="tile stores")
+    parser.add_argument("--held-out", type=int, help="fold that is not looked at; see tiling.folds")
     parser.add_argument(
         "--codec",
         required=True,
@@ -18,6 +19,7 @@ def main() -> None:
         help='the codec, as JSON: {"kind": "jpeg2000"}; of a learned one all keys',
     )
     parser.add_argument("--rate", required=True, type=float, help="λ")
+    parser.add_argument("--seed", required=True, type=int, help="seed of the training")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
     parser.add_argument("--run", required=True, type=Path, help="folder of checkpoint and log")
     parser.add_argument("--weights", required=True, type=Path, help="safetensors file to write")
@@ -25,7 +27,8 @@ def main() -> None:
     torchinit.prepare(args.threads)
     from workflow_lib.codecs.learned.fit import fit  # compressai can be imported only now
 
-    fit(read_tiles(args.tiles), args.codec, args.rate, args.run, args.weights)
+    tiles = read_tiles(args.tiles, args.held_out)
+    fit(tiles, args.codec, args.rate, args.seed, args.run, args.weights)
 
 
 cli.run(main)

@@ -96,7 +96,7 @@ def subject(kind: str, unit: str, folder: Path) -> Subject:
         weights = folder / f"{kind}.safetensors"
         if not weights.exists():
             config = TypeAdapter(CodecConfig).validate_python(plain)
-            fit(tiles, config, 0.01, folder / f"run-{kind}", weights)
+            fit(tiles, config, 0.01, 0, folder / f"run-{kind}", weights)
     config = TypeAdapter(CodecConfig).validate_python(plain)
     file = folder / f"{kind}-{unit}.dlk"
     encode_scene(tiles, open_codec(config, tiles.info, weights), config, 1.0, file)

@@ -72,7 +72,13 @@ class CodedBytes:
 
 
 class Codec(ABC):
-    """A codec at one rate point, for images of any size and of its band number."""
+    """A codec at one rate point, for images of any size and of its band number.
+
+    Attributes:
+        training_tiles: tiles that it was trained on; 0 where nothing is trained.
+    """
+
+    training_tiles: int = 0
 
     @abstractmethod
     def encode(self, image: NDArray[np.uint16], budget: int | None) -> Encoded:

@@ -15,18 +15,17 @@ from torch import Tensor
 from workflow_lib.codecs.base import Codec, Encoded, as_counts
 from workflow_lib.codecs.learned.alone import each_alone
 from workflow_lib.codecs.learned.integer import LATENT_LIMIT, Grid, IntegerPrior
-from workflow_lib.codecs.learned.mixture import parameters_per_component
 from workflow_lib.codecs.learned.model import LearnedModel, padded_to_patches
 from workflow_lib.codecs.learned.prior import HYPER_STRIDE, Architecture
 from workflow_lib.codecs.learned.rounding import quantised
 from workflow_lib.codecs.learned.schedule import steps
 from workflow_lib.codecs.learned.stream import Reader, Writer, bits
 from workflow_lib.codecs.learned.transforms import PATCH
+from workflow_lib.codecs.learned.weights import Stored, coding_state
 from workflow_lib.codecs.learned.window import Windows
 from workflow_lib.config.codecs import Learned
 from workflow_lib.data.tiles import TileInfo
 from workflow_lib.errors import BitstreamError, DownlinkError
-from workflow_lib.training import load_weights, save_weights
 
 _HYPER_LIMIT = 2**11
 """No hyperlatent is larger."""
@@ -49,8 +48,9 @@ class LearnedCodec(Codec):
     integers on every device, in every batch and with every number of threads.
     """
 
-    def __init__(self, model: LearnedModel) -> None:
+    def __init__(self, model: LearnedModel, training_tiles: int = 0) -> None:
         self.model = model.eval()
+        self.training_tiles = training_tiles
         self.prior = IntegerPrior(model.prior, model.spread)
         self._digest: bytes | None = None
 
@@ -66,17 +66,11 @@ class LearnedCodec(Codec):
         return self._digest
 
     def _state(self) -> dict[str, Tensor]:
-        """Transforms in floating point, the prior in integers."""
-        transforms = {
-            f"transforms.{name}": tensor.cpu()
-            for name, tensor in self.model.state_dict().items()
-            if not name.startswith("prior.")
-        }
-        return transforms | {f"prior.{n}": tensor for n, tensor in self.prior.state().items()}
+        return coding_state(self.model, self.prior.state())
 
     def save(self, weights: Path, metadata: dict[str, str]) -> None:
-        """Write what encoder and decoder need, as safetensors."""
-        save_weights(self._state(), weights, metadata | self.model.sizes.as_dict())
+        """Write the codec, and the prior that its integers come from, as safetensors."""
+        Stored(self.model, self.prior.state(), self.training_tiles).write(weights, metadata)
 
     @classmethod
     def load(cls, weights: Path, device: str = "cpu") -> Self:
@@ -85,21 +79,15 @@ class LearnedCodec(Codec):
         Raises:
             DownlinkError: the file is missing, damaged or of another kind.
         """
-        tensors, metadata = load_weights(weights)
         try:
-            sizes = Architecture.of(metadata)
-            _require_shapes(sizes, tensors)
-            model = LearnedModel(sizes)
-            codec = cls(model)
-            codec.prior.load(_below("prior.", tensors))
-            transforms = _below("transforms.", tensors)
-            prior = {f"prior.{name}": t for name, t in model.prior.state_dict().items()}
-            model.load_state_dict(transforms | prior)
+            stored = Stored.read(weights)
+            codec = cls(stored.model, stored.training_tiles)
+            codec.prior.load(stored.integers)
         except (KeyError, TypeError, ValueError, RuntimeError, DownlinkError) as error:
             raise DownlinkError(
                 f"{weights}: not the weights of a learned codec ({error}). Delete it, run again."
             ) from error
-        model.to(device)
+        codec.model.to(device)
         codec.prior.to(device)
         return codec
 
@@ -245,30 +233,6 @@ class LearnedCodec(Codec):
     def _windows(self, features: Tensor, grid: Grid, positions: Tensor) -> Windows:
         rows = features[:, positions].flatten(0, 1)
         return self.prior.tables.windows(self.prior.mixtures(rows, grid.around(positions)))
-
-
-def _require_shapes(sizes: Architecture, tensors: dict[str, Tensor]) -> None:
-    """Refuse sizes that the file's own tensors do not have, before memory is taken for them.
-
-    Of every product of sizes that a layer can have one is looked at.
-    """
-    n, m, k = sizes.channels, sizes.latents, sizes.components
-    wanted = {
-        "transforms.analysis.linear.weight": (m, sizes.bands * PATCH**2, 1, 1),
-        "transforms.synthesis.last.weight": (sizes.bands * 4, n, 3, 3),
-        "transforms.hyper_analysis.0.weight": (n, m, 3, 3),
-        "transforms.hyper_analysis.2.weight": (n, n, 3, 3),
-        "prior.layers.1.weight": (m * 10 // 3, m * 8 // 3),
-        "prior.layers.2.weight": (m * 8 // 3, parameters_per_component(k) * k * m),
-        "prior.hyper_parameters": (parameters_per_component(k) * k * n,),
-    }
-    for name, shape in wanted.items():
-        if name not in tensors or tuple(tensors[name].shape) != shape:
-            raise ValueError(f"{name} is missing or has not the shape {shape}")
-
-
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
 
 
 def _integers(values: Tensor) -> NDArray[np.int64]:

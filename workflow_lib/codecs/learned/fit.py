@@ -28,7 +28,7 @@ _PRIOR_LEARNING_RATE = 1e-2
 _VALIDATION_TILES = 64
 
 
-def fit(tiles: Tiles, config: Learned, lam: float, run: Path, weights: Path) -> None:
+def fit(tiles: Tiles, config: Learned, lam: float, seed: int, run: Path, weights: Path) -> None:
     """Train a codec for one λ and write what encoder and decoder need.
 
     Loss = R + λ·MSE₂₅₅, R in bits per pixel and band. Missing pixels do not count.
@@ -37,6 +37,7 @@ def fit(tiles: Tiles, config: Learned, lam: float, run: Path, weights: Path) -> 
         tiles: trained on their split "train", validated on "validation".
         config: sizes, start and schedule.
         lam: λ.
+        seed: seed of initial weights, crops and noise.
         run: folder for checkpoint and metrics; see `train`.
         weights: the safetensors file to write.
 
@@ -44,19 +45,19 @@ def fit(tiles: Tiles, config: Learned, lam: float, run: Path, weights: Path) -> 
         DownlinkError: no tiles to train or validate on, crops larger than tiles, or divergence.
     """
     _require_tiles(tiles, config)
-    torch.manual_seed(config.seed)
+    torch.manual_seed(seed)
     sizes = Architecture.configured(config, tiles.image.shape[1])
     task = CodecTask(LearnedModel(sizes), tiles, config, lam)
     if config.init == "klt":
         task.start_from_klt()
-    train(task, config.training, config.seed, run, f"{config.canonical()} {lam} {tiles.digest()}")
+    train(task, config.training, seed, run, f"{config.canonical()} {lam} {tiles.digest()}")
     metadata = {
         "lambda": repr(lam),
         "data_range": repr(tiles.info.data_range),
         "dataset": tiles.info.dataset,
         "band_names": ",".join(tiles.info.bands),
     }
-    LearnedCodec(task.model).save(weights, metadata)
+    LearnedCodec(task.model, len(tiles.where("train"))).save(weights, metadata)
 
 
 def _require_tiles(tiles: Tiles, config: Learned) -> None:

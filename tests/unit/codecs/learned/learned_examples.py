@@ -41,6 +41,7 @@ def make_tiles(image, splits):
         col=numbers * 0,
         block=numbers,
         fold=numbers * 0,
+        validation=np.array(splits) == "validation",
         split=np.array(splits),
         info=info,
     )

@@ -14,6 +14,7 @@ from workflow_lib.codecs.learned.codec import LearnedCodec, open_codec
 from workflow_lib.codecs.learned.fit import fit
 from workflow_lib.codecs.learned.schedule import Context
 from workflow_lib.errors import BitstreamError, DownlinkError
+from workflow_lib.training import load_weights, save_weights
 
 LAM = 0.05
 
@@ -22,7 +23,7 @@ LAM = 0.05
 def weights(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("learned")
     path = folder / "weights.safetensors"
-    fit(two_band_tiles(), make_config(request.param), LAM, folder / "run", path)
+    fit(two_band_tiles(), make_config(request.param), LAM, 0, folder / "run", path)
     return path
 
 
@@ -145,7 +146,7 @@ def test_damaged_payloads_give_an_image_or_one_error(data):
 
 def test_equal_fits_write_equal_bytes(tmp_path):
     for name in ("a", "b"):
-        fit(two_band_tiles(), make_config(), LAM, tmp_path / f"run-{name}", tmp_path / name)
+        fit(two_band_tiles(), make_config(), LAM, 0, tmp_path / f"run-{name}", tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
@@ -156,6 +157,50 @@ def test_a_saved_codec_is_the_same_codec(codec, tmp_path):
     assert again.encode(image) == codec.encode(image)
     assert again.model_digest == codec.model_digest
     assert len(codec.model_digest) == 8
+
+
+def test_a_loaded_codec_can_be_trained_on(codec):
+    # the trained prior is back: it rounds to the integers that code
+    again = LearnedCodec(codec.model).prior.state()
+    for name, tensor in codec.prior.state().items():
+        assert torch.equal(again[name], tensor), name
+
+
+def test_only_the_integers_code(codec, tmp_path):
+    trained = {n: p.clone() for n, p in codec.model.prior.named_parameters()}
+    codec.save(tmp_path / "good", {})
+    tensors, metadata = load_weights(tmp_path / "good")
+    for name in trained:
+        tensors[f"trained_prior.{name}"] += 1
+    save_weights(tensors, tmp_path / "shifted", metadata)
+    shifted = LearnedCodec.load(tmp_path / "shifted")
+    image = smooth_counts(1, 2, 64, seed=4)[0]
+    assert shifted.encode(image) == codec.encode(image)
+    assert shifted.model_digest == codec.model_digest
+    for name, parameter in shifted.model.prior.named_parameters():
+        assert torch.equal(parameter, trained[name] + 1), name
+
+
+def test_the_number_of_training_tiles_is_kept(codec, tmp_path):
+    assert codec.training_tiles == 4
+    assert LearnedCodec(codec.model).training_tiles == 0
+    codec.save(tmp_path / "again", {})
+    assert LearnedCodec.load(tmp_path / "again").training_tiles == 4
+
+
+@pytest.mark.parametrize("change", ["missing", "shape", "name"])
+def test_a_trained_prior_that_does_not_fit_is_refused(codec, tmp_path, change):
+    codec.save(tmp_path / "good", {})
+    tensors, metadata = load_weights(tmp_path / "good")
+    name = "trained_prior.hyper_synthesis.2.0.weight"
+    found = tensors.pop(name)
+    if change == "shape":
+        tensors[name] = found[:-1]
+    elif change == "name":
+        tensors[f"{name}.other"] = found
+    save_weights(tensors, tmp_path / "bad", metadata)
+    with pytest.raises(DownlinkError, match="bad: not the weights of a learned codec"):
+        LearnedCodec.load(tmp_path / "bad")
 
 
 def test_other_weights_have_another_digest():
@@ -188,7 +233,7 @@ def test_a_larger_lambda_spends_more_bytes_for_less_error(tmp_path):
     sizes, errors = [], []
     for lam in (LAM, 20 * LAM):
         path = tmp_path / f"{lam}.safetensors"
-        fit(two_band_tiles(), make_config(), lam, tmp_path / f"run{lam}", path)
+        fit(two_band_tiles(), make_config(), lam, 0, tmp_path / f"run{lam}", path)
         codec = LearnedCodec.load(path)
         payload = codec.encode(image).payload
         sizes.append(len(payload))

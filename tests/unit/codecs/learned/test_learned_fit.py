@@ -39,7 +39,7 @@ def test_loss_is_rate_plus_lambda_times_error():
 
 def test_a_random_start_learns(tmp_path):
     config = make_config(init="random", learning_rate=3e-3, steps=30, validate_every=10)
-    fit(two_band_tiles(), config, 0.05, tmp_path / "run", tmp_path / "weights")
+    fit(two_band_tiles(), config, 0.05, 0, tmp_path / "run", tmp_path / "weights")
     lines = [json.loads(x) for x in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert lines[-1]["validation"]["loss"] < 0.9 * lines[0]["validation"]["loss"]
 
@@ -48,7 +48,7 @@ def test_small_tiles_and_a_constant_band_can_be_coded(tmp_path):
     image = smooth_counts(3, 2, 32)
     image[:, 1] = 777
     tiles = make_tiles(image, ["train", "train", "validation"])
-    fit(tiles, make_config(crop=32), 0.05, tmp_path / "run", tmp_path / "weights")
+    fit(tiles, make_config(crop=32), 0.05, 0, tmp_path / "run", tmp_path / "weights")
     codec = LearnedCodec.load(tmp_path / "weights")
     decoded = codec.decode(codec.encode(image[2], 0).payload, b"", image[2].shape)
     assert np.abs(decoded[1].astype(int) - 777).max() <= 2
@@ -56,7 +56,7 @@ def test_small_tiles_and_a_constant_band_can_be_coded(tmp_path):
 
 def test_an_interrupted_fit_writes_the_same_bytes(tmp_path, monkeypatch):
     config = make_config(steps=8, validate_every=2, checkpoint_seconds=0)
-    fit(two_band_tiles(), config, 0.05, tmp_path / "whole", tmp_path / "a")
+    fit(two_band_tiles(), config, 0.05, 0, tmp_path / "whole", tmp_path / "a")
     losses = CodecTask.training_losses
     calls = iter(range(8))
 
@@ -67,9 +67,9 @@ def test_an_interrupted_fit_writes_the_same_bytes(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(CodecTask, "training_losses", killed_at_the_sixth_step)
-        fit(two_band_tiles(), config, 0.05, tmp_path / "cut", tmp_path / "b")
+        fit(two_band_tiles(), config, 0.05, 0, tmp_path / "cut", tmp_path / "b")
     assert not (tmp_path / "b").exists()
-    fit(two_band_tiles(), config, 0.05, tmp_path / "cut", tmp_path / "b")
+    fit(two_band_tiles(), config, 0.05, 0, tmp_path / "cut", tmp_path / "b")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     lines = (tmp_path / "cut" / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [2, 4, 6, 8]
@@ -87,4 +87,4 @@ def test_an_interrupted_fit_writes_the_same_bytes(tmp_path, monkeypatch):
 def test_what_cannot_be_fitted_is_refused(tmp_path, splits, changes, message):
     tiles = make_tiles(smooth_counts(2, 2, 64), splits)
     with pytest.raises(DownlinkError, match=message):
-        fit(tiles, make_config(**changes), 0.05, tmp_path / "run", tmp_path / "weights")
+        fit(tiles, make_config(**changes), 0.05, 0, tmp_path / "run", tmp_path / "weights")
