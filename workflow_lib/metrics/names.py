@@ -60,6 +60,8 @@ FALSE_ALARMS_PER_MPX = "false_alarms_per_mpx"
 """False alarms per 10⁶ labelled pixels."""
 TRAINING_TILES = "training_tiles"
 """Tiles that codec or segmenter was trained on."""
+CORRELATION_PX = "correlation_px"
+"""Correlation length of the labels in pixels."""
 
 _PER_BAND = (PSNR_DB, SSE)
 _ALL = {
