@@ -29,6 +29,7 @@ def make_tiles():
             col=(number % grid).astype(np.int32),
             block=number.astype(np.int32),
             fold=(names == "test").astype(np.int32),
+            validation=names == "validation",
             split=names,
             info=TileInfo(
                 dataset="made",

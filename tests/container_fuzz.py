@@ -60,6 +60,7 @@ def fuzz_tiles() -> Tiles:
         col=number % 2,
         block=number,
         fold=number % 2,
+        validation=number == 2,
         split=np.array(["train", "test", "validation", "test"]),
         info=TileInfo(
             dataset="fuzz",

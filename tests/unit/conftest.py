@@ -33,6 +33,7 @@ def toy_tiles():
             col=tile % 4,
             block=tile // 2,
             fold=np.zeros(count, np.int32),
+            validation=np.broadcast_to(np.asarray(split) == "validation", count).copy(),
             split=np.broadcast_to(np.asarray(split), count).copy(),
             info=TileInfo(**described | info),
         )

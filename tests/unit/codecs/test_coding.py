@@ -50,6 +50,7 @@ def make_tiles_once():
         col=(number % 6).astype(np.int32),
         block=number.astype(np.int32),
         fold=np.zeros(36, np.int32),
+        validation=np.zeros(36, bool),
         split=np.full(36, "test"),
         info=TileInfo(
             dataset="d",
@@ -171,11 +172,11 @@ def test_sizes_are_the_bytes_on_disk_and_nodata_stays(make_tiles, tmp_path, unit
 @pytest.mark.parametrize("unit", ["fold", "tile", "scene"])
 def test_the_target_holds_with_the_containers_bytes(make_tiles, tmp_path, unit):
     tiles = make_tiles(side=64)
-    few = np.where(np.arange(len(tiles)) % 8 == 1, "test", "train")
-    tiles = replace(tiles, split=few if unit == "scene" else tiles.split)
+    few = (np.arange(len(tiles)) % 8 == 1).astype(np.int32)
+    tiles = replace(tiles, fold=few if unit == "scene" else tiles.fold).holding_out(1)
     size = encode_scene(tiles, Jpeg2000Codec(), JPEG2000[unit], 1.0, tmp_path / "scene.dlk")
     key = Key("d", "c", "1.0")
-    table = coded_table(key, tiles, tiles.image, size)
+    table = coded_table(key, tiles, tiles.image, size, [1])
     rate = table[(table["metric"] == "bpppb") & table["row"].isna()]["value"].item()
     assert rate == pytest.approx(1.0, rel=0.03 if unit == "tile" else 0.01)
     of_tiles = table[(table["metric"] == "bpppb") & table["row"].notna()]["value"]
@@ -192,7 +193,7 @@ def test_scored_tiles_are_charged_their_units_or_their_share(make_tiles, tmp_pat
     charged = {}
     for unit in ("fold", "tile", "scene"):
         size = encode_scene(tiles, Recorder(), JPEG2000[unit], 1.0, tmp_path / "scene.dlk")
-        table = coded_table(Key("d", "c", "1.0"), tiles, tiles.image, size)
+        table = coded_table(Key("d", "c", "1.0"), tiles, tiles.image, size, [1])
         whole = table[table["row"].isna()].set_index("metric")["value"]
         charged[unit] = whole["payload_bytes"], whole["side_bytes"]
         own = sum(part.coded.header for part in size.units)

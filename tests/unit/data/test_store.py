@@ -13,7 +13,7 @@ from rasterio.windows import Window
 from workflow_lib.config.data import Folds, Tiling
 from workflow_lib.data import store, tiling
 from workflow_lib.data.scenes import Scene, write_scene
-from workflow_lib.data.splits import SPLITS, balance, dealt_again, imbalance, place
+from workflow_lib.data.splits import balance, dealt_again, imbalance, place
 from workflow_lib.data.tiles import TileInfo
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import tree_sha256
@@ -72,7 +72,7 @@ def test_the_store_is_self_describing(tmp_path):
         assert float(data["image"].max()) < 6.56  # CF scale_factor is applied
         assert np.isnan(data["image"].values).any()  # CF _FillValue too
         assert data["crs"].attrs["crs_wkt"].startswith("PROJCRS")
-        assert set(data["split"].attrs["flag_meanings"].split()) == set(SPLITS)
+        assert data["validation"].attrs["flag_meanings"].split() == ["train", "validation"]
         encoding = data["image"].encoding
         assert encoding["chunks"] == (1, 3, 32, 32)
         assert encoding["shards"][0] > 1
@@ -146,26 +146,25 @@ def test_blocks_do_not_move_when_data_are_added():
     small = {(r, c): place(folds, "scene", r, c) for r in range(6) for c in range(6)}
     large = {(r, c): place(folds, "scene", r, c) for r in range(30) for c in range(30)}
     assert all(large[key] == small[key] for key in small)
-    assert len({p.split for p in large.values()}) == 3
-    shares = [sum(p.split == split for p in large.values()) / 900 for split in SPLITS]
-    assert shares == pytest.approx([0.375, 0.125, 0.5], abs=0.15)
+    assert sum(p.fold == 1 for p in large.values()) / 900 == pytest.approx(0.5, abs=0.15)
+    of_fold = [p.validation for p in large.values() if p.fold == 0]
+    assert np.mean(of_fold) == pytest.approx(0.25, abs=0.1)
 
 
 def test_tiles_of_one_block_share_its_fold():
-    folds = Folds(block_tiles=2, salt="s", count=5, held_out=3)
+    folds = Folds(block_tiles=2, salt="s", count=5, held_out=(3,))
     by_block = {}
     for row in range(10):
         for col in range(10):
             p = place(folds, "scene", row, col)
             by_block.setdefault((row // 2, col // 2), set()).add(p)
-            assert (p.split == "test") == (p.fold == 3)
     assert all(len(places) == 1 for places in by_block.values())
 
 
 def test_balance_counts_labelled_pixels_and_imbalance_prefers_even_folds(tmp_path):
     _, target = write(tmp_path)
     tiles = store.read_tiles([target])
-    table = balance(tiles)
+    table = balance(tiles.holding_out(1))
     labelled = ((tiles.label != 255) & tiles.valid).sum()
     assert sum(int(line.split()[3]) for line in table.splitlines()[1:]) == labelled
     salts = [Folds(block_tiles=2, salt=str(i)) for i in range(30)]
