@@ -269,8 +269,8 @@ class Dataset(Imagery):
     """Tiles and folds."""
     rates: dict[Name, tuple[Rate, ...]] = Field(min_length=1)
     """Rate points by codec: target bpppb or `lossless` for classical codecs, λ for learned ones."""
-    regimes: Regimes = Field(default_factory=lambda: Regimes())
-    """How segmenters are trained and scored, and at which rate points."""
+    regimes: Regimes = Field(default_factory=Regimes)
+    """Which regimes are run, and where."""
     segmenters: tuple[Name, ...] = Field(min_length=1)
     """The segmenters that are trained."""
     codec_from: Name | None = None

