@@ -1,8 +1,8 @@
 """Joint fine-tuning of codec and segmenter, and its control."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from workflow_lib.config.base import Section
 from workflow_lib.config.training import Training
@@ -23,3 +23,11 @@ class Finetuning(Section):
     """Peak learning rate of the codec's weights; the training's own is the segmenter's."""
     training: Training
     """Schedule of one fine-tuning."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.training.batch < 2:
+            raise ValueError("training.batch must be at least 2: batch normalisation needs it")
+        if len(set(self.gammas)) < len(self.gammas):
+            raise ValueError("gammas names a value twice")
+        return self

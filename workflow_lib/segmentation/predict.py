@@ -25,13 +25,23 @@ def predict(weights: Path, image: NDArray[np.uint16]) -> tuple[NDArray[np.float3
     Raises:
         DownlinkError: the weights are missing, damaged or for another number of bands.
     """
-    model = UNet.load(weights)
-    if len(model.mean) != image.shape[1]:
-        raise DownlinkError(
-            f"{weights}: a segmenter of {len(model.mean)} bands, but the image has "
-            f"{image.shape[1]}. Delete it and run again."
-        )
+    model = opened(weights, image.shape[1])
     return probabilities(model, image), float(model.threshold)
+
+
+def opened(weights: Path, bands: int) -> UNet:
+    """The segmenter for images of so many bands.
+
+    Raises:
+        DownlinkError: see `predict`.
+    """
+    model = UNet.load(weights)
+    if len(model.mean) != bands:
+        raise DownlinkError(
+            f"{weights}: a segmenter of {len(model.mean)} bands, but the image has {bands}. "
+            "Delete it and run again."
+        )
+    return model
 
 
 def probabilities(model: UNet, image: NDArray[np.uint16]) -> NDArray[np.float32]:

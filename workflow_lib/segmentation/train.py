@@ -12,6 +12,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from workflow_lib.config.segmentation import Segmenter
 from workflow_lib.data.scenes import IGNORE
 from workflow_lib.data.tiles import Tiles
+from workflow_lib.segmentation.crops import Crops
 from workflow_lib.segmentation.labels import require_both_classes, scored_label
 from workflow_lib.segmentation.model import UNet
 from workflow_lib.segmentation.predict import probabilities
@@ -41,7 +42,7 @@ def train_segmenter(
     model = UNet.for_tiles(config, tiles.where("train"), seed)
     task = SegmentationTask(model, tiles, config)
     summary = train(task, config.training, seed, run, f"{config.canonical()} {tiles.digest()}")
-    model.threshold.fill_((task.best_cut().threshold + 1) / LEVELS)
+    choose_threshold(model, tiles.where("validation"))
     model.save(weights)
     return summary
 
@@ -55,7 +56,6 @@ class SegmentationTask:
         self.model = self._unet = model
         self._crops = Crops(tiles.where("train"), config.training.batch, config.training.crop)
         self._validation = tiles.where("validation")
-        self._target = scored_label(self._validation)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """All weights alike."""
@@ -68,12 +68,21 @@ class SegmentationTask:
 
     def validation_losses(self) -> dict[str, float]:
         """One minus the IoU at its best threshold, as that is what the maps are judged by."""
-        return {"loss": 1 - self.best_cut().iou}
+        return {"loss": 1 - best_cut(self._unet, self._validation).iou}
 
-    def best_cut(self) -> Cut:
-        """The threshold of best IoU on the validation tiles, on ⌊probability · 65536⌋."""
-        levels = probability_levels(probabilities(self._unet, self._validation.image))
-        return best_cuts(levels[self._target == 1], levels[self._target == 0])[0]
+
+def best_cut(model: UNet, tiles: Tiles) -> Cut:
+    """The threshold of best IoU on the tiles, on ⌊probability · 65536⌋."""
+    levels = probability_levels(probabilities(model, tiles.image))
+    target = scored_label(tiles)
+    return best_cuts(levels[target == 1], levels[target == 0])[0]
+
+
+def choose_threshold(model: UNet, tiles: Tiles) -> float:
+    """Give the model its threshold of best IoU on the tiles; returns that IoU."""
+    cut = best_cut(model, tiles)
+    model.threshold.fill_((cut.threshold + 1) / LEVELS)
+    return cut.iou
 
 
 def probability_levels(probability: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -93,55 +102,3 @@ def masked_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
     target = torch.where(counted, label, 0).float()
     each = binary_cross_entropy_with_logits(logits, target, reduction="none")
     return (each * counted).sum() / counted.sum().clamp(min=1)
-
-
-class Crops:
-    """Square crops of labelled tiles, turned and mirrored at random.
-
-    Half of a batch holds at least one positive pixel: a rare class would else go unseen.
-    """
-
-    def __init__(self, tiles: Tiles, batch: int, side: int) -> None:
-        self._image, self._label = tiles.image, scored_label(tiles)
-        self._batch, self._side = batch, side
-        self._labelled = np.flatnonzero((self._label != IGNORE).any(axis=(1, 2)))
-        self._positive = np.argwhere(self._label == 1)
-
-    def draw(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Counts, uint16 [batch, band, y, x], and label, uint8 [batch, y, x]."""
-        chances = torch.rand(self._batch, 4, generator=generator, dtype=torch.float64).numpy()
-        crops = [self._crop(number, *chance) for number, chance in enumerate(chances)]
-        image, label = (np.stack(arrays) for arrays in zip(*crops, strict=True))
-        return torch.from_numpy(image), torch.from_numpy(label)
-
-    def _crop(
-        self, number: int, which: float, down: float, right: float, turn: float
-    ) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
-        height, width = self._label.shape[1:]
-        if number % 2 == 0:
-            tile, y, x = self._positive[int(which * len(self._positive))]
-            top, left = self._start(down, y, height), self._start(right, x, width)
-        else:
-            tile = self._labelled[int(which * len(self._labelled))]
-            top, left = int(down * self._spare(height)), int(right * self._spare(width))
-        rows, cols = slice(top, top + self._side), slice(left, left + self._side)
-        symmetry = int(turn * 8)
-        return (
-            turned(self._image[tile, :, rows, cols], symmetry),
-            turned(self._label[tile, rows, cols], symmetry),
-        )
-
-    def _spare(self, length: int) -> int:
-        return length - self._side + 1
-
-    def _start(self, chance: float, pixel: int, length: int) -> int:
-        """A start, uniform among those whose crop holds the pixel."""
-        first = max(0, pixel - self._side + 1)
-        last = min(pixel, length - self._side)
-        return int(first + chance * (last - first + 1))
-
-
-def turned(array: NDArray[Any], symmetry: int) -> NDArray[Any]:
-    """One of the square's eight symmetries, 0 to 7, over the last two axes."""
-    quarter = np.rot90(array, symmetry % 4, axes=(-2, -1))
-    return quarter[..., ::-1] if symmetry >= 4 else quarter

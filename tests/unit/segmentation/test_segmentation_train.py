@@ -3,11 +3,13 @@ import pytest
 import torch
 
 from workflow_lib.config.segmentation import Segmenter
+from workflow_lib.crops import turned
 from workflow_lib.errors import DownlinkError
 from workflow_lib.metrics.segmentation import confusion
+from workflow_lib.segmentation.crops import Crops
 from workflow_lib.segmentation.labels import scored_label
 from workflow_lib.segmentation.predict import predict
-from workflow_lib.segmentation.train import Crops, masked_cross_entropy, train_segmenter, turned
+from workflow_lib.segmentation.train import masked_cross_entropy, train_segmenter
 from workflow_lib.segmentation.trivial import choose
 
 

@@ -1,7 +1,7 @@
 """The trained learned codec: images to bitstreams and back."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from operator import itemgetter
 from pathlib import Path
@@ -106,15 +106,29 @@ class LearnedCodec(Codec):
     @torch.inference_mode()
     def encode_batch(self, images: Sequence[Image], budgets: Sequence[int | None]) -> list[Encoded]:
         """See `Codec.encode_batch`."""
+        payloads = self._grouped(images, self._encode_alike)
+        return [Encoded(payload) for payload in payloads]
+
+    @torch.inference_mode()
+    def reconstruct(self, images: Sequence[Image]) -> list[Image]:
+        """What decoding gives of images that were encoded together; nothing is coded for it."""
+        return self._grouped(
+            images, lambda group: self._images(self.latents(group)[0], group[0].shape)
+        )
+
+    def _grouped(
+        self, images: Sequence[Image], work: Callable[[list[Image]], Sequence[Result]]
+    ) -> list[Result]:
+        """Results of images that are analysed in groups of one size, in their own order."""
         device = self.model.offset.device.type
         groups = _alike([image.shape for image in images], _PIXELS_TO_ENCODE[device])
 
-        def encoded(group: list[int]) -> list[bytes]:
+        def done(group: list[int]) -> Sequence[Result]:
             with torch.inference_mode():
-                return self._encode_alike([images[index] for index in group])
+                return work([images[index] for index in group])
 
-        payloads = each_alone(encoded, groups) if len(groups) > 1 else map(encoded, groups)
-        return [Encoded(payload) for payload in _in_order(groups, payloads)]
+        results = each_alone(done, groups) if len(groups) > 1 else map(done, groups)
+        return _in_order(groups, results)
 
     @torch.inference_mode()
     def decode_batch(
@@ -164,7 +178,7 @@ class LearnedCodec(Codec):
         everywhere = torch.arange(height * width, device=latents.device)
         grid.place(everywhere, values)
         plan = steps(self.prior.sizes.context, height, width)
-        for group in _grouped([len(step) * len(images) for step in plan]):
+        for group in _runs([len(step) * len(images) for step in plan]):
             positions = torch.from_numpy(np.concatenate(plan[group])).to(latents.device)
             found = self._windows(features, grid, positions)
             start = 0
@@ -185,9 +199,11 @@ class LearnedCodec(Codec):
     def _decode_alike(self, payloads: Sequence[bytes], shape: Shape) -> list[Image]:
         _, height, width = shape
         size = (-(-height // PATCH), -(-width // PATCH))
-        latents = self.decode_latents(payloads, size)
-        images = self.synthesise(latents)
-        return [as_counts(image[:, :height, :width].numpy()) for image in images]
+        return self._images(self.decode_latents(payloads, size), shape)
+
+    def _images(self, latents: Tensor, shape: Shape) -> list[Image]:
+        _, height, width = shape
+        return [as_counts(image[:, :height, :width].numpy()) for image in self.synthesise(latents)]
 
     def synthesise(self, latents: Tensor) -> list[Tensor]:
         """Counts [band, y, x] of each image, not rounded."""
@@ -250,7 +266,7 @@ def _part(windows: Windows, images: int, positions: int, own: slice) -> Windows:
     return Windows(cut(windows.frequencies), cut(windows.origin), cut(windows.shift))
 
 
-def _grouped(sizes: Sequence[int]) -> Iterator[slice]:
+def _runs(sizes: Sequence[int]) -> Iterator[slice]:
     """Runs of steps that have about `_ROWS` positions together."""
     start, total = 0, 0
     for end, size in enumerate(sizes, start=1):

@@ -1,30 +1,29 @@
 """Training the learned codec."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from workflow_lib.codecs.learned.codec import LearnedCodec
 from workflow_lib.codecs.learned.klt_start import start_from_klt
-from workflow_lib.codecs.learned.model import LearnedModel, Output, padded_to_patches
+from workflow_lib.codecs.learned.model import LearnedModel
+from workflow_lib.codecs.learned.objective import PEAK, Examples, coded, parameter_groups
 from workflow_lib.codecs.learned.prior import Architecture
 from workflow_lib.codecs.learned.transforms import PATCH
 from workflow_lib.codecs.mosaic import Mosaic, fill
 from workflow_lib.config.codecs import Learned
+from workflow_lib.crops import anywhere
 from workflow_lib.data.scenes import NODATA
-from workflow_lib.data.tiles import Tiles
+from workflow_lib.data.tiles import TileInfo, Tiles
 from workflow_lib.errors import DownlinkError
 from workflow_lib.training import train
 
-PEAK = 255.0
-"""MSE₂₅₅ is the squared error of counts scaled by 255 / data_range."""
-_PRIOR_LEARNING_RATE = 1e-2
 _VALIDATION_TILES = 64
 
 
@@ -51,13 +50,17 @@ def fit(tiles: Tiles, config: Learned, lam: float, seed: int, run: Path, weights
     if config.init == "klt":
         task.start_from_klt()
     train(task, config.training, seed, run, f"{config.canonical()} {lam} {tiles.digest()}")
-    metadata = {
+    LearnedCodec(task.model, len(tiles.where("train"))).save(weights, metadata(tiles.info, lam))
+
+
+def metadata(info: TileInfo, lam: float) -> dict[str, str]:
+    """What a file of weights says of where they come from."""
+    return {
         "lambda": repr(lam),
-        "data_range": repr(tiles.info.data_range),
-        "dataset": tiles.info.dataset,
-        "band_names": ",".join(tiles.info.bands),
+        "data_range": repr(info.data_range),
+        "dataset": info.dataset,
+        "band_names": ",".join(info.bands),
     }
-    LearnedCodec(task.model, len(tiles.where("train"))).save(weights, metadata)
 
 
 def _require_tiles(tiles: Tiles, config: Learned) -> None:
@@ -80,47 +83,6 @@ def _require_tiles(tiles: Tiles, config: Learned) -> None:
         )
 
 
-@dataclass(frozen=True)
-class _Examples:
-    """Normalised images [tile, band, y, x] and where they count [tile, 1, y, x], float32."""
-
-    image: Tensor
-    valid: Tensor
-
-    def __len__(self) -> int:
-        return len(self.image)
-
-    def crops(self, count: int, side: int, generator: torch.Generator) -> "_Examples":
-        """Random crops in random orientations."""
-
-        def draw(bound: int) -> list[int]:
-            return torch.randint(bound, (count,), generator=generator).tolist()
-
-        height, width = self.image.shape[2:]
-        places = zip(
-            draw(len(self)), draw(height - side + 1), draw(width - side + 1), draw(8), strict=True
-        )
-        cut = [
-            [
-                _turned(of[tile, :, y : y + side, x : x + side], orientation)
-                for of in (self.image, self.valid)
-            ]
-            for tile, y, x, orientation in places
-        ]
-        return _Examples(*(torch.stack(parts) for parts in zip(*cut, strict=True)))
-
-    def aligned(self) -> "_Examples":
-        """Padded to whole patches; the padding does not count."""
-        height, width = self.image.shape[2:]
-        border = (0, -width % PATCH, 0, -height % PATCH)
-        return _Examples(padded_to_patches(self.image), nn.functional.pad(self.valid, border))
-
-
-def _turned(image: Tensor, orientation: int) -> Tensor:
-    turned = torch.rot90(image, orientation % 4, dims=(1, 2))
-    return turned.flip(1) if orientation >= 4 else turned
-
-
 class CodecTask:
     """A learned codec's losses on the tiles of one dataset."""
 
@@ -130,39 +92,25 @@ class CodecTask:
         offset, gain = (torch.from_numpy(a)[:, None, None] for a in training.moments())
         model.offset.copy_(offset)
         model.gain.copy_(gain)
-        self.weights = gain * PEAK / tiles.info.data_range
-        self.training = self._examples(training)
+        self.training = Examples.of(training, model)
         self.validation = _as_one_image(validation)
         self.data_range = tiles.info.data_range
 
-    def _examples(self, tiles: Tiles) -> _Examples:
-        valid = torch.from_numpy(tiles.valid)[:, None]
-        counts = np.stack([fill(image) for image in tiles.image]).astype(np.float32)
-        return _Examples(self.model.normalise(torch.from_numpy(counts)), valid.float())
-
     def start_from_klt(self) -> None:
         """Start the model from the training tiles' patch KLT."""
-        start_from_klt(self.model, self.training.image, self.weights, self.lam)
+        weights = self.model.gain * PEAK / self.data_range
+        start_from_klt(self.model, self.training.image, weights, self.lam)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Linear layers, the hyperlatents' prior, and everything else; see `Task`."""
-        model = self.model
-        linear = [*model.analysis.linear.parameters(), *model.synthesis.linear.parameters()]
-        prior = [model.prior.hyper_parameters]
-        apart = {id(p) for p in [*linear, *prior]}
-        rest = [p for p in model.parameters() if id(p) not in apart]
-        linear_group: dict[str, Any] = {"params": linear}
-        if self.config.init == "klt":
-            linear_group["lr"] = self.config.klt_learning_rate
-        return [{"params": rest}, linear_group, {"params": prior, "lr": _PRIOR_LEARNING_RATE}]
+        """See `Task`."""
+        return parameter_groups(self.model, self.config, self.config.training.learning_rate)
 
     def training_losses(self, generator: torch.Generator) -> dict[str, Tensor]:
         """Losses of one step; see `Task`."""
         plan = self.config.training
-        batch = self.training.crops(plan.batch, plan.crop, generator).aligned()
-        bits, squares, samples = self._sums(batch)
-        rate, mse = bits / samples, squares / samples
-        return {"loss": rate + self.lam * mse, "rate_bpppb": rate, "mse_255": mse}
+        crops = anywhere(self.training.image.shape, plan.batch, plan.crop, generator)
+        _, cost = coded(self.model, self.training.at(crops), self.data_range)
+        return cost.losses(self.lam)
 
     def validation_losses(self) -> dict[str, float]:
         """Losses of the validation tiles' real bitstream; see `Task`."""
@@ -175,13 +123,6 @@ class CodecTask:
         rate = 8 * len(payload) / max(error.size, 1)
         mse = float(np.square(error).sum() / max(error.size, 1))
         return {"loss": rate + self.lam * mse, "rate_bpppb": rate, "mse_255": mse}
-
-    def _sums(self, batch: _Examples) -> tuple[Tensor, Tensor, Tensor]:
-        """Bits, squared errors in 255 units and counted samples of a batch."""
-        output: Output = self.model(batch.image)
-        error = (output.image - batch.image) * self.weights * batch.valid
-        samples = batch.valid.sum().clamp_min(1) * batch.image.shape[1]
-        return output.bits, error.square().sum(), samples
 
 
 def _as_one_image(tiles: Tiles) -> NDArray[np.uint16]:

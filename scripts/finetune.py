@@ -1,0 +1,63 @@
+"""Fine-tune a learned codec and a segmenter: together, or one after the other as the control."""
+
+import argparse
+from pathlib import Path
+
+from workflow_lib import cli, torchinit
+from workflow_lib.config.codecs import LearnedConfig
+from workflow_lib.config.finetuning import Finetuning
+from workflow_lib.config.segmentation import Segmenter
+from workflow_lib.data.store import read_tiles
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--regime", required=True, choices=["joint", "control"])
+    parser.add_argument("--tiles", required=True, type=Path, nargs="+", help="tile stores")
+    parser.add_argument("--held-out", type=int, help="fold that is not looked at; see tiling.folds")
+    parser.add_argument(
+        "--codec", required=True, type=cli.json_of(LearnedConfig), help="the codec, as JSON"
+    )
+    parser.add_argument("--codec-weights", required=True, type=Path, help="where it starts from")
+    parser.add_argument(
+        "--segmenter", required=True, type=cli.json_of(Segmenter), help="the segmenter, as JSON"
+    )
+    parser.add_argument(
+        "--segmenter-weights", required=True, type=Path, help="where it starts from"
+    )
+    parser.add_argument(
+        "--finetuning", required=True, type=cli.json_of(Finetuning), help="the schedule, as JSON"
+    )
+    parser.add_argument("--rate", required=True, type=float, help="λ")
+    parser.add_argument("--seed", required=True, type=int, help="seed of the training")
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
+    parser.add_argument("--run", required=True, type=Path, help="folder of checkpoints and logs")
+    parser.add_argument("--codec-target", required=True, type=Path, help="weights to write")
+    parser.add_argument("--segmenter-target", required=True, type=Path, help="weights to write")
+    parser.add_argument(
+        "--choice-target", required=True, type=Path, help="JSON file to write: what was compared"
+    )
+    args = parser.parse_args()
+    torchinit.prepare(args.threads)
+    # compressai can be imported only now
+    from workflow_lib.segmentation.control import finetune_apart
+    from workflow_lib.segmentation.finetuning import Finetuned, Setting
+    from workflow_lib.segmentation.joint import finetune_jointly
+
+    setting = Setting(
+        tiles=read_tiles(args.tiles, args.held_out),
+        codec=args.codec,
+        codec_weights=args.codec_weights,
+        segmenter=args.segmenter,
+        segmenter_weights=args.segmenter_weights,
+        finetuning=args.finetuning,
+        lam=args.rate,
+        seed=args.seed,
+        run=args.run,
+    )
+    target = Finetuned(args.codec_target, args.segmenter_target, args.choice_target)
+    regimes = {"joint": finetune_jointly, "control": finetune_apart}
+    regimes[args.regime](setting, target)
+
+
+cli.run(main)

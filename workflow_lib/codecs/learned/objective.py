@@ -1,0 +1,123 @@
+"""What a learned codec is trained for: R + λ·D of forward passes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from workflow_lib.codecs.learned.model import LearnedModel, padded_to_patches
+from workflow_lib.codecs.learned.transforms import PATCH
+from workflow_lib.codecs.mosaic import fill
+from workflow_lib.config.codecs import Learned
+from workflow_lib.crops import Crop, stacked
+from workflow_lib.data.tiles import Tiles
+
+PEAK = 255.0
+"""MSE₂₅₅ is the squared error of counts scaled by 255 / data_range."""
+_PRIOR_LEARNING_RATE = 1e-2
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Images as a codec takes them.
+
+    Attributes:
+        image: normalised, missing pixels filled, float32 [tile, band, y, x].
+        valid: 1 where pixels count and 0 elsewhere, float32 [tile, 1, y, x].
+    """
+
+    image: Tensor
+    valid: Tensor
+
+    @classmethod
+    def of(cls, tiles: Tiles, model: LearnedModel) -> Self:
+        """The tiles, normalised by the model."""
+        counts = np.stack([fill(image) for image in tiles.image]).astype(np.float32)
+        valid = torch.from_numpy(tiles.valid)[:, None].float()
+        return cls(model.normalise(torch.from_numpy(counts)), valid)
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    def __getitem__(self, some: slice) -> "Examples":
+        return Examples(self.image[some], self.valid[some])
+
+    def at(self, crops: Sequence[Crop]) -> "Examples":
+        """Crops of the images."""
+        return Examples(stacked(self.image.numpy(), crops), stacked(self.valid.numpy(), crops))
+
+    def aligned(self) -> "Examples":
+        """Padded to whole patches; the padding does not count."""
+        height, width = self.image.shape[2:]
+        border = (0, -width % PATCH, 0, -height % PATCH)
+        return Examples(padded_to_patches(self.image), nn.functional.pad(self.valid, border))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What images cost, in sums, so that batches can be added.
+
+    Attributes:
+        bits: estimated bits.
+        squares: squared errors of counted samples, in units of MSE₂₅₅.
+        samples: counted samples.
+    """
+
+    bits: Tensor
+    squares: Tensor
+    samples: Tensor
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(
+            self.bits + other.bits, self.squares + other.squares, self.samples + other.samples
+        )
+
+    def losses(self, lam: float) -> dict[str, Tensor]:
+        """R in bits per pixel and band, D = MSE₂₅₅, and as "loss" R + λ·D."""
+        samples = self.samples.clamp_min(1)
+        rate, mse = self.bits / samples, self.squares / samples
+        return {"loss": rate + lam * mse, "rate_bpppb": rate, "mse_255": mse}
+
+
+def coded(model: LearnedModel, examples: Examples, data_range: float) -> tuple[Tensor, Cost]:
+    """Reconstructions [tile, band, y, x] by a forward pass, normalised, and what they cost.
+
+    Args:
+        model: the codec.
+        examples: of any size.
+        data_range: peak in counts.
+    """
+    height, width = examples.image.shape[2:]
+    batch = examples.aligned()
+    output = model(batch.image)
+    weights = model.gain * PEAK / data_range
+    error = (output.image - batch.image) * weights * batch.valid
+    samples = batch.valid.sum() * batch.image.shape[1]
+    cost = Cost(output.bits, error.square().sum(), samples)
+    return output.image[:, :, :height, :width], cost
+
+
+def parameter_groups(
+    model: LearnedModel, config: Learned, learning_rate: float
+) -> list[dict[str, Any]]:
+    """Adam's groups: linear layers, the hyperlatents' prior, and everything else.
+
+    Args:
+        model: the codec.
+        config: its configuration, whose own learning rates are those of a fit.
+        learning_rate: peak of everything else; below that of a fit the others fall with it.
+    """
+    linear = [*model.analysis.linear.parameters(), *model.synthesis.linear.parameters()]
+    prior = [model.prior.hyper_parameters]
+    apart = {id(p) for p in [*linear, *prior]}
+    rest = [p for p in model.parameters() if id(p) not in apart]
+    share = min(1.0, learning_rate / config.training.learning_rate)
+    linear_rate = share * config.klt_learning_rate if config.init == "klt" else learning_rate
+    return [
+        {"params": rest, "lr": learning_rate},
+        {"params": linear, "lr": linear_rate},
+        {"params": prior, "lr": share * _PRIOR_LEARNING_RATE},
+    ]

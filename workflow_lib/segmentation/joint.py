@@ -1,0 +1,77 @@
+"""Codec and segmenter fine-tuned together: the regime `joint`."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from workflow_lib.codecs.learned.objective import parameter_groups
+from workflow_lib.segmentation.finetuning import (
+    Candidate,
+    Finetuned,
+    Material,
+    Pair,
+    Setting,
+    decoded_by,
+    judged,
+    task_losses,
+    validation_losses,
+    write_best,
+)
+from workflow_lib.training import train
+
+
+def finetune_jointly(setting: Setting, target: Finetuned) -> None:
+    """Fine-tune codec and segmenter with L = R + λ·D + γ·T for each γ; write the best pair.
+
+    R is the estimated rate in bits per pixel and band, D = MSE₂₅₅, T the mean binary cross-entropy
+    of the map of the reconstruction. Within a run the weights of lowest L on the validation tiles
+    are kept; of all runs, those of best IoU on the validation tiles as decoded.
+
+    Raises:
+        DownlinkError: weights or tiles that cannot be fine-tuned, or divergence.
+    """
+    setting.require_usable()
+    material = Material(setting, setting.start().codec)
+    write_best(_candidates(setting, material), setting, material, "joint", target)
+
+
+def _candidates(setting: Setting, material: Material) -> Iterator[Candidate]:
+    for number, gamma in enumerate(setting.finetuning.gammas):
+        name, seed, pair = f"gamma-{gamma:g}", setting.seed_of(number), setting.start()
+        task = JointTask(pair, material, setting, gamma)
+        summary = train(
+            task, setting.finetuning.training, seed, setting.run / name, setting.identity
+        )
+        record = {"gamma": gamma, "seed": seed, "steps": summary.steps, "kept": summary.best_step}
+        yield judged(name, pair, decoded_by(pair.codec, setting), material, record)
+
+
+class JointTask:
+    """R + λ·D + γ·T of a codec and a segmenter."""
+
+    model: nn.Module
+
+    def __init__(self, pair: Pair, material: Material, setting: Setting, gamma: float) -> None:
+        self.model = self._pair = pair
+        self._material, self._setting, self._gamma = material, setting, gamma
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """The codec's as in a fit, and the segmenter's; see `Task`."""
+        config = self._setting.finetuning
+        own = parameter_groups(self._pair.codec, self._setting.codec, config.codec_learning_rate)
+        return [*own, {"params": list(self._pair.segmenter.parameters())}]
+
+    def training_losses(self, generator: torch.Generator) -> dict[str, Tensor]:
+        """Losses of one step; see `Task`."""
+        batch = self._material.draw(generator)
+        cost, entropy = task_losses(self._pair, batch, self._material.data_range)
+        losses = cost.losses(self._material.lam)
+        loss = losses["loss"] + self._gamma * entropy
+        return {**losses, "cross_entropy": entropy, "loss": loss}
+
+    def validation_losses(self) -> dict[str, float]:
+        """Losses of forward passes on the validation tiles; see `Task`."""
+        losses = validation_losses(self._pair, self._material)
+        return {**losses, "loss": losses["loss"] + self._gamma * losses["cross_entropy"]}
