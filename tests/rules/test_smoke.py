@@ -10,7 +10,9 @@ import rasterio
 import yaml
 
 from workflow_lib.data.store import read_reconstructions, read_tiles
+from workflow_lib.metrics.findings import Findings
 from workflow_lib.paths import Paths, rate_name
+from workflow_lib.training import load_weights
 
 SMOKE = ("--configfile", "configs/smoke.yaml")
 PATHS = Paths("results/smoke")
@@ -52,6 +54,11 @@ def test_everything_that_the_study_names_is_in_the_main_table_and_report(finishe
     )
     assert list(table.loc[np.isinf(table["psnr_db"]), "rate"]) == ["lossless"]
     assert table["iou_retrained"].notna().sum() == 1
+    findings = Findings.parse((finished.folder / PATHS.findings()).read_text())
+    assert [found.dataset for found in findings.findings] == smoke["run"]
+    regimes = {(p.codec, p.regime) for p in findings.findings[0].points}
+    assert {("dgml", "joint"), ("dgml", "control"), ("dgml", "mismatched")} <= regimes
+    assert {claim.hypothesis for claim in findings.claims} == {"H1", "H2", "H3"}
     page = (finished.folder / PATHS.report()).read_text()
     assert all(name in page for name in smoke["run"])
 
@@ -61,31 +68,34 @@ def test_a_finished_study_has_nothing_left_to_do(finished):
 
 
 @pytest.mark.parametrize(
-    ("dataset", "codec", "rate", "scene"),
+    ("dataset", "codec", "rate", "training", "scene"),
     [
-        ("tiny-thermal", "jpeg2000", "0.5", "generated1"),
-        ("tiny-thermal", "jpeg2000", "lossless", "generated0"),
-        ("tiny-thermal", "jpegxl", "0.5", "generated0"),
-        ("tiny-thermal", "dgml", "0.01", "generated0"),
-        ("tiny-optical", "klt-jpeg2000", "0.5", "generated0"),
-        ("tiny-optical", "jpeg2000-per-band", "0.8", "generated0"),
-        ("tiny-optical", "jpeg2000-native", "0.5", "generated0"),
-        ("tiny-optical", "dgml", "0.01", "generated0"),
-        ("tiny-optical", "checkerboard", "0.01", "generated0"),
-        ("tiny-thermal", "hyperprior", "0.01", "generated1"),
+        ("tiny-thermal", "jpeg2000", "0.5", "any", "generated1"),
+        ("tiny-thermal", "jpeg2000", "lossless", "any", "generated0"),
+        ("tiny-thermal", "jpegxl", "0.5", "any", "generated0"),
+        ("tiny-thermal", "dgml", "0.01", "fold0-seed0", "generated0"),
+        ("tiny-thermal", "dgml", "0.01", "fold1-seed0-joint-unet", "generated1"),
+        ("tiny-optical", "klt-jpeg2000", "0.5", "any", "generated0"),
+        ("tiny-optical", "jpeg2000-per-band", "0.8", "any", "generated0"),
+        ("tiny-optical", "jpeg2000-native", "0.5", "any", "generated0"),
+        ("tiny-optical", "dgml", "0.01", "fold1-seed0", "generated0"),
+        ("tiny-optical", "checkerboard", "0.01", "fold1-seed0", "generated0"),
+        ("tiny-thermal", "hyperprior", "0.01", "fold0-seed0", "generated1"),
     ],
 )
-def test_a_new_process_decodes_what_was_scored(finished, tmp_path, dataset, codec, rate, scene):
+def test_a_new_process_decodes_what_was_scored(
+    finished, tmp_path, dataset, codec, rate, training, scene
+):
     demo = yaml.safe_load((finished.folder / "config.yaml").read_text())["codecs"]
     smoke = yaml.safe_load((finished.folder / "configs/smoke.yaml").read_text())["codecs"]
     config = {**demo[codec], **smoke.get(codec, {})}
     weights = []
     if "training" in config:
         config["training"] = {**demo[codec]["training"], **smoke[codec]["training"]}
-        weights = ["--weights", PATHS.codec_weights(dataset, codec, rate)]
+        weights = ["--weights", PATHS.codec_weights(dataset, codec, rate, training)]
     tiles = PATHS.tiles(dataset, scene)
     arguments = {
-        "--bitstream": PATHS.bitstream(dataset, codec, rate, scene),
+        "--bitstream": PATHS.bitstream(dataset, codec, rate, training, scene),
         "--tiles": tiles,
         "--codec": json.dumps(config),
         "--reconstruction": str(tmp_path / "decoded.zarr"),
@@ -93,7 +103,7 @@ def test_a_new_process_decodes_what_was_scored(finished, tmp_path, dataset, code
     options = [text for pair in arguments.items() for text in pair]
     finished.call([sys.executable, "scripts/decode_scene.py", *options, *weights])
     originals = read_tiles([finished.folder / tiles])
-    scored = finished.folder / PATHS.reconstruction(dataset, codec, rate, scene)
+    scored = finished.folder / PATHS.reconstruction(dataset, codec, rate, training, scene)
     decoded = tmp_path / "decoded.zarr"
     np.testing.assert_array_equal(
         read_reconstructions(originals, [decoded]).image,
@@ -103,12 +113,12 @@ def test_a_new_process_decodes_what_was_scored(finished, tmp_path, dataset, code
 
 def test_the_rate_in_the_table_is_the_bitstreams_size(finished):
     table = pd.read_parquet(
-        finished.folder / PATHS.distortion("tiny-optical", "jpeg2000", "0.5", "generated0")
+        finished.folder / PATHS.distortion("tiny-optical", "jpeg2000", "0.5", "any", "generated0")
     )
     whole = table[table["row"].isna()].set_index("metric")["value"]
-    file = finished.folder / PATHS.bitstream("tiny-optical", "jpeg2000", "0.5", "generated0")
+    file = finished.folder / PATHS.bitstream("tiny-optical", "jpeg2000", "0.5", "any", "generated0")
     scored = whole["payload_bytes"] + whole["header_bytes"] + whole["side_bytes"]
-    tiles = read_tiles([finished.folder / PATHS.tiles("tiny-optical", "generated0")])
+    tiles = read_tiles([finished.folder / PATHS.tiles("tiny-optical", "generated0")], held_out=1)
     pixels = tiles.where("test").valid.sum()
     assert scored < file.stat().st_size
     assert whole["bpppb"] == pytest.approx(8 * scored / (3 * pixels))
@@ -148,6 +158,54 @@ def test_a_new_rate_codes_only_itself(finished):
     assert planned["encode_scene"] == 1
     assert planned["score_on_reconstructions"] == 1
     assert not {"fit_codec", "tile_scene", "train_on_originals"} & set(planned)
+
+
+def test_every_scene_is_scored_once_by_what_has_not_seen_it(finished):
+    """The thermal scenes lie in folds of their own, and each fold is held out once."""
+    table = pd.read_parquet(finished.folder / PATHS.metrics())
+    thermal = table[(table["dataset"] == "tiny-thermal") & (table["metric"] == "tp")]
+    place = ["codec", "rate", "regime", "trained_on", "scene", "row", "col"]
+    tiles = thermal[thermal["row"].notna()]
+    assert not tiles.duplicated(place).any()
+    assert (tiles.groupby("scene")["fold"].nunique() == 1).all()
+    assert tiles["fold"].nunique() == tiles["scene"].nunique() == 2
+    for fold in (0, 1):
+        weights = PATHS.codec_weights("tiny-thermal", "dgml", "0.01", f"fold{fold}-seed0")
+        own = read_tiles(
+            [finished.folder / PATHS.tiles("tiny-thermal", f"generated{n}") for n in (0, 1)],
+            held_out=fold,
+        ).where("train")
+        trained = load_weights(finished.folder / weights)[1]
+        assert int(trained["training_tiles"]) == len(own)
+
+
+def test_figures_of_all_folds_are_sums_of_the_folds(finished):
+    table = pd.read_parquet(finished.folder / PATHS.metrics())
+    maps = table[
+        (table["dataset"] == "tiny-thermal")
+        & (table["regime"] == "joint")
+        & (table["scene"] == "")
+    ].set_index(["metric", "fold"])["value"]
+    of_folds = {name: maps[name].dropna() for name in ("tp", "fp", "fn")}
+    whole = {name: values[values.index.isna()].item() for name, values in of_folds.items()}
+    for name, values in of_folds.items():
+        assert values[~values.index.isna()].sum() == whole[name]
+    iou = maps["iou"][maps["iou"].index.isna()].item()
+    assert iou == whole["tp"] / sum(whole.values())
+
+
+def test_paper_scale_plans_every_replicate(project):
+    """Five folds by five seeds by six rates of every dataset's codec."""
+    for dataset in ("fire", "cloud", "building"):
+        for folder in ("images", "labels"):
+            (project.folder / "data" / dataset / folder).mkdir(parents=True)
+            for scene in range(1, 15):
+                (project.folder / "data" / dataset / folder / f"s{scene}.tif").touch()
+    planned = project.planned("--configfile", "configs/paper.yaml", "--config", "seeds=[0]")
+    assert planned["fit_codec"] == 3 * 6 * 5
+    assert planned["finetune"] == 3 * 3 * 2 * 2 * 5
+    assert planned["train_on_originals"] == 3 * 2 * 5
+    assert planned["tile_scene"] == 42
 
 
 def test_a_wrong_key_is_one_line_and_starts_no_job(project):

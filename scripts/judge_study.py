@@ -1,1 +1,0 @@
-from workflow_lib import cli
