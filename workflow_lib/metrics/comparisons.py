@@ -26,9 +26,7 @@ _OfCurves = Callable[[Curve, Curve, int | None], Delta]
 _OfResamples = Callable[[Floats, Floats, Floats, Floats], Floats]
 
 
-def compare(
-    evidence: Evidence, anchor: str, codec: str, regime: str, epsilon: float
-) -> Comparison:
+def compare(evidence: Evidence, anchor: str, codec: str, regime: str, epsilon: float) -> Comparison:
     """All differences codec − anchor, maps taken in one regime.
 
     Args:

@@ -62,9 +62,7 @@ def gather(study: Study, table: pd.DataFrame, name: str, segmenter: str) -> Evid
         iou=resampled(_maps(dataset), _COUNTS, _iou),
         psnr=resampled(coded, _ERRORS, lambda sums: _psnr(sums, dataset.quantity.data_range)),
         bpppb={
-            point: np.broadcast_to(
-                over_all.values(point, names.BPPPB)[:, 0], len(by_block.seeds)
-            )
+            point: np.broadcast_to(over_all.values(point, names.BPPPB)[:, 0], len(by_block.seeds))
             for point in coded
         },
         pooled=_averages(over_all.frame),

@@ -91,7 +91,5 @@ def _shared_seeds(dataset: str, tiles: pd.DataFrame) -> tuple[int, ...]:
     having = trained.groupby("seed").size()
     shared = having.index[having == len(trained[_POINT].drop_duplicates())]
     if shared.empty:
-        raise DownlinkError(
-            f"{dataset}: no seed was trained at every point. Run the study again."
-        )
+        raise DownlinkError(f"{dataset}: no seed was trained at every point. Run the study again.")
     return tuple(int(seed) for seed in shared)

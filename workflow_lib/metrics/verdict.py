@@ -9,9 +9,7 @@ _Z = 1.645
 """Standard normal quantile of 95 %."""
 
 
-def verdict(
-    evidence: Evidence, codec: str, regime: str, epsilon: float, testable: bool
-) -> Verdict:
+def verdict(evidence: Evidence, codec: str, regime: str, epsilon: float, testable: bool) -> Verdict:
     """The verdict on one codec from its maps in one regime.
 
     Args:
