@@ -10,10 +10,14 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from workflow_lib.metrics.rising import Rising
+
 MIN_POINTS = 4
 """Points that a curve needs."""
 MIN_OCTAVES = 2.0
 """Octaves of rate over which two curves must overlap."""
+SLACK = 1e-9
+"""Octaves by which rounding may miss that."""
 
 Floats = NDArray[np.float64]
 
@@ -58,7 +62,7 @@ def bd_quality(anchor: Curve, test: Curve) -> Delta:
     """
     from bjontegaard import bd_psnr
 
-    reason = _unusable(anchor, test) or _too_short(_octaves(_common(anchor.rate, test.rate)))
+    reason = unusable(anchor, test) or too_short(_octaves(_common(anchor.rate, test.rate)))
     if reason:
         return Delta(None, reason)
     value = bd_psnr(
@@ -75,7 +79,7 @@ def bd_rate(anchor: Curve, test: Curve) -> Delta:
     """
     from bjontegaard import bd_rate as percent
 
-    reason = _unusable(anchor, test) or _falling(anchor, test) or _too_short(_shared(anchor, test))
+    reason = unusable(anchor, test) or _falling(anchor, test) or too_short(_shared(anchor, test))
     if reason:
         return Delta(None, reason)
     value = percent(
@@ -84,7 +88,80 @@ def bd_rate(anchor: Curve, test: Curve) -> Delta:
     return Delta(float(value))
 
 
-def _unusable(*curves: Curve) -> str:
+def bd_quality_resampled(
+    anchor_rate: ArrayLike, anchor_quality: Floats, test_rate: ArrayLike, test_quality: Floats
+) -> Floats:
+    """`bd_quality` of each resample, float64 [resample]; nan where there is none.
+
+    Args:
+        anchor_rate, test_rate: actual rates in bpppb, [point].
+        anchor_quality, test_quality: quality, float64 [resample, point]; points to which no
+            resample gives a finite quality (lossless ones) are left out.
+    """
+    from scipy.interpolate import PchipInterpolator
+
+    found = np.full(len(anchor_quality), np.nan)
+    curves = ordered(anchor_rate, anchor_quality), ordered(test_rate, test_quality)
+    if unusable(*(Curve(rate, rate) for rate, _ in curves)):
+        return found
+    usable = np.all([np.isfinite(quality).all(axis=1) for _, quality in curves], axis=0)
+    common = _common(curves[0][0], curves[1][0])
+    if too_short(_octaves(common)) or not usable.any():
+        return found
+    low, high = np.log2(common)
+    anchor, test = (
+        PchipInterpolator(np.log2(rate), quality[usable], axis=1).integrate(low, high)
+        for rate, quality in curves
+    )
+    found[usable] = (test - anchor) / (high - low)
+    return found
+
+
+def bd_rate_resampled(
+    anchor_rate: ArrayLike, anchor_quality: Floats, test_rate: ArrayLike, test_quality: Floats
+) -> Floats:
+    """`bd_rate` of each resample in percent, float64 [resample]; nan where there is none.
+
+    Args:
+        anchor_rate, test_rate, anchor_quality, test_quality: as for `bd_quality_resampled`.
+    """
+    found = np.full(len(anchor_quality), np.nan)
+    curves = ordered(anchor_rate, anchor_quality), ordered(test_rate, test_quality)
+    if unusable(*(Curve(rate, rate) for rate, _ in curves)):
+        return found
+    rows = np.all([_rises(quality) for _, quality in curves], axis=0)
+    low = np.max([quality[:, 0] for _, quality in curves], axis=0)
+    high = np.min([quality[:, -1] for _, quality in curves], axis=0)
+    rows[rows] = low[rows] < high[rows]
+    low, high = low[rows], high[rows]
+    anchor, test = (
+        Rising(quality[rows], np.broadcast_to(np.log2(rate), quality[rows].shape))
+        for rate, quality in curves
+    )
+    spans = [curve.at(high) - curve.at(low) for curve in (anchor, test)]
+    percent = 100 * (2 ** (test.mean(low, high) - anchor.mean(low, high)) - 1)
+    found[rows] = np.where(np.min(spans, axis=0) >= MIN_OCTAVES - SLACK, percent, np.nan)
+    return found
+
+
+def ordered(rate: ArrayLike, quality: Floats) -> tuple[Floats, Floats]:
+    """Points of many curves by rising rate: [point] and [resample, point].
+
+    Points that repeat another in every resample, or that are finite in none, are left out.
+    """
+    points = np.vstack([np.asarray(rate, np.float64), quality])
+    points = np.unique(points[:, np.isfinite(quality).any(axis=0)], axis=1)
+    return points[0], points[1:]
+
+
+def _rises(quality: Floats) -> NDArray[np.bool_]:
+    with np.errstate(invalid="ignore"):  # between infinite points
+        steps = np.diff(quality, axis=1)
+    return np.asarray((np.isfinite(quality[:, 1:]) & (steps > 0)).all(axis=1))
+
+
+def unusable(*curves: Curve) -> str:
+    """Why the rates of an anchor and a test allow no difference, else empty."""
     for name, curve in zip(("anchor", "test"), curves, strict=True):
         if len(curve.rate) < MIN_POINTS:
             return f"the {name} curve has {len(curve.rate)} lossy points, {MIN_POINTS} are needed"
@@ -102,8 +179,9 @@ def _falling(*curves: Curve) -> str:
     return ""
 
 
-def _too_short(octaves: float) -> str:
-    if octaves >= MIN_OCTAVES - 1e-9:
+def too_short(octaves: float) -> str:
+    """Why an overlap is not enough, else empty."""
+    if octaves >= MIN_OCTAVES - SLACK:
         return ""
     if octaves <= 0:
         return "the curves do not overlap"

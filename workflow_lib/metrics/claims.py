@@ -1,0 +1,202 @@
+"""The paper's three claims as hypotheses on one dataset; docs/science.md has the formulas.
+
+Mollière et al., "Learned Image Compression for Earth Observation: Implications for Downstream
+Segmentation Tasks", arXiv 2512.01788.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from workflow_lib.config.codecs import Learned
+from workflow_lib.config.study import Study
+from workflow_lib.metrics.comparisons import bd_iou, bd_psnr
+from workflow_lib.metrics.evidence import Evidence
+from workflow_lib.metrics.findings import Claim, Estimate, Measure, Outcome
+from workflow_lib.metrics.intervals import p_above, p_below
+from workflow_lib.metrics.joint import joint_gain
+from workflow_lib.metrics.replicates import Replicates
+
+ALPHA = 0.05
+"""Level of every one-sided test."""
+THERMAL_UNIT = "K"
+"""Physical unit by which thermal data are known."""
+
+_MISSING = "needs a learned codec and one of kind jpeg2000"
+
+Hypothesis = Literal["H1", "H2", "H3"]
+
+
+def claims(study: Study, evidence: Evidence, testable: bool) -> list[Claim]:
+    """All claims on one dataset with one segmenter, each judged alone.
+
+    Args:
+        study: for the kinds of codecs and the margins.
+        evidence: of the dataset and segmenter.
+        testable: whether the maps of originals are better than trivial ones.
+    """
+    found = []
+    for regime in ("frozen", "retrained"):
+        if len(evidence.dataset.bands) > 1:
+            found += [
+                *_h1(study, evidence, regime, "jpeg2000"),
+                *_h1(study, evidence, regime, "klt-jpeg2000"),
+            ]
+        if evidence.dataset.quantity.unit == THERMAL_UNIT:
+            found += _h2(study, evidence, regime)
+    found.append(_h3(study, evidence))
+    return found if testable else [_untestable(claim) for claim in found]
+
+
+def of_kind(study: Study, evidence: Evidence, kind: str) -> list[str]:
+    """The codecs of one kind that a dataset is coded with."""
+    return [name for name in evidence.dataset.rates if study.codecs[name].kind == kind]
+
+
+def learned(study: Study, evidence: Evidence) -> list[str]:
+    """All learned codecs that a dataset is coded with."""
+    return [n for n in evidence.dataset.rates if isinstance(study.codecs[n], Learned)]
+
+
+def _pairs(study: Study, evidence: Evidence, regime: str, kind: str) -> list[tuple[str, str]]:
+    """The learned codecs that claims are about, each with its anchor."""
+    about = of_kind(study, evidence, "dgml") or learned(study, evidence)[:1]
+    pairs = [(codec, anchor) for codec in about for anchor in of_kind(study, evidence, kind)[:1]]
+    if regime == "frozen":
+        return pairs
+    return [pair for pair in pairs if all(evidence.points(name, regime) for name in pair)]
+
+
+def _h1(study: Study, evidence: Evidence, regime: str, kind: str) -> list[Claim]:
+    """Learned coding is better in PSNR and in IoU."""
+    primary = regime == "frozen" and kind == "jpeg2000"
+    found = []
+    for codec, anchor in _pairs(study, evidence, regime, kind):
+        psnr = bd_psnr(evidence, anchor, codec)
+        iou = bd_iou(evidence, anchor, codec, regime)
+        found.append(
+            _claim(
+                evidence,
+                "H1",
+                regime,
+                primary,
+                against=anchor,
+                measures=[
+                    Measure(name=f"BD-PSNR of {codec} − {anchor} (dB)", estimate=psnr),
+                    Measure(name=f"BD-IoU of {codec} − {anchor}", estimate=iou),
+                ],
+                support=[p_above(psnr, 0), p_above(iou, 0)],
+                refute=[p_below(psnr, 0), p_below(iou, 0)],
+            )
+        )
+    return found or ([_not_run(evidence, "H1", regime, _MISSING)] if primary else [])
+
+
+def _h2(study: Study, evidence: Evidence, regime: str) -> list[Claim]:
+    """JPEG 2000 stays competitive in IoU."""
+    primary, margin = regime == "frozen", -study.statistics.thermal_margin
+    found = []
+    for codec, anchor in _pairs(study, evidence, regime, "jpeg2000"):
+        iou = bd_iou(evidence, codec, anchor, regime)
+        found.append(
+            _claim(
+                evidence,
+                "H2",
+                regime,
+                primary,
+                against=anchor,
+                measures=[Measure(name=f"BD-IoU of {anchor} − {codec}", estimate=iou)],
+                support=[p_above(iou, margin)],
+                refute=[p_below(iou, margin)],
+            )
+        )
+    return found or ([_not_run(evidence, "H2", regime, _MISSING)] if primary else [])
+
+
+def _h3(study: Study, evidence: Evidence) -> Claim:
+    """Joint training does not beat separate training."""
+    points = [p for codec in evidence.dataset.rates for p in evidence.points(codec, "joint")]
+    if not points:
+        return _not_run(evidence, "H3", "joint", "joint was not run")
+    gains = {point: joint_gain(evidence, point) for point in points}
+    defined = {point: gain for point, gain in gains.items() if gain is not None}
+    gain = (
+        Replicates.mean(list(defined.values())).estimate(evidence.df)
+        if defined
+        else Estimate(reason="the frozen curve does not reach from the control's rate to joint's")
+    )
+    where = ", ".join(f"{point.codec} at {point.rate}" for point in defined or points)
+    return _claim(
+        evidence,
+        "H3",
+        "joint",
+        True,
+        measures=[Measure(name=f"IoU(joint) − IoU(control), {where}", estimate=gain)],
+        support=[p_below(gain, study.statistics.joint_margin)],
+        refute=[p_above(gain, 0)],
+    )
+
+
+def _claim(
+    evidence: Evidence,
+    hypothesis: Hypothesis,
+    regime: str,
+    primary: bool,
+    *,
+    measures: Sequence[Measure],
+    support: Sequence[float | None],
+    refute: Sequence[float | None],
+    against: str = "",
+) -> Claim:
+    """A claim that all of some tests support, and that any of others refutes.
+
+    Args:
+        evidence: on which it is tested.
+        hypothesis, regime, primary, measures, against: see `Claim`.
+        support, refute: one-sided p-values; below 5 % is a bound beyond the margin.
+    """
+    p_support = p_refute = None
+    alone: Outcome = "undecided"
+    known = [p for p in (*support, *refute) if p is not None]
+    if len(known) == len(support) + len(refute):
+        p_support, least = max(known[: len(support)]), min(known[len(support) :])
+        p_refute = min(1.0, len(refute) * least)
+        alone = outcome(p_support, least)
+    reasons = dict.fromkeys(m.estimate.reason for m in measures if m.estimate.reason)
+    return Claim(
+        hypothesis=hypothesis,
+        dataset=evidence.name,
+        segmenter=evidence.segmenter,
+        against=against,
+        regime=regime,
+        primary=primary,
+        measures=tuple(measures),
+        alone=alone,
+        outcome=alone,
+        p_support=p_support,
+        p_refute=p_refute,
+        reason="; ".join(reasons),
+    )
+
+
+def outcome(p_support: float, p_refute: float) -> Outcome:
+    """What two one-sided p-values say; support comes first."""
+    if p_support < ALPHA:
+        return "supported"
+    return "refuted" if p_refute < ALPHA else "undecided"
+
+
+def _not_run(evidence: Evidence, hypothesis: Hypothesis, regime: str, reason: str) -> Claim:
+    claim = _claim(evidence, hypothesis, regime, True, measures=(), support=[None], refute=[None])
+    return claim.model_copy(update={"reason": reason})
+
+
+def _untestable(claim: Claim) -> Claim:
+    return claim.model_copy(
+        update={
+            "alone": "not testable",
+            "outcome": "not testable",
+            "p_support": None,
+            "p_refute": None,
+            "reason": "maps of originals are not shown to be better than the best trivial map",
+        }
+    )

@@ -1,0 +1,118 @@
+"""One codec against another over their common rates, with intervals."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from workflow_lib.metrics.curves import (
+    Curve,
+    Delta,
+    bd_quality,
+    bd_quality_resampled,
+    bd_rate,
+    bd_rate_resampled,
+)
+from workflow_lib.metrics.evidence import Evidence
+from workflow_lib.metrics.findings import Comparison, Estimate
+from workflow_lib.metrics.intervals import estimate
+from workflow_lib.metrics.points import ORIGINAL, TRIVIAL
+from workflow_lib.metrics.replicates import Floats
+from workflow_lib.metrics.task_curves import task_bd_rate, task_bd_rate_resampled
+from workflow_lib.metrics.track import Track
+
+_Tracks = tuple[Track, Track] | Estimate
+_OfCurves = Callable[[Curve, Curve, int | None], Delta]
+"""Of the anchor's and the codec's curves, over all seeds (None) or of one, by its place."""
+_OfResamples = Callable[[Floats, Floats, Floats, Floats], Floats]
+
+
+def compare(evidence: Evidence, anchor: str, codec: str, regime: str, epsilon: float) -> Comparison:
+    """All differences codec − anchor, maps taken in one regime.
+
+    Args:
+        evidence: of one dataset and segmenter.
+        anchor, codec: names of codecs.
+        regime: "frozen" or "retrained".
+        epsilon: IoU below the ceiling up to which BD-rates at equal IoU are taken.
+    """
+    return Comparison(
+        codec=codec,
+        anchor=anchor,
+        regime=regime,
+        psnr=bd_psnr(evidence, anchor, codec),
+        rate=_bd_rate(evidence, anchor, codec),
+        iou=bd_iou(evidence, anchor, codec, regime),
+        task_rate=_task_rate(evidence, anchor, codec, regime, epsilon),
+    )
+
+
+def bd_psnr(evidence: Evidence, anchor: str, codec: str) -> Estimate:
+    """BD-PSNR of codec − anchor in dB."""
+    return _mean_difference(evidence, _tracks(evidence, anchor, codec, ""))
+
+
+def bd_iou(evidence: Evidence, anchor: str, codec: str, regime: str) -> Estimate:
+    """BD-IoU of codec − anchor, maps taken in one regime."""
+    return _mean_difference(evidence, _tracks(evidence, anchor, codec, regime))
+
+
+def _tracks(evidence: Evidence, anchor: str, codec: str, regime: str) -> _Tracks:
+    """Both codecs' tracks, or why there are none."""
+    quality = evidence.iou if regime else evidence.psnr
+    tracks = []
+    for name in (anchor, codec):
+        points = [p for p in evidence.points(name, regime) if not evidence.lossless(p)]
+        if not points:
+            what = f"{regime} maps" if regime else "points"
+            return Estimate(reason=f"{name} has no lossy {what}")
+        tracks.append(Track.of(points, quality, evidence.bpppb))
+    return tracks[0], tracks[1]
+
+
+def _mean_difference(evidence: Evidence, tracks: _Tracks) -> Estimate:
+    return _estimate(evidence, tracks, lambda a, b, _: bd_quality(a, b), bd_quality_resampled)
+
+
+def _bd_rate(evidence: Evidence, anchor: str, codec: str) -> Estimate:
+    tracks = _tracks(evidence, anchor, codec, "")
+    return _estimate(evidence, tracks, lambda a, b, _: bd_rate(a, b), bd_rate_resampled)
+
+
+def _task_rate(
+    evidence: Evidence, anchor: str, codec: str, regime: str, epsilon: float
+) -> Estimate:
+    """BD-rate at equal IoU, between the trivial map's and the ceiling less epsilon."""
+    if ORIGINAL not in evidence.iou:
+        return Estimate(reason="no maps of originals were made")
+    bottom, ceiling = evidence.iou[TRIVIAL], evidence.iou[ORIGINAL]
+
+    def of_curves(a: Curve, b: Curve, seed: int | None) -> Delta:
+        low = bottom.value if seed is None else float(bottom.by_seed[seed])
+        high = ceiling.value if seed is None else float(ceiling.by_seed[seed])
+        return task_bd_rate(a, b, low, high - epsilon)
+
+    def of_resamples(*curves: Floats) -> Floats:
+        return task_bd_rate_resampled(*curves, bottom.resampled, ceiling.resampled - epsilon)
+
+    return _estimate(evidence, _tracks(evidence, anchor, codec, regime), of_curves, of_resamples)
+
+
+def _estimate(
+    evidence: Evidence, tracks: _Tracks, of_curves: _OfCurves, of_resamples: _OfResamples
+) -> Estimate:
+    if isinstance(tracks, Estimate):
+        return tracks
+    anchor, codec = tracks
+    overall = of_curves(anchor.curve, codec.curve, None)
+    if overall.value is None:
+        return Estimate(reason=overall.reason)
+    by_seed = [
+        of_curves(anchor.curve_of_seed(seed), codec.curve_of_seed(seed), seed).value
+        for seed in range(evidence.seeds)
+    ]
+    return estimate(
+        overall.value,
+        of_resamples(anchor.rate, anchor.resampled, codec.rate, codec.resampled),
+        np.array(by_seed, np.float64),  # None becomes nan
+        evidence.df,
+    )

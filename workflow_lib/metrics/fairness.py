@@ -1,0 +1,214 @@
+"""Whether a comparison is fair, computed and not written."""
+
+import numpy as np
+
+from workflow_lib.config.study import Study
+from workflow_lib.metrics import names
+from workflow_lib.metrics.claims import learned, of_kind
+from workflow_lib.metrics.curves import MIN_OCTAVES
+from workflow_lib.metrics.evidence import Evidence
+from workflow_lib.metrics.findings import Check
+from workflow_lib.metrics.points import ORIGINAL, Point
+
+WEAK_CEILING = 0.5
+"""IoU on originals below which a segmenter says little about codecs."""
+FEW_POSITIVE_BLOCKS = 10
+"""Blocks with positives below which intervals are rough."""
+MUCH_OVERHEAD = 0.1
+"""Share of bytes beside the payload from which containers are compared, not codecs."""
+MUCH_OVERFITTING_DB = 1.0
+"""Gap between training and scored tiles, beyond that of classical codecs, that is overfitting."""
+
+
+def checks(study: Study, evidence: Evidence, testable: bool) -> tuple[Check, ...]:
+    """The answers on one dataset with one segmenter.
+
+    Args:
+        study: for the kinds of codecs.
+        evidence: of the dataset and segmenter.
+        testable: whether the maps of originals are better than trivial ones.
+    """
+    return (
+        _rates_overlap(study, evidence),
+        _above_floors(evidence),
+        _payload(evidence),
+        _ceiling(evidence, testable),
+        _positives(evidence),
+        _independent_blocks(evidence),
+        _not_overfitted(study, evidence),
+        _own_training(study, evidence),
+        _several_seeds(evidence),
+    )
+
+
+def _rates_overlap(study: Study, evidence: Evidence) -> Check:
+    question = "Do rate ranges overlap?"
+    anchors = of_kind(study, evidence, "jpeg2000")
+    if not anchors:
+        return Check(question=question, fair=False, answer="No codec of kind jpeg2000 was run.")
+    others = [codec for codec in evidence.dataset.rates if codec != anchors[0]]
+    octaves = {codec: _octaves(evidence, anchors[0], codec) for codec in others}
+    listed = ", ".join(f"{codec} {overlap:.1f}" for codec, overlap in octaves.items())
+    return Check(
+        question=question,
+        fair=all(overlap >= MIN_OCTAVES for overlap in octaves.values()),
+        answer=f"Octaves of rate shared with {anchors[0]}: {listed or 'no other codec'}; "
+        f"{MIN_OCTAVES:g} are needed.",
+    )
+
+
+def _octaves(evidence: Evidence, *codecs: str) -> float:
+    """Octaves of actual rate that codecs share, lossless points left out."""
+    rates = [
+        [evidence.rate(p) for p in evidence.points(codec, "") if not evidence.lossless(p)]
+        for codec in codecs
+    ]
+    if not all(rates):
+        return 0.0
+    low, high = max(map(min, rates)), min(map(max, rates))
+    return max(0.0, float(np.log2(high / low))) if low > 0 else 0.0
+
+
+def _above_floors(evidence: Evidence) -> Check:
+    floored = [
+        f"{point} ({evidence.rate(point):.3f} bpppb)"
+        for point in _standalone(evidence)
+        if evidence.pooled.get((point, names.AT_FLOOR), 0) > 0
+    ]
+    return Check(
+        question="Does every codec go as low as asked?",
+        fair=not floored,
+        answer=f"At their floor: {', '.join(floored)}." if floored else "Yes, at every point.",
+    )
+
+
+def _payload(evidence: Evidence) -> Check:
+    worst: dict[str, tuple[float, Point]] = {}
+    for point in _standalone(evidence):
+        share = _overhead(evidence, point)
+        worst[point.codec] = max(worst.get(point.codec, (share, point)), (share, point))
+    listed = ", ".join(f"{point} {100 * share:.1f} %" for share, point in worst.values())
+    return Check(
+        question="What share of the bytes is not payload?",
+        fair=all(share < MUCH_OVERHEAD for share, _ in worst.values()),
+        answer=f"Headers and side information at most, by codec: {listed}.",
+    )
+
+
+def _overhead(evidence: Evidence, point: Point) -> float:
+    payload, *beside = (
+        evidence.pooled.get((point, name), 0.0)
+        for name in (names.PAYLOAD_BYTES, names.HEADER_BYTES, names.SIDE_BYTES)
+    )
+    total = payload + sum(beside)
+    return sum(beside) / total if total else 0.0
+
+
+def _ceiling(evidence: Evidence, testable: bool) -> Check:
+    question = "Is the segmenter strong enough to tell codecs apart?"
+    if ORIGINAL not in evidence.iou:
+        return Check(question=question, fair=False, answer="No maps of originals were made.")
+    ceiling, gate = evidence.iou[ORIGINAL].value, evidence.gate()
+    bound = "unknown" if gate.lower is None else f"{gate.lower:+.3f}"
+    weak = f"; below {WEAK_CEILING:g} it is weak" if ceiling < WEAK_CEILING else ""
+    return Check(
+        question=question,
+        fair=testable and ceiling >= WEAK_CEILING,
+        answer=f"IoU on originals is {ceiling:.3f}{weak}. Lower bound of its lead over the best "
+        f"trivial map: {bound}.",
+    )
+
+
+def _positives(evidence: Evidence) -> Check:
+    holding, blocks = int(evidence.positive.sum()), len(evidence.positive)
+    few = f"; with fewer than {FEW_POSITIVE_BLOCKS} intervals are rough"
+    return Check(
+        question="How many blocks hold positives?",
+        fair=holding >= FEW_POSITIVE_BLOCKS,
+        answer=f"{holding} of {blocks}{few if holding < FEW_POSITIVE_BLOCKS else ''}.",
+    )
+
+
+def _independent_blocks(evidence: Evidence) -> Check:
+    tiling = evidence.dataset.tiling
+    merged = evidence.block_px // (tiling.tile * tiling.folds.block_tiles)
+    said = f", {merged} × {merged} blocks of the folds" if merged > 1 else ""
+    return Check(
+        question="Are the resampled blocks as wide as the labels are correlated?",
+        fair=evidence.block_px >= evidence.correlation_px and merged == 1,
+        answer=f"They are {evidence.block_px} px wide{said}; the correlation length is "
+        f"{evidence.correlation_px:.0f} px."
+        + (" Training and scored blocks are closer than that." if merged > 1 else ""),
+    )
+
+
+def _not_overfitted(study: Study, evidence: Evidence) -> Check:
+    question = "Do learned codecs know their training tiles better than others?"
+    chosen = learned(study, evidence)
+    classical = [p for p in _standalone(evidence) if p.codec not in chosen]
+    gaps = {codec: _worst_excess(evidence, codec, classical) for codec in chosen}
+    known = {codec: gap for codec, gap in gaps.items() if gap is not None}
+    listed = "; ".join(
+        f"{codec} {own:+.1f} dB (classical codecs {other:+.1f} dB)"
+        for codec, (own, other) in known.items()
+    )
+    unknown = "No learned codec was run." if not chosen else "Not known: PSNR of training tiles."
+    return Check(
+        question=question,
+        fair=all(own - other <= MUCH_OVERFITTING_DB for own, other in known.values())
+        and len(known) == len(chosen),
+        answer=f"PSNR of training tiles less that of scored ones: {listed}." if known else unknown,
+    )
+
+
+def _worst_excess(
+    evidence: Evidence, codec: str, classical: list[Point]
+) -> tuple[float, float] | None:
+    """The gap of a learned codec that exceeds most that of classical ones at the nearest PSNR."""
+    contrast = {p: g for p in classical if (g := _gap(evidence, p)) is not None}
+    found = []
+    for point in evidence.points(codec, ""):
+        own = _gap(evidence, point)
+        if own is not None:
+            psnr = evidence.psnr[point].value
+            nearest = min(contrast, key=lambda p: abs(evidence.psnr[p].value - psnr), default=None)
+            found.append((own, 0.0 if nearest is None else contrast[nearest]))
+    return max(found, key=lambda pair: pair[0] - pair[1], default=None)
+
+
+def _gap(evidence: Evidence, point: Point) -> float | None:
+    training = evidence.pooled.get((point, names.PSNR_TRAINING_DB))
+    scored = evidence.psnr[point].value
+    if training is None or not np.isfinite(training) or not np.isfinite(scored):
+        return None
+    return training - scored
+
+
+def _own_training(study: Study, evidence: Evidence) -> Check:
+    other = evidence.dataset.codec_from
+    if not learned(study, evidence):
+        answer = "No learned codec was run."
+    elif other:
+        answer = f"No: on those of {other}."
+    else:
+        answer = "Yes."
+    return Check(
+        question="Were learned codecs trained on this dataset's own tiles?",
+        fair=not other or not learned(study, evidence),
+        answer=answer,
+    )
+
+
+def _several_seeds(evidence: Evidence) -> Check:
+    one = evidence.seeds == 1
+    return Check(
+        question="Was everything trained more than once?",
+        fair=not one,
+        answer="No: one seed, so that intervals are conditional on one training."
+        if one
+        else f"Yes: {evidence.seeds} seeds.",
+    )
+
+
+def _standalone(evidence: Evidence) -> list[Point]:
+    return [p for codec in evidence.dataset.rates for p in evidence.points(codec, "")]
