@@ -17,6 +17,11 @@ def rate_name(rate: float | Literal["lossless"]) -> str:
     return rate if isinstance(rate, str) else f"{rate:.12g}"
 
 
+def replicate(fold: int, seed: int) -> str:
+    """The name of one training: the fold held out and the seed."""
+    return f"fold{fold}-seed{seed}"
+
+
 @dataclass(frozen=True)
 class Paths:
     """Artifacts below one results folder."""
@@ -43,9 +48,11 @@ class Paths:
         """Container of a coded scene."""
         return f"{self.root}/{dataset}/bitstreams/{codec}/{rate}/{scene}.dlk"
 
-    def reconstruction(self, dataset: str, codec: str, rate: str, scene: str) -> str:
-        """Store of the tiles decoded from the bitstream."""
-        return f"{self.root}/{dataset}/reconstructions/{codec}/{rate}/{scene}.zarr"
+    def reconstruction(
+        self, dataset: str, codec: str, rate: str, training: str, scene: str
+    ) -> str:
+        """Store of the tiles decoded from the bitstream; see `Study.training`."""
+        return f"{self.root}/{dataset}/reconstructions/{codec}/{rate}/{training}/{scene}.zarr"
 
     def distortion(self, dataset: str, codec: str, rate: str, scene: str) -> str:
         """Rate and distortion of a coded scene, as a tidy table."""
@@ -62,20 +69,20 @@ class Paths:
         folder = f"{self.root}/{dataset}/segmenters/{segmenter}/retrained"
         return f"{folder}/{codec}/{rate}/seed{seed}.safetensors"
 
-    def trivial_map(self, dataset: str) -> str:
-        """The best trivial map, as JSON."""
-        return f"{self.root}/{dataset}/segmenters/trivial.json"
+    def trivial_map(self, dataset: str, fold: int) -> str:
+        """The best trivial map of the other folds, as JSON."""
+        return f"{self.root}/{dataset}/segmenters/trivial/fold{fold}.json"
 
-    def original_scores(self, dataset: str, segmenter: str, seed: str) -> str:
+    def original_scores(self, dataset: str, segmenter: str, replicate: str) -> str:
         """Scores on originals, as a tidy table."""
-        return f"{self.root}/{dataset}/scores/{segmenter}/original/seed{seed}.parquet"
+        return f"{self.root}/{dataset}/scores/{segmenter}/original/{replicate}.parquet"
 
     def scores(
-        self, dataset: str, codec: str, rate: str, segmenter: str, regime: str, seed: str
+        self, dataset: str, codec: str, rate: str, segmenter: str, regime: str, replicate: str
     ) -> str:
         """Scores on reconstructions, as a tidy table."""
         folder = f"{self.root}/{dataset}/scores/{segmenter}/{regime}"
-        return f"{folder}/{codec}/{rate}/seed{seed}.parquet"
+        return f"{folder}/{codec}/{rate}/{replicate}.parquet"
 
     def trivial_scores(self, dataset: str) -> str:
         """Scores of the trivial map on originals, as a tidy table."""
@@ -88,6 +95,10 @@ class Paths:
     def main_table(self) -> str:
         """The study's main table."""
         return f"{self.root}/main_table.csv"
+
+    def findings(self) -> str:
+        """What the study found, as JSON."""
+        return f"{self.root}/findings.json"
 
     def report(self) -> str:
         """The report."""

@@ -13,6 +13,7 @@ from workflow_lib.config.finetuning import Finetuning
 from workflow_lib.config.segmentation import Segmenter
 from workflow_lib.config.statistics import Statistics
 from workflow_lib.errors import DownlinkError
+from workflow_lib.paths import replicate
 
 BIT_DEPTH = 16
 """Bits of a stored count; no rate point lies above."""
@@ -67,6 +68,15 @@ class Study(Section):
     def trainer(self, dataset: str) -> str:
         """The dataset on whose tiles the codecs of `dataset` are trained."""
         return self.datasets[dataset].codec_from or dataset
+
+    def training(self, dataset: str, codec: str, fold: int, seed: int) -> str:
+        """The name of the training behind a codec where `fold` is held out; "any" without one."""
+        if not isinstance(self.codecs[codec], Learned):
+            return "any"
+        trainer = self.trainer(dataset)
+        if trainer != dataset:
+            fold = self.datasets[trainer].tiling.folds.held_out[0]
+        return replicate(fold, seed)
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
