@@ -48,9 +48,7 @@ class Paths:
         """Container of a coded scene."""
         return f"{self.root}/{dataset}/bitstreams/{codec}/{rate}/{scene}.dlk"
 
-    def reconstruction(
-        self, dataset: str, codec: str, rate: str, training: str, scene: str
-    ) -> str:
+    def reconstruction(self, dataset: str, codec: str, rate: str, training: str, scene: str) -> str:
         """Store of the tiles decoded from the bitstream; see `Study.training`."""
         return f"{self.root}/{dataset}/reconstructions/{codec}/{rate}/{training}/{scene}.zarr"
 

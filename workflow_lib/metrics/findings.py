@@ -226,4 +226,6 @@ def read_findings(path: Path) -> Findings:
     try:
         return Findings.parse(path.read_text(encoding="utf-8"))
     except (OSError, ValidationError, UnicodeDecodeError) as error:
-        raise DownlinkError(f"{path}: no readable findings ({error}). Run the study again.") from error
+        raise DownlinkError(
+            f"{path}: no readable findings ({error}). Run the study again."
+        ) from error

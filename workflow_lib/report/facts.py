@@ -10,9 +10,7 @@ from workflow_lib.report.words import amount, count
 _JOINED = "\N{NO-BREAK SPACE}"
 
 
-def facts(
-    study: Study, name: str, table: pd.DataFrame, findings: list[Finding]
-) -> dict[str, str]:
+def facts(study: Study, name: str, table: pd.DataFrame, findings: list[Finding]) -> dict[str, str]:
     """A dataset's size and units, by heading.
 
     Args:

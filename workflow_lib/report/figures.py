@@ -93,9 +93,7 @@ class Dot:
     found: Estimate
 
 
-def rate_distortion(
-    points: Sequence[PointFinding], looks: Mapping[str, Look], name: str
-) -> Markup:
+def rate_distortion(points: Sequence[PointFinding], looks: Mapping[str, Look], name: str) -> Markup:
     """PSNR over rate with 95 % intervals: a line per codec, fine-tuned codecs as own markers.
 
     Points without a PSNR, which lose nothing, are left out.
@@ -108,18 +106,14 @@ def rate_distortion(
     with matplotlib.rc_context(_STYLE):
         standalone = _dots(points, ("",), "psnr")
         figure, axes = _axes(_shown(points, "psnr"), "PSNR (dB)")
-        handles = [
-            _line(axes, dots, looks[codec], codec) for codec, dots in _by_codec(standalone)
-        ]
+        handles = [_line(axes, dots, looks[codec], codec) for codec, dots in _by_codec(standalone)]
         for regime in ("joint", "control"):
             handles += _marked(axes, _dots(points, (regime,), "psnr"), looks, regime)
         figure.legend(handles=handles, loc="outside lower center", ncols=4)
         return _svg(figure, name, _told("PSNR in dB", standalone))
 
 
-def rate_task(
-    finding: Finding, epsilon: float, looks: Mapping[str, Look], name: str
-) -> Markup:
+def rate_task(finding: Finding, epsilon: float, looks: Mapping[str, Look], name: str) -> Markup:
     """IoU over rate with 95 % intervals: frozen as lines, other regimes as own markers.
 
     Across lie the IoU on originals with its interval, what is ε below it, and the trivial map's.
@@ -195,9 +189,7 @@ def _line(axes: Axes, dots: list[Dot], look: Look, label: str) -> Line2D:
     return line
 
 
-def _marked(
-    axes: Axes, dots: list[Dot], looks: Mapping[str, Look], regime: str
-) -> list[Line2D]:
+def _marked(axes: Axes, dots: list[Dot], looks: Mapping[str, Look], regime: str) -> list[Line2D]:
     """Markers in the codecs' colours, and one for the legend where there are any."""
     style = _MARKERS_OF[regime]
     for dot in dots:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 
-from workflow_lib.metrics.findings import Estimate, Finding, Measure, Outcome, Step, Verdict
+from workflow_lib.metrics.findings import Claim, Estimate, Finding, Measure, Outcome, Step, Verdict
 
 MARKS: Mapping[Outcome, str] = {
     "supported": "✓",
@@ -66,7 +66,9 @@ def _told(found: Estimate, value: str | None, digits: int, unit: str) -> str:
     unit = f"{_JOINED}{unit}" if unit else ""
     if found.low is None or found.high is None:
         return f"{value}{unit} (no interval: {found.reason})"
-    return f"{value}{_JOINED}[{fixed(found.low, digits)},{_JOINED}{fixed(found.high, digits)}]{unit}"
+    return (
+        f"{value}{_JOINED}[{fixed(found.low, digits)},{_JOINED}{fixed(found.high, digits)}]{unit}"
+    )
 
 
 def measured(measure: Measure) -> str:
@@ -98,7 +100,7 @@ def needed(step: Step, finding: Finding) -> str:
     if step.change.value is None or step.change.se is None:
         return f"no test without an interval: {step.change.reason}"
     if step.blocks_needed is None:
-        return "infinitely many blocks would be needed, the change found is itself no smaller than ε"
+        return "would need infinitely many blocks, the change found is itself no smaller than ε"
     return (
         f"would need about {count(math.ceil(step.blocks_needed), 'block')}, "
         f"{finding.blocks:,} were scored"
@@ -119,6 +121,16 @@ def verdict_in_words(verdict: Verdict, finding: Finding) -> tuple[str, str]:
         return "inconclusive", beside
     lossless = "lossless, " if verdict.rate == "lossless" else ""
     return f"{fixed(verdict.bpppb, 3)} bpppb ({lossless}{compression(verdict.bpppb)})", beside
+
+
+def p_values(claim: Claim) -> str:
+    """A claim's one-sided p-values before correction, where it has any."""
+    told = (("support", claim.p_support), ("refute", claim.p_refute))
+    return ", ".join(f"p to {word} {_probability(p)}" for word, p in told if p is not None)
+
+
+def _probability(p: float) -> str:
+    return "< 0.001" if p < 0.001 else fixed(p, 3)
 
 
 def claim_in_words(hypothesis: str, thermal_margin: float, joint_margin: float) -> str:

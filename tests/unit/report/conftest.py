@@ -264,7 +264,7 @@ def _point_findings(study, name):
                 bpppb=coded[codec, rate]["bpppb"] * (0.95 if regime in ("joint", "control") else 1),
                 psnr=undefined("undefined without loss") if lossless else about(psnr, 0.6),
                 iou=about(iou, 0.04),
-                change=about(0.0, 0.0) if lossless else about(iou - 0.6389, 0.009),
+                change=about(0.0, 0.0) if lossless else about(iou - 0.6389, 0.002),
             )
         )
     return tuple(found)
