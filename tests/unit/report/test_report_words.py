@@ -1,5 +1,5 @@
 import pytest
-from conftest import about, undefined
+from made_up_findings import about, undefined
 
 from workflow_lib.metrics.findings import Claim, Estimate, Measure, Step, Verdict
 from workflow_lib.report.summary import summary
