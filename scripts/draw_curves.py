@@ -1,4 +1,4 @@
-"""Draw a dataset's rate–distortion and rate–task curves as an SVG file, e.g. for a README."""
+"""Draw a dataset's rate–distortion and rate–task curves with 95 % intervals as an SVG file."""
 
 import argparse
 from pathlib import Path
@@ -6,10 +6,11 @@ from pathlib import Path
 from workflow_lib import cli
 from workflow_lib.config.study import load
 from workflow_lib.files import atomic
+from workflow_lib.metrics.findings import read_findings
 from workflow_lib.metrics.table import read
 from workflow_lib.paths import Paths
 from workflow_lib.report.figures import looks, rate_distortion, rate_task, standalone
-from workflow_lib.report.results import all_points
+from workflow_lib.report.results import all_points, coded_points
 
 
 def main() -> None:
@@ -19,10 +20,14 @@ def main() -> None:
     parser.add_argument("--target", required=True, type=Path, help="SVG file to write")
     args = parser.parse_args()
     study = load(args.config)
-    points = all_points(study, read([Path(Paths(study.results).metrics())]))
-    own = points[points["dataset"] == args.dataset]
+    paths = Paths(study.results)
+    points = all_points(study, read([Path(paths.metrics())]))
+    found = read_findings(Path(paths.findings()))
+    judged = [finding for finding in found.findings if finding.dataset == args.dataset]
     drawn = looks(study.codecs)
-    curves = [rate_distortion(own, drawn, "rd"), rate_task(own, drawn, "task")]
+    own = coded_points(points[points["dataset"] == args.dataset], judged)
+    curves = [rate_distortion(own, drawn, "rd")]
+    curves += [rate_task(finding, found.epsilon, drawn, "task") for finding in judged[:1]]
     with atomic(args.target) as draft:
         draft.write_text(standalone(curves), encoding="utf-8")
 

@@ -1,11 +1,13 @@
-"""Print the study's main table and where the report is."""
+"""Print the study's main table, verdicts and claims, and where the report is."""
 
 import argparse
 from pathlib import Path
 
 from workflow_lib import cli
+from workflow_lib.metrics.findings import read_findings
 from workflow_lib.metrics.table import format_main_table, read_main_table
 from workflow_lib.paths import Paths
+from workflow_lib.report.summary import summary
 
 
 def main() -> None:
@@ -13,6 +15,7 @@ def main() -> None:
     parser.add_argument("results", nargs="?", default="results", help="the results folder")
     paths = Paths(parser.parse_args().results)
     print(format_main_table(read_main_table(Path(paths.main_table()))))
+    print(f"\n{summary(read_findings(Path(paths.findings())))}")
     print(f"\nreport: {Path(paths.report()).resolve()}")
 
 

@@ -1,8 +1,12 @@
 """What a study says: estimates, comparisons, verdicts, claims and checks. Docs: docs/science.md."""
 
+from pathlib import Path
 from typing import Literal
 
+from pydantic import ValidationError
+
 from workflow_lib.config.base import Section
+from workflow_lib.errors import DownlinkError
 
 Outcome = Literal["supported", "refuted", "undecided", "not testable"]
 
@@ -211,3 +215,17 @@ class Findings(Section):
     conditional: bool
     findings: tuple[Finding, ...]
     claims: tuple[Claim, ...]
+
+
+def read_findings(path: Path) -> Findings:
+    """The findings that a study wrote.
+
+    Raises:
+        DownlinkError: the file is missing or damaged.
+    """
+    try:
+        return Findings.parse(path.read_text(encoding="utf-8"))
+    except (OSError, ValidationError, UnicodeDecodeError) as error:
+        raise DownlinkError(
+            f"{path}: no readable findings ({error}). Run the study again."
+        ) from error

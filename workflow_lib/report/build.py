@@ -1,19 +1,22 @@
 """The report of a study whose artifacts are complete."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import rasterio
 
+from workflow_lib.config.data import Rate
 from workflow_lib.config.study import Study
 from workflow_lib.data import listing
 from workflow_lib.data.store import read_reconstructions, read_tiles
 from workflow_lib.data.tiles import Tiles
+from workflow_lib.metrics.findings import read_findings
 from workflow_lib.metrics.maps import read_predictions
 from workflow_lib.metrics.table import read
-from workflow_lib.paths import Paths, rate_name
+from workflow_lib.paths import Paths, rate_name, replicate
 from workflow_lib.report.page import write_report
-from workflow_lib.report.strips import Prediction, Strip, choose_tile, make_strip
+from workflow_lib.report.strips import Point, Prediction, Strip, choose_tile, make_strip
 from workflow_lib.segmentation.trivial import TrivialMap
 
 
@@ -23,20 +26,30 @@ def build_report(study: Study, target: Path) -> None:
     Args:
         study: the study.
         target: HTML file to write.
+
+    Raises:
+        DownlinkError: an artifact is missing or damaged, or the disk is full.
     """
     paths = Paths(study.results)
     write_report(
         study,
         read([Path(paths.metrics())]),
-        trivial={name: _trivial(paths, name) for name in study.run},
+        read_findings(Path(paths.findings())),
+        trivial={name: _trivial(study, paths, name) for name in study.run},
         notes={name: _notes(study, paths, name) for name in study.run},
         strips={name: _strip(study, paths, name) for name in study.run},
         target=target,
     )
 
 
-def _trivial(paths: Paths, dataset: str) -> str:
-    return TrivialMap.from_json(Path(paths.trivial_map(dataset)).read_text()).name
+def _trivial(study: Study, paths: Paths, dataset: str) -> str:
+    """What the best trivial map does; by fold where that differs."""
+    folds = study.datasets[dataset].tiling.folds.held_out
+    maps = [TrivialMap.from_json(Path(paths.trivial_map(dataset, f)).read_text()) for f in folds]
+    if len({trivial.name for trivial in maps}) == 1:
+        return maps[0].name
+    told = zip(folds, maps, strict=True)
+    return "; ".join(f"{trivial.name} where fold {fold} is held out" for fold, trivial in told)
 
 
 def _notes(study: Study, paths: Paths, dataset: str) -> list[str]:
@@ -48,33 +61,39 @@ def _notes(study: Study, paths: Paths, dataset: str) -> list[str]:
 
 
 def _strip(study: Study, paths: Paths, dataset: str) -> Strip:
-    """The tile shown, with the maps of the first segmenter and seed."""
+    """The tile shown, with the maps of the first segmenter, held-out fold and seed."""
     config = study.datasets[dataset]
     scenes = listing.scenes(config.source)
-    tiles = read_tiles([Path(paths.tiles(dataset, scene)) for scene in scenes])
-    index = choose_tile(tiles)
-    shown = tiles.only(index)
-    scene, segmenter, seed = str(shown.scene[0]), config.segmenters[0], str(study.seeds[0])
-    points = [(codec, rate_name(r)) for codec, rates in config.rates.items() for r in rates]
+    fold, seed, segmenter = config.tiling.folds.held_out[0], study.seeds[0], config.segmenters[0]
+    tiles = read_tiles([Path(paths.tiles(dataset, scene)) for scene in scenes], held_out=fold)
+    shown = tiles.only(choose_tile(tiles))
+    scene, training = str(shown.scene[0]), replicate(fold, seed)
     own = tiles.of_scene(scene)
     place = int(np.flatnonzero((own.row == shown.row) & (own.col == shown.col))[0])
+
+    def store(codec: str, rate: str) -> Path:
+        name = study.training(dataset, codec, fold, seed)
+        return Path(paths.reconstruction(dataset, codec, rate, name, scene))
+
+    def prediction(codec: str, rate: str) -> Prediction:
+        scores = paths.scores(dataset, codec, rate, segmenter, "frozen", training)
+        return _prediction(scores, shown, paths)
+
+    originals = paths.original_scores(dataset, segmenter, training)
     return make_strip(
         own,
         place,
         {
-            point: read_reconstructions(
-                own, [Path(paths.reconstruction(dataset, *point, scene))]
-            ).image[place]
-            for point in points
+            point: read_reconstructions(own, [store(*point)]).image[place]
+            for point in _points(config.rates)
         },
-        {
-            point: _prediction(
-                paths.scores(dataset, *point, segmenter, "frozen", seed), shown, paths
-            )
-            for point in points
-        },
-        _prediction(paths.original_scores(dataset, segmenter, seed), shown, paths),
+        {point: prediction(*point) for point in _points(config.points("frozen"))},
+        _prediction(originals, shown, paths) if config.regimes.original else None,
     )
+
+
+def _points(rates: Mapping[str, Sequence[Rate]]) -> list[Point]:
+    return [(codec, rate_name(rate)) for codec, own in rates.items() for rate in own]
 
 
 def _prediction(scores: str, shown: Tiles, paths: Paths) -> Prediction:

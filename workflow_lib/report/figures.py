@@ -2,21 +2,19 @@
 
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
 import numpy as np
-import pandas as pd
 from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from workflow_lib.metrics import names
-from workflow_lib.report.results import by_codec, lossy
+from workflow_lib.metrics.findings import Estimate, Finding, PointFinding
 
 # Okabe and Ito's colours, which also people with colour vision deficiencies tell apart, without the
 # two that vanish on white or on black.
@@ -60,6 +58,23 @@ class Look:
     marker: str
 
 
+@dataclass(frozen=True)
+class Style:
+    """How a regime is marked; with the codec's own marker where it has none."""
+
+    marker: str
+    filled: bool
+    size: float
+
+
+_MARKERS_OF = {
+    "retrained": Style("", False, 8.5),
+    "mismatched": Style("x", False, 7),
+    "joint": Style("*", True, 11),
+    "control": Style("*", False, 11),
+}
+
+
 def looks(codecs: Iterable[str]) -> dict[str, Look]:
     """The look of each of the study's codecs, whatever their order."""
     return {
@@ -68,65 +83,88 @@ def looks(codecs: Iterable[str]) -> dict[str, Look]:
     }
 
 
-def rate_distortion(points: pd.DataFrame, looks: dict[str, Look], name: str) -> Markup:
-    """PSNR over rate, one line per codec; lossless points are left out.
+@dataclass(frozen=True)
+class Dot:
+    """A figure of one codec at one rate."""
+
+    codec: str
+    bpppb: float
+    value: float
+    found: Estimate
+
+
+def rate_distortion(points: Sequence[PointFinding], looks: Mapping[str, Look], name: str) -> Markup:
+    """PSNR over rate with 95 % intervals: a line per codec, fine-tuned codecs as own markers.
+
+    Points without a PSNR, which lose nothing, are left out.
 
     Args:
-        points: rows of `results.all_points` of one dataset and segmenter.
+        points: of one dataset, see `results.coded_points`.
         looks: by codec.
         name: of the figure, unique on the page.
     """
     with matplotlib.rc_context(_STYLE):
-        points = lossy(points)
-        figure, axes = _axes(points, "PSNR (dB)")
-        handles = [
-            _line(axes, rows, names.PSNR_DB, looks[codec], codec)
-            for codec, rows in by_codec(points)
-        ]
+        standalone = _dots(points, ("",), "psnr")
+        figure, axes = _axes(_shown(points, "psnr"), "PSNR (dB)")
+        handles = [_line(axes, dots, looks[codec], codec) for codec, dots in _by_codec(standalone)]
+        for regime in ("joint", "control"):
+            handles += _marked(axes, _dots(points, (regime,), "psnr"), looks, regime)
         figure.legend(handles=handles, loc="outside lower center", ncols=4)
-        return _svg(figure, name, _told("PSNR in dB", points, names.PSNR_DB))
+        return _svg(figure, name, _told("PSNR in dB", standalone))
 
 
-def rate_task(points: pd.DataFrame, looks: dict[str, Look], name: str) -> Markup:
-    """IoU over rate: frozen as lines, retrained as open markers, originals and trivial map across.
+def rate_task(finding: Finding, epsilon: float, looks: Mapping[str, Look], name: str) -> Markup:
+    """IoU over rate with 95 % intervals: frozen as lines, other regimes as own markers.
 
-    Lossless points are left out.
+    Across lie the IoU on originals with its interval, what is ε below it, and the trivial map's.
+    Points that lose nothing are left out.
 
     Args:
-        points: rows of `results.all_points` of one dataset and segmenter.
+        finding: of one dataset and segmenter.
+        epsilon: IoU that a map may lose.
         looks: by codec.
         name: of the figure, unique on the page.
     """
     with matplotlib.rc_context(_STYLE):
-        levels = points.iloc[0]
-        points = lossy(points)
-        figure, axes = _axes(points, "IoU")
-        handles = [
-            _line(axes, rows, "iou_frozen", looks[codec], f"{codec}, frozen")
-            for codec, rows in by_codec(points)
+        lossy = [point for point in finding.points if point.psnr.value is not None]
+        frozen = _dots(lossy, ("frozen",), "iou")
+        figure, axes = _axes(_shown(lossy, "iou"), "IoU")
+        handles = _levels(axes, finding, epsilon)
+        lines = [
+            _line(axes, dots, looks[codec], f"{codec}, frozen") for codec, dots in _by_codec(frozen)
         ]
-        for codec, rows in by_codec(points):
-            _open_markers(axes, rows, looks[codec])
-        if points["iou_retrained"].notna().any():
-            handles.append(
-                Line2D([], [], ls="", marker="o", mfc="none", mec=_INK, label="retrained")
-            )
-        for column, label, dashes in (
-            ("iou_originals", "on originals", "-"),
-            ("iou_trivial", "trivial map", ":"),
-        ):
-            if np.isfinite(levels[column]):
-                line = axes.axhline(levels[column], color=_INK, lw=1.1, ls=dashes, label=label)
-                handles.append(line)
-        figure.legend(handles=handles, loc="outside lower center", ncols=3)
-        return _svg(figure, name, _told("IoU of frozen segmenters", points, "iou_frozen"))
+        for regime in _MARKERS_OF:
+            lines += _marked(axes, _dots(lossy, (regime,), "iou"), looks, regime)
+        figure.legend(handles=lines + handles, loc="outside lower center", ncols=3)
+        return _svg(figure, name, _told("IoU of frozen segmenters", frozen))
 
 
-def _axes(points: pd.DataFrame, quality: str) -> tuple[Figure, Axes]:
+def _dots(points: Iterable[PointFinding], regimes: Sequence[str], quality: str) -> list[Dot]:
+    """The defined figures of some regimes, by rising rate."""
+    dots = [
+        Dot(point.codec, point.bpppb, found.value, found)
+        for point in points
+        for found in [getattr(point, quality)]
+        if point.regime in regimes and found.value is not None
+    ]
+    return sorted(dots, key=lambda dot: dot.bpppb)
+
+
+def _shown(points: Iterable[PointFinding], quality: str) -> list[float]:
+    return [p.bpppb for p in points if getattr(p, quality).value is not None]
+
+
+def _by_codec(dots: Iterable[Dot]) -> list[tuple[str, list[Dot]]]:
+    grouped: dict[str, list[Dot]] = {}
+    for dot in dots:
+        grouped.setdefault(dot.codec, []).append(dot)
+    return sorted(grouped.items())
+
+
+def _axes(rates: Sequence[float], quality: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=_SIZE, layout="constrained", facecolor="none")
     axes = figure.subplots()
-    rates = points[names.BPPPB] if len(points) else pd.Series([1.0])
-    low, high = rates.min() / 1.6, rates.max() * 1.6
+    low, high = min(rates, default=1.0) / 1.6, max(rates, default=1.0) * 1.6
     decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))))
     ticks = [step * 10.0**decade for decade in decades for step in (1, 2, 5)]
     axes.set_xscale("log")
@@ -139,38 +177,75 @@ def _axes(points: pd.DataFrame, quality: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _line(axes: Axes, rows: pd.DataFrame, quality: str, look: Look, label: str) -> Line2D:
-    drawn = rows[np.isfinite(rows[quality])]
+def _line(axes: Axes, dots: list[Dot], look: Look, label: str) -> Line2D:
+    _bars(axes, dots, look)
     (line,) = axes.plot(
-        drawn[names.BPPPB], drawn[quality], color=look.colour, marker=look.marker, label=label
+        [dot.bpppb for dot in dots],
+        [dot.value for dot in dots],
+        color=look.colour,
+        marker=look.marker,
+        label=label,
     )
     return line
 
 
-def _open_markers(axes: Axes, rows: pd.DataFrame, look: Look) -> None:
-    axes.plot(
-        rows[names.BPPPB],
-        rows["iou_retrained"],
-        linestyle="",
-        marker=look.marker,
-        markerfacecolor="none",
-        markeredgecolor=look.colour,
-        markeredgewidth=1.4,
-        markersize=8.5,
-    )
-
-
-def _told(quality: str, points: pd.DataFrame, column: str) -> str:
-    """The figure in words, for those who cannot see it."""
-    ends = []
-    for codec, rows in by_codec(points):
-        first, last = rows.iloc[0], rows.iloc[-1]
-        ends.append(
-            f"{codec} from {first[column]:.3g} at {first[names.BPPPB]:.3g} "
-            f"to {last[column]:.3g} at {last[names.BPPPB]:.3g} bpppb"
+def _marked(axes: Axes, dots: list[Dot], looks: Mapping[str, Look], regime: str) -> list[Line2D]:
+    """Markers in the codecs' colours, and one for the legend where there are any."""
+    style = _MARKERS_OF[regime]
+    for dot in dots:
+        look = looks[dot.codec]
+        _bars(axes, [dot], look)
+        face = look.colour if style.filled else "none"
+        axes.plot(
+            [dot.bpppb],
+            [dot.value],
+            linestyle="",
+            marker=style.marker or look.marker,
+            markerfacecolor=face,
+            markeredgecolor=look.colour,
+            markeredgewidth=1.4,
+            markersize=style.size,
         )
+    face = _INK if style.filled else "none"
+    marker = style.marker or "o"
+    handle = Line2D([], [], ls="", marker=marker, mfc=face, mec=_INK, ms=style.size, label=regime)
+    return [handle] if dots else []
+
+
+def _bars(axes: Axes, dots: Iterable[Dot], look: Look) -> None:
+    """The intervals, where there are any."""
+    for dot in dots:
+        if dot.found.low is not None and dot.found.high is not None:
+            ends = [dot.found.low, dot.found.high]
+            axes.plot(
+                [dot.bpppb] * 2, ends, color=look.colour, lw=1.1, alpha=0.55, marker="_", ms=5
+            )
+
+
+def _levels(axes: Axes, finding: Finding, epsilon: float) -> list[Line2D]:
+    """The IoU on originals, the one that a map may fall to, and the trivial map's."""
+    ceiling, trivial = finding.ceiling, finding.trivial.value
+    if ceiling.low is not None and ceiling.high is not None:
+        axes.axhspan(ceiling.low, ceiling.high, color=_INK, alpha=0.09, lw=0)
+    levels = [] if trivial is None else [(trivial, "trivial map", ":")]
+    if ceiling.value is not None:
+        levels.insert(0, (ceiling.value, "on originals", "-"))
+        levels.insert(1, (ceiling.value - epsilon, f"ε = {epsilon:g} below", "--"))
+    return [
+        axes.axhline(value, color=_INK, lw=0.7 if dashes == "--" else 1.1, ls=dashes, label=label)
+        for value, label, dashes in levels
+    ]
+
+
+def _told(quality: str, dots: Sequence[Dot]) -> str:
+    """The figure in words, for those who cannot see it."""
+    ends = [
+        f"{codec} from {own[0].value:.3g} at {own[0].bpppb:.3g} "
+        f"to {own[-1].value:.3g} at {own[-1].bpppb:.3g} bpppb"
+        for codec, own in _by_codec(dots)
+    ]
     told = "; ".join(ends) or "lossless points only"
-    return f"{quality} over rate: {told}. All numbers are in the main table."
+    return f"{quality} over rate: {told}. All numbers and intervals are in the tables."
 
 
 def _svg(figure: Figure, name: str, alt: str) -> Markup:

@@ -1,11 +1,11 @@
 """The report: one HTML page that needs nothing besides itself."""
 
-import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import pandas as pd
@@ -15,20 +15,16 @@ from workflow_lib.config.codecs import Learned
 from workflow_lib.config.data import Dataset
 from workflow_lib.config.study import Study
 from workflow_lib.files import atomic
+from workflow_lib.metrics import names
+from workflow_lib.metrics.findings import Finding, Findings
+from workflow_lib.report import words
+from workflow_lib.report.facts import facts
 from workflow_lib.report.figures import Look, looks, rate_distortion, rate_task
-from workflow_lib.report.results import (
-    EPSILON,
-    Comparison,
-    Verdict,
-    all_points,
-    amount,
-    anchor,
-    by_codec,
-    comparisons,
-    facts,
-    verdicts,
-)
+from workflow_lib.report.results import all_figures, all_points, by_codec, coded_points
 from workflow_lib.report.strips import OUTCOMES, Pictures, Strip, affordable_side, draw
+from workflow_lib.report.tables import pairs, sequences
+
+_HERE = Path(__file__).parent
 
 _SOFTWARE = (
     "snakemake",
@@ -50,19 +46,19 @@ _SOFTWARE = (
 
 Codecs = list[tuple[str, pd.DataFrame]]
 """Names and points of codecs."""
+Rows = list[dict[Any, Any]]
+"""Rows of a table, values by column."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """One dataset as one segmenter sees it."""
+    """One dataset as one segmenter sees it, with its maps by regime; None where none was judged."""
 
     segmenter: str
-    iou_originals: float
-    iou_trivial: float
-    verdicts: list[Verdict]
-    comparisons: list[Comparison]
-    figure: Markup
     codecs: Codecs
+    finding: Finding | None
+    figure: Markup | None
+    maps: list[tuple[str, Rows]]
 
 
 @dataclass(frozen=True)
@@ -76,7 +72,7 @@ class Chapter:
     notes: list[str]
     figure: Markup
     tasks: list[Task]
-    anchor: str | None
+    coded: Rows
     pictures: Pictures | None
 
     @property
@@ -88,6 +84,7 @@ class Chapter:
 def write_report(
     study: Study,
     table: pd.DataFrame,
+    findings: Findings,
     trivial: Mapping[str, str],
     notes: Mapping[str, list[str]],
     strips: Mapping[str, Strip],
@@ -98,6 +95,7 @@ def write_report(
     Args:
         study: the study.
         table: its tidy table, see `metrics.table`.
+        findings: what was judged of it.
         trivial: what the best trivial map does, in words, by dataset.
         notes: what was done to the data that a reader should know, by dataset.
         strips: the tile that is shown, by dataset.
@@ -106,7 +104,7 @@ def write_report(
     Raises:
         DownlinkError: the disk is full.
     """
-    points = all_points(study, table)
+    points, figures = all_points(study, table), all_figures(study, table)
     drawn = looks(study.codecs)
     side = affordable_side(strips.values())
     chapters = [
@@ -114,22 +112,25 @@ def write_report(
             name=name,
             dataset=study.datasets[name],
             trivial=trivial.get(name, ""),
-            facts=facts(study, name, table),
+            facts=facts(study, name, table, judged),
             notes=list(notes.get(name, [])),
-            figure=rate_distortion(own.drop_duplicates(["codec", "rate"]), drawn, f"rd-{name}"),
-            tasks=_tasks(study, name, own, drawn),
-            anchor=anchor(study, name),
+            figure=rate_distortion(coded_points(own, judged), drawn, f"rd-{name}"),
+            tasks=_tasks(own, shown, findings, drawn),
+            coded=_rows(shown[shown[names.BPPPB].notna() & shown[names.PSNR_DB].notna()]),
             pictures=draw(strips[name], side) if name in strips else None,
         )
         for name in study.run
+        for judged in [[f for f in findings.findings if f.dataset == name]]
+        for shown in [figures[figures["dataset"] == name]]
         if len(own := points[points["dataset"] == name])
     ]
     page = _template().render(
         study=study,
+        findings=findings,
+        found={(f.dataset, f.segmenter): f for f in findings.findings},
         chapters=chapters,
         missing=[name for name in study.run if name not in {chapter.name for chapter in chapters}],
         looks=drawn,
-        epsilon=EPSILON,
         outcomes=OUTCOMES,
         several_segmenters=any(len(chapter.tasks) > 1 for chapter in chapters),
         learned={name for name, codec in study.codecs.items() if isinstance(codec, Learned)},
@@ -140,49 +141,46 @@ def write_report(
         draft.write_text(page, encoding="utf-8")
 
 
-def _tasks(study: Study, name: str, own: pd.DataFrame, drawn: dict[str, Look]) -> list[Task]:
-    reference = anchor(study, name)
-    return [
-        Task(
-            segmenter=str(segmenter),
-            iou_originals=float(rows["iou_originals"].iloc[0]),
-            iou_trivial=float(rows["iou_trivial"].iloc[0]),
-            verdicts=verdicts(rows),
-            comparisons=comparisons(rows, reference) if reference else [],
-            figure=rate_task(rows, drawn, f"task-{name}-{segmenter}"),
-            codecs=list(by_codec(rows)),
+def _tasks(
+    own: pd.DataFrame, figures: pd.DataFrame, findings: Findings, drawn: dict[str, Look]
+) -> list[Task]:
+    """The dataset's tasks, from its points and figures."""
+    tasks = []
+    for segmenter, rows in own.groupby("segmenter", sort=False):
+        dataset = str(rows["dataset"].iloc[0])
+        judged = (f for f in findings.findings if (f.dataset, f.segmenter) == (dataset, segmenter))
+        finding = next(judged, None)
+        name = f"task-{dataset}-{segmenter}"
+        maps = figures[figures["segmenter"].isin([segmenter, ""]) & figures[names.IOU].notna()]
+        tasks.append(
+            Task(
+                segmenter=str(segmenter),
+                codecs=list(by_codec(rows)),
+                finding=finding,
+                figure=None
+                if finding is None
+                else rate_task(finding, findings.epsilon, drawn, name),
+                maps=[(str(r), _rows(of)) for r, of in maps.groupby("regime", sort=False)],
+            )
         )
-        for segmenter, rows in own.groupby("segmenter", sort=False)
-    ]
+    return tasks
+
+
+def _rows(figures: pd.DataFrame) -> Rows:
+    return figures.to_dict("records")
 
 
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader([_HERE, _HERE / "templates"]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(fixed=_fixed, signed=_signed, share=_share, amount=amount)
+    environment.globals.update(words=words, pairs=pairs, sequences=sequences)
+    environment.filters.update(fixed=words.fixed, share=words.share, amount=words.amount)
     return environment.get_template("page.html.j2")
-
-
-def _fixed(value: float, digits: int) -> str:
-    """A number with thousands set apart; a dash where there is none."""
-    if math.isnan(value):
-        return "–"
-    return "∞" if math.isinf(value) else f"{value:,.{digits}f}"
-
-
-def _signed(value: float, digits: int) -> str:
-    """A number with its sign, a true minus."""
-    return f"{value:+.{digits}f}".replace("-", "−")
-
-
-def _share(part: float, total: float) -> str:
-    """Percent of a total; a dash where there is none."""
-    return _fixed(100 * part / total, 1) if total else "–"
 
 
 def _versions() -> dict[str, str]:

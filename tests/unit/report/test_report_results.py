@@ -1,27 +1,7 @@
-import pandas as pd
+import numpy as np
 
-from workflow_lib.report.results import all_points, anchor, comparisons, verdicts
-
-
-def points_of(codec, rates, iou, original=0.7):
-    return pd.DataFrame(
-        {"codec": codec, "bpppb": rates, "iou_frozen": iou, "iou_originals": original}
-    )
-
-
-def test_lowest_rate_that_is_good_enough():
-    (found,) = verdicts(points_of("a", [0.1, 0.2, 0.4], [0.5, 0.69, 0.72]))
-    assert (found.lowest, found.iou, found.relapses, found.highest) == (0.2, 0.69, False, 0.4)
-
-
-def test_a_higher_rate_that_falls_short_again_is_told():
-    (found,) = verdicts(points_of("a", [0.1, 0.2, 0.4], [0.695, 0.6, 0.7]))
-    assert (found.lowest, found.relapses) == (0.1, True)
-
-
-def test_no_rate_is_good_enough():
-    (found,) = verdicts(points_of("a", [0.1, 0.2], [0.5, 0.689]))
-    assert found.lowest is None
+from workflow_lib.metrics.table import join
+from workflow_lib.report.results import all_figures, all_points, coded_points
 
 
 def test_points_follow_the_studys_order(inputs):
@@ -39,23 +19,48 @@ def test_bytes_add_up(inputs):
     assert klt["total_bytes"] == 1000 + 120 + 80
 
 
-def test_a_dearer_copy_of_the_anchor_costs_what_it_costs():
-    rates, psnr = [0.05, 0.1, 0.2, 0.4], [36.0, 40.0, 44.0, 48.0]
-    double = [2 * rate for rate in rates]
-    points = pd.concat(
-        [points_of("j2k", rates, 0.5), points_of("dear", double, 0.6)], ignore_index=True
-    ).assign(psnr_db=psnr * 2)
-    (found,) = comparisons(points, "j2k")
-    assert found.codec == "dear"
-    assert abs(found.rate.value - 100) < 1e-6
-    assert abs(found.psnr.value + 4) < 1e-6
-    assert abs(found.iou.value - 0.1) < 1e-9
+def test_figures_of_one_fold_alone_are_not_shown(inputs):
+    assert not (all_figures(inputs.study, inputs.table)["psnr_db"] == 99).any()
+    assert not (all_points(inputs.study, inputs.table)["bpppb"] == 99).any()
 
 
-def test_the_anchor_is_jpeg_2000_by_kind_not_by_name(make_inputs, config):
-    config["codecs"]["plain"] = {"kind": "jpeg2000"}
-    config["run"] = ["fire"]
-    config["datasets"]["fire"] |= {"rates": {"jpegxl": [0.1], "plain": [0.1]}, "retrain": {}}
-    study = make_inputs(config).study
-    assert anchor(study, "fire") == "plain"
-    assert anchor(study, "building") == "jpeg2000"
+def test_maps_have_the_rate_of_their_codec_and_finetuned_ones_their_own(inputs):
+    figures = all_figures(inputs.study, inputs.table)
+    fire = figures[(figures["dataset"] == "fire") & (figures["rate"] == "0.004")]
+    rates = fire.set_index("regime")["bpppb"]
+    assert rates["frozen"] == rates["retrained"] == rates["mismatched"] == rates[""]
+    assert rates["joint"] == rates["control"] == 0.95 * rates[""]
+
+
+def test_figures_are_means_over_seeds(inputs):
+    table = inputs.table
+    own = (table["codec"] == "dgml") & (table["rate"] == "0.004") & (table["dataset"] == "fire")
+    again = table[own & (table["regime"] == "") & (table["metric"] == "ssim")]
+    more = again.assign(seed=again["seed"] + 1, value=again["value"] + 0.01)
+    figures = all_figures(inputs.study, join([table, more]))
+    shown = figures[(figures["rate"] == "0.004") & (figures["regime"] == "")]
+    shown = shown[shown["dataset"] == "fire"]
+    assert np.isclose(shown["ssim"], again["value"].iloc[0] + 0.005).all()
+
+
+def test_psnr_comes_from_the_findings_and_from_the_table_where_no_map_was_judged(inputs):
+    points = all_points(inputs.study, inputs.table)
+    own = points[points["dataset"] == "fire"]
+    finding = inputs.findings.findings[0]
+    judged = {(p.codec, p.rate): p.psnr for p in finding.points if p.regime == "frozen"}
+    found = coded_points(own, [finding])
+    plain = [p for p in found if p.regime == ""]
+    assert len(plain) == 12
+    assert all(p.psnr == judged[p.codec, p.rate] for p in plain)
+    assert {p.regime for p in found} == {"", "joint", "control"}
+    alone = coded_points(own, [])
+    assert [(p.codec, p.rate, p.psnr.value) for p in alone] == [
+        (p.codec, p.rate, p.psnr.value) for p in plain
+    ]
+    assert all(p.psnr.low is None for p in alone)
+
+
+def test_lossless_points_have_no_psnr(inputs):
+    points = all_points(inputs.study, inputs.table)
+    found = coded_points(points[points["dataset"] == "building"], [])
+    assert [p.rate for p in found if p.psnr.value is None] == ["lossless"]

@@ -1,27 +1,38 @@
 """Curves as a file of their own."""
 
+import re
 from xml.etree import ElementTree
 
-import pandas as pd
+import pytest
 
 from workflow_lib.report.figures import looks, rate_distortion, rate_task, standalone
+from workflow_lib.report.results import all_points, coded_points
 
 
-def test_a_stand_alone_figure_is_well_formed_and_holds_both_curves():
-    points = pd.DataFrame(
-        {
-            "codec": ["a", "a", "b", "b"],
-            "rate": ["0.1", "0.2", "0.1", "0.2"],
-            "bpppb": [0.1, 0.2, 0.11, 0.19],
-            "psnr_db": [30.0, 33.0, 31.0, 34.0],
-            "iou_frozen": [0.3, 0.4, 0.35, 0.45],
-            "iou_retrained": [0.35, float("nan"), 0.4, float("nan")],
-            "iou_originals": 0.5,
-            "iou_trivial": 0.2,
-        }
-    )
-    drawn = looks(["b", "a"])
-    file = standalone([rate_distortion(points, drawn, "rd"), rate_task(points, drawn, "task")])
+@pytest.fixture
+def drawn(inputs):
+    return looks(inputs.study.codecs)
+
+
+@pytest.fixture
+def fire(inputs):
+    return inputs.findings.findings[0]
+
+
+def without(finding, *regimes):
+    kept = tuple(point for point in finding.points if point.regime not in regimes)
+    return finding.model_copy(update={"points": kept})
+
+
+def bars(figure):
+    """How many intervals are drawn: they alone are translucent lines."""
+    return len(re.findall(r'<path d="[^"]*" clip-path="[^"]*" style="[^"]*opacity: 0.55', figure))
+
+
+def test_a_stand_alone_figure_is_well_formed_and_holds_both_curves(inputs, drawn, fire):
+    points = all_points(inputs.study, inputs.table)
+    coded = coded_points(points[points["dataset"] == "fire"], [fire])
+    file = standalone([rate_distortion(coded, drawn, "rd"), rate_task(fire, 0.01, drawn, "task")])
     root = ElementTree.fromstring(file)
     curves = [child for child in root if child.tag.endswith("svg")]
     assert len(curves) == 2
@@ -32,3 +43,39 @@ def test_a_stand_alone_figure_is_well_formed_and_holds_both_curves():
 
 def test_a_codecs_look_does_not_depend_on_the_order():
     assert looks(["jpegxl", "dgml"]) == looks(["dgml", "jpegxl"])
+
+
+@pytest.mark.parametrize("regime", ["retrained", "mismatched", "joint", "control"])
+def test_a_regime_is_in_the_legend_where_there_is_one(regime, drawn, fire):
+    assert f">{regime}<" in rate_task(fire, 0.01, drawn, "a")
+    assert f">{regime}<" not in rate_task(without(fire, regime), 0.01, drawn, "a")
+
+
+def test_intervals_are_drawn_where_there_are_any(drawn, fire):
+    certain = [
+        point.model_copy(update={"iou": type(point.iou)(value=point.iou.value, reason="one block")})
+        for point in fire.points
+    ]
+    bare = fire.model_copy(update={"points": tuple(certain)})
+    assert bars(rate_task(fire, 0.01, drawn, "a")) == len(fire.points)
+    assert bars(rate_task(bare, 0.01, drawn, "a")) == 0
+
+
+def test_levels_that_are_undefined_are_not_drawn(drawn, fire):
+    none = type(fire.ceiling)(reason="no positives")
+    figure = rate_task(fire.model_copy(update={"ceiling": none, "trivial": none}), 0.01, drawn, "a")
+    full = rate_task(fire, 0.01, drawn, "a")
+    for label in ("on originals", "ε = 0.01 below", "trivial map"):
+        assert f">{label}<" in full
+        assert f">{label}<" not in figure
+
+
+def test_lossless_points_are_in_no_curve(inputs, drawn):
+    building = inputs.findings.findings[1]
+    lossy = [point for point in building.points if point.rate != "lossless"]
+    without_it = building.model_copy(update={"points": tuple(lossy)})
+    assert rate_task(building, 0.01, drawn, "a") == rate_task(without_it, 0.01, drawn, "a")
+    points = all_points(inputs.study, inputs.table)
+    coded = coded_points(points[points["dataset"] == "building"], [building])
+    kept = [point for point in coded if point.rate != "lossless"]
+    assert rate_distortion(coded, drawn, "a") == rate_distortion(kept, drawn, "a")

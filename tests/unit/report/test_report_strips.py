@@ -34,6 +34,7 @@ def tiles_of(image, label, split="test", wavelengths=None):
         col=numbers,
         block=numbers,
         fold=numbers,
+        validation=np.zeros(count, bool),
         split=np.broadcast_to(np.asarray(split), count).copy(),
         info=TileInfo(
             dataset="toy",

@@ -1,0 +1,48 @@
+"""What the study found, in a few lines of plain text."""
+
+from workflow_lib.metrics.findings import Claim, Finding, Findings
+from workflow_lib.report.words import (
+    MARKS,
+    gate_in_words,
+    measured,
+    verdict_in_words,
+)
+
+
+def summary(findings: Findings) -> str:
+    """Verdicts on frozen maps and the outcomes of all claims, for a terminal."""
+    lines = [f"Cheapest rate whose map is within {findings.epsilon:g} IoU of originals (frozen):"]
+    several = len({finding.segmenter for finding in findings.findings}) > 1
+    for finding in findings.findings:
+        lines += _verdicts(finding, f", {finding.segmenter}" if several else "")
+    if findings.claims:
+        lines += ["", "Claims, after Holm's correction:"]
+        lines += [
+            _claim(claim, f", {claim.segmenter}" if several else "") for claim in findings.claims
+        ]
+    if findings.conditional:
+        lines += ["", "One seed: all intervals are conditional on one training."]
+    return "\n".join(lines)
+
+
+def _verdicts(finding: Finding, segmenter: str) -> list[str]:
+    name = f"  {finding.dataset}{segmenter}"
+    if not finding.testable:
+        return [f"{name}: not testable, {gate_in_words(finding)}"]
+    lines = []
+    for verdict in finding.verdicts:
+        if verdict.regime == "frozen":
+            answer, beside = verdict_in_words(verdict, finding)
+            lines.append(f"{name}, {verdict.codec}: {answer}{f'; {beside}' if beside else ''}")
+    return lines
+
+
+def _claim(claim: Claim, segmenter: str) -> str:
+    against = f" against {claim.against}" if claim.against else ""
+    beside = "" if claim.primary else ", secondary"
+    told = "; ".join(f"{measure.name} {measured(measure)}" for measure in claim.measures)
+    why = f" ({claim.reason})" if claim.reason else ""
+    return (
+        f"  {MARKS[claim.outcome]} {claim.hypothesis} {claim.dataset}{segmenter}{against}"
+        f" ({claim.regime}{beside}): {claim.outcome}{why}{f'; {told}' if told else ''}"
+    )

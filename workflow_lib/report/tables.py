@@ -1,0 +1,60 @@
+"""Findings in the rows of the report's tables."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from workflow_lib.metrics.findings import Finding, PointFinding, Step, Verdict
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """The tests of one codec in one regime, from the highest rate down.
+
+    Attributes:
+        codec: its name.
+        verdict: what they come to; None where there is none.
+        rows: every rate point, and its test; None where it was not reached.
+    """
+
+    codec: str
+    verdict: Verdict | None
+    rows: list[tuple[PointFinding, Step | None]]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A codec fine-tuned together with a segmenter, and its control; None where one is missing."""
+
+    codec: str
+    rate: str
+    joint: PointFinding | None
+    control: PointFinding | None
+
+
+def sequences(finding: Finding, regime: str) -> list[Sequence]:
+    """The tests of each codec in one regime."""
+    verdicts = {v.codec: v for v in finding.verdicts if v.regime == regime}
+    codecs = dict.fromkeys(p.codec for p in finding.points if p.regime == regime)
+    return [
+        Sequence(codec, verdicts.get(codec), _rows(finding, regime, verdicts.get(codec), codec))
+        for codec in codecs
+    ]
+
+
+def _rows(
+    finding: Finding, regime: str, verdict: Verdict | None, codec: str
+) -> list[tuple[PointFinding, Step | None]]:
+    steps = {step.rate: step for step in verdict.steps} if verdict is not None else {}
+    own = [p for p in finding.points if (p.codec, p.regime) == (codec, regime)]
+    falling = sorted(own, key=lambda point: -point.bpppb)
+    return [(point, steps.get(point.rate)) for point in falling]
+
+
+def pairs(finding: Finding) -> list[Pair]:
+    """What joint fine-tuning and its control came to, by codec and rate point."""
+    joint, control = (
+        {(p.codec, p.rate): p for p in finding.points if p.regime == regime}
+        for regime in ("joint", "control")
+    )
+    places: Iterable[tuple[str, str]] = dict.fromkeys([*joint, *control])
+    return [Pair(*place, joint.get(place), control.get(place)) for place in places]
