@@ -56,7 +56,7 @@ def test_weights_come_from_the_seed():
 
 
 @pytest.mark.parametrize(
-    ("sizes", "df"), [((4, 30), 32), ((4, 0), 3), ((1, 6), 5), ((1, 1), 0), ((0, 0), 0)]
+    ("sizes", "df"), [((4, 30), 3), ((4, 0), 3), ((50, 1), 49), ((1, 6), 0), ((0, 3), 0)]
 )
-def test_degrees_of_freedom_are_blocks_less_strata(sizes, df):
+def test_only_blocks_with_positives_give_degrees_of_freedom(sizes, df):
     assert block_df(_strata(*sizes)) == df

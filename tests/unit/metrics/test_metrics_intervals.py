@@ -17,7 +17,7 @@ def _with_variance(variance, count=1000):
     return (draws - draws.mean()) / draws.std(ddof=1) * variance**0.5
 
 
-@pytest.fixture()
+@pytest.fixture
 def welch():
     """Two samples whose means have the two parts of an estimate's variance, and scipy's test."""
     rng = np.random.default_rng(4)
