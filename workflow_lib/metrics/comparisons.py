@@ -89,10 +89,11 @@ def _task_rate(
     def of_curves(a: Curve, b: Curve, seed: int | None) -> Delta:
         low = bottom.value if seed is None else float(bottom.by_seed[seed])
         high = ceiling.value if seed is None else float(ceiling.by_seed[seed])
-        return task_bd_rate(a, b, low, high - epsilon)
+        return task_bd_rate(a.rate, a.quality, b.rate, b.quality, low, high - epsilon)
 
-    def of_resamples(*curves: Floats) -> Floats:
-        return task_bd_rate_resampled(*curves, bottom.resampled, ceiling.resampled - epsilon)
+    def of_resamples(rate_a: Floats, iou_a: Floats, rate_b: Floats, iou_b: Floats) -> Floats:
+        low, high = bottom.resampled, ceiling.resampled - epsilon
+        return task_bd_rate_resampled(rate_a, iou_a, rate_b, iou_b, low, high)
 
     return _estimate(evidence, _tracks(evidence, anchor, codec, regime), of_curves, of_resamples)
 
