@@ -59,13 +59,14 @@ def bd_iou(evidence: Evidence, anchor: str, codec: str, regime: str) -> Estimate
 def _tracks(evidence: Evidence, anchor: str, codec: str, regime: str) -> _Tracks:
     """Both codecs' tracks, or why there are none."""
     quality = evidence.iou if regime else evidence.psnr
+    df = evidence.df_of_maps if regime else evidence.df_of_errors
     tracks = []
     for name in (anchor, codec):
         points = [p for p in evidence.points(name, regime) if not evidence.lossless(p)]
         if not points:
             what = f"{regime} maps" if regime else "points"
             return Estimate(reason=f"{name} has no lossy {what}")
-        tracks.append(Track.of(points, quality, evidence.bpppb))
+        tracks.append(Track.of(points, quality, evidence.bpppb, df))
     return tracks[0], tracks[1]
 
 
@@ -89,10 +90,11 @@ def _task_rate(
     def of_curves(a: Curve, b: Curve, seed: int | None) -> Delta:
         low = bottom.value if seed is None else float(bottom.by_seed[seed])
         high = ceiling.value if seed is None else float(ceiling.by_seed[seed])
-        return task_bd_rate(a, b, low, high - epsilon)
+        return task_bd_rate(a.rate, a.quality, b.rate, b.quality, low, high - epsilon)
 
-    def of_resamples(*curves: Floats) -> Floats:
-        return task_bd_rate_resampled(*curves, bottom.resampled, ceiling.resampled - epsilon)
+    def of_resamples(rate_a: Floats, iou_a: Floats, rate_b: Floats, iou_b: Floats) -> Floats:
+        low, high = bottom.resampled, ceiling.resampled - epsilon
+        return task_bd_rate_resampled(rate_a, iou_a, rate_b, iou_b, low, high)
 
     return _estimate(evidence, _tracks(evidence, anchor, codec, regime), of_curves, of_resamples)
 
@@ -114,5 +116,5 @@ def _estimate(
         overall.value,
         of_resamples(anchor.rate, anchor.resampled, codec.rate, codec.resampled),
         np.array(by_seed, np.float64),  # None becomes nan
-        evidence.df,
+        anchor.blocks_df,
     )

@@ -105,7 +105,8 @@ def _correlation(name: str, pooled: pd.DataFrame) -> float:
 def _averages(frame: pd.DataFrame) -> dict[tuple[Point, str], float]:
     """Figures over all blocks, averaged over seeds."""
     means = frame["value"].groupby(level=[*Point._fields, "metric"]).mean()
-    return {(Point(*key[:4]), key[4]): float(value) for key, value in means.items()}
+    keys = means.index.to_frame().itertuples(index=False)
+    return {(Point(*key[:4]), key[4]): float(v) for key, v in zip(keys, means, strict=True)}
 
 
 def _training_tiles(pooled: pd.DataFrame) -> int:

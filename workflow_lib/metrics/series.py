@@ -70,7 +70,7 @@ class Series:
                 f"{self.dataset}: the table of metrics has no {metric} of {point}. "
                 "Run the study again."
             )
-        found = self.frame.loc[(*point, metric)]
+        found = self.frame.xs((*point, metric))
         chosen = found if _UNTRAINED in found.index else found.loc[list(self.seeds)]
         return np.asarray(chosen.to_numpy(np.float64))
 

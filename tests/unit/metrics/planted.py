@@ -7,12 +7,12 @@ import numpy as np
 from workflow_lib.config.study import validate
 from workflow_lib.data.tiles import TileInfo, Tiles
 from workflow_lib.metrics import table as tables
-from workflow_lib.metrics.points import ORIGINAL, TRIVIAL, Point, fine_tuned, mapped, standalone
+from workflow_lib.metrics.points import ORIGINAL, TRIVIAL, fine_tuned, mapped, standalone
 from workflow_lib.metrics.table import Key
 
 TILE = 16
 POSITIVES = 10_000
-"""Positive pixels of a tile that holds any; there are no false positives, so IoU = Σtp / Σpositives."""
+"""Positive pixels of a tile that holds any; without false positives IoU = Σtp / Σpositives."""
 RATES = {"0.05": 0.05, "0.1": 0.1, "0.2": 0.2, "0.4": 0.4, "lossless": 6.0}
 _TRAINING = {"steps": 1, "batch": 2, "crop": 16, "learning_rate": 1e-3}
 _LEARNED = {"channels": 8, "latents": 8, "training": _TRAINING}
@@ -153,7 +153,6 @@ def _shares(point, truth, common, rng, seeds):
         return np.broadcast_to(truth.trivial + common, (1, truth.blocks))
     iou = truth.ceiling if point == ORIGINAL else truth.iou(point)
     own = rng.normal(0, truth.noise, truth.blocks)
-    own[: truth.positive] -= own[: truth.positive].mean() * (truth.positive > 1) * 0
     trained = rng.normal(0, truth.between_seeds, (seeds, 1))
     return iou + common + own + trained
 
@@ -212,8 +211,3 @@ def _tiles(count):
             data_range=10000,
         ),
     )
-
-
-def point_of(codec, rate, regime="frozen"):
-    """Shorthand."""
-    return Point(codec, rate, regime)
