@@ -40,7 +40,7 @@ def _verdicts(finding: Finding, segmenter: str) -> list[str]:
 def _claim(claim: Claim, segmenter: str) -> str:
     against = f" against {claim.against}" if claim.against else ""
     beside = "" if claim.primary else ", secondary"
-    told = "; ".join(f"{measure.name} {measured(measure)}" for measure in claim.measures)
+    told = "; ".join(" ".join(measured(measure)) for measure in claim.measures)
     why = f" ({claim.reason})" if claim.reason else ""
     return (
         f"  {MARKS[claim.outcome]} {claim.hypothesis} {claim.dataset}{segmenter}{against}"

@@ -1,6 +1,7 @@
 """Findings in words and numbers, the same on the page and in the terminal."""
 
 import math
+import re
 from collections.abc import Mapping
 
 from workflow_lib.metrics.findings import Claim, Estimate, Finding, Measure, Outcome, Step, Verdict
@@ -71,13 +72,13 @@ def _told(found: Estimate, value: str | None, digits: int, unit: str) -> str:
     )
 
 
-def measured(measure: Measure) -> str:
-    """A measure of a claim with its interval, in its own unit."""
-    if "PSNR" in measure.name and "rate" not in measure.name:
-        return difference(measure.estimate, 2, "dB")
-    if "rate" in measure.name:
-        return difference(measure.estimate, 1, "%")
-    return difference(measure.estimate, 4)
+def measured(measure: Measure) -> tuple[str, str]:
+    """A measure of a claim: its name, and its figure in the unit that ends the name in brackets."""
+    parts = re.fullmatch(r"(.*) \((dB|%)\)", measure.name)
+    if parts is None:
+        return measure.name, difference(measure.estimate, 4)
+    digits = {"dB": 2, "%": 1}[parts[2]]
+    return parts[1], difference(measure.estimate, digits, parts[2])
 
 
 def failed(verdict: Verdict) -> Step | None:
@@ -100,7 +101,10 @@ def needed(step: Step, finding: Finding) -> str:
     if step.change.value is None or step.change.se is None:
         return f"no test without an interval: {step.change.reason}"
     if step.blocks_needed is None:
-        return "would need infinitely many blocks, the change found is itself no smaller than ε"
+        return (
+            "would need infinitely many blocks, as the change found is itself no smaller "
+            f"than{_JOINED}ε"
+        )
     return (
         f"would need about {count(math.ceil(step.blocks_needed), 'block')}, "
         f"{finding.blocks:,} were scored"

@@ -150,8 +150,11 @@ def claim(dataset="fire", **changes):
 
 def _claims(study):
     both = tuple(
-        Measure(name=f"BD-{quality} of dgml − jpeg2000", estimate=about(value, half))
-        for quality, value, half in (("PSNR", 1.23, 0.36), ("IoU", 0.0144, 0.0121))
+        Measure(name=f"BD-{quality}", estimate=about(value, half))
+        for quality, value, half in (
+            ("PSNR of dgml − jpeg2000 (dB)", 1.23, 0.36),
+            ("IoU of dgml − jpeg2000", 0.0144, 0.0121),
+        )
     )
     claims = [
         claim("building", hypothesis="H1", against="jpeg2000", measures=both),

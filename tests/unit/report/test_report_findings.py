@@ -6,7 +6,7 @@ import pandas as pd
 from made_up_findings import about, undefined
 from reading import changed, claims, first, texts, told
 
-from workflow_lib.metrics.findings import Estimate, Step, Verdict
+from workflow_lib.metrics.findings import Estimate, Measure, Step, Verdict
 
 
 def test_the_intervals_are_those_of_the_findings(inputs, page):
@@ -51,6 +51,15 @@ def test_secondary_claims_are_told_from_the_family(inputs, render):
     table = claims(render(changed(inputs, claims=(first_claim,))))
     assert list(table["dataset"].dropna())[-1] == "buildingsecondary"
     assert list(table["against"].dropna())[-1] == "klt-jpeg2000"
+
+
+def test_a_reason_is_given_once(inputs, render):
+    none = Measure(name="BD-IoU of dgml − jpeg2000", estimate=undefined("two octaves are needed"))
+    claim = inputs.findings.claims[0].model_copy(
+        update={"measures": (none,), "reason": "two octaves are needed"}
+    )
+    page = texts(render(changed(inputs, claims=(claim,))))
+    assert page.count("two octaves are needed") == 1
 
 
 def test_a_study_without_claims_says_so(inputs, render):
