@@ -168,9 +168,13 @@ class Material:
     def validation(self) -> Iterator[Batch]:
         """The validation tiles."""
         examples, label = self._validation
-        for first in range(0, len(examples), _BATCH):
-            some = slice(first, first + _BATCH)
+        for some in batches(len(examples)):
             yield Batch(examples[some], label[some])
+
+
+def batches(count: int) -> list[slice]:
+    """Runs of so many tiles as are validated at once."""
+    return [slice(first, first + _BATCH) for first in range(0, count, _BATCH)]
 
 
 def seen(codec: LearnedModel, reconstruction: Tensor, examples: Examples) -> Tensor:
@@ -179,24 +183,37 @@ def seen(codec: LearnedModel, reconstruction: Tensor, examples: Examples) -> Ten
     return torch.where(examples.valid > 0, counts, float(NODATA))
 
 
-def task_losses(pair: Pair, batch: Batch, data_range: float) -> tuple[Cost, Tensor]:
-    """What a forward pass costs, and the mean cross-entropy of the map made from it."""
-    image, cost = coded(pair.codec, batch.examples, data_range)
-    logits = pair.segmenter(seen(pair.codec, image, batch.examples))
-    return cost, masked_cross_entropy(logits, batch.label)
+def mapped(pair: Pair, examples: Examples, data_range: float) -> tuple[Cost, Tensor]:
+    """What a forward pass costs, and the logits [tile, y, x] of the map made from it."""
+    image, cost = coded(pair.codec, examples, data_range)
+    return cost, pair.segmenter(seen(pair.codec, image, examples))
+
+
+class MeanEntropy:
+    """T over batches: mean binary cross-entropy of the labelled pixels of all of them."""
+
+    def __init__(self) -> None:
+        self._total, self._pixels = 0.0, 0
+
+    def add(self, logits: Tensor, label: Tensor) -> None:
+        """Count a batch; see `masked_cross_entropy`."""
+        labelled = int((label != IGNORE).sum())
+        self._total += float(masked_cross_entropy(logits, label)) * labelled
+        self._pixels += labelled
+
+    def value(self) -> float:
+        """In nats per labelled pixel."""
+        return self._total / max(self._pixels, 1)
 
 
 def validation_losses(pair: Pair, material: Material) -> dict[str, float]:
     """R + λ·D as "loss", its parts, and "cross_entropy" T of all validation tiles."""
-    cost, entropy, pixels = None, 0.0, 0
-    for batch in material.validation():
-        own, mean = task_losses(pair, batch, material.data_range)
-        cost = own if cost is None else cost + own
-        labelled = int((batch.label != IGNORE).sum())
-        entropy, pixels = entropy + float(mean) * labelled, pixels + labelled
-    assert cost is not None
-    losses = {name: float(value) for name, value in cost.losses(material.lam).items()}
-    return {**losses, "cross_entropy": entropy / pixels}
+    costs, entropy = [], MeanEntropy()
+    for examples, label in material.validation():
+        cost, logits = mapped(pair, examples, material.data_range)
+        costs.append(cost)
+        entropy.add(logits, label)
+    return {**Cost.sum(costs).figures(material.lam), "cross_entropy": entropy.value()}
 
 
 def judged(

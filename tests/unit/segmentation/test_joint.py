@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
+from sklearn.metrics import log_loss
 
 from workflow_lib.codecs.coding import decode_scene, encode_scene
 from workflow_lib.codecs.learned.codec import LearnedCodec, open_codec
@@ -18,20 +19,20 @@ from workflow_lib.config.segmentation import Segmenter
 from workflow_lib.errors import DownlinkError
 from workflow_lib.metrics.segmentation import confusion
 from workflow_lib.segmentation import finetuning
-from workflow_lib.segmentation.control import CodecTask, finetune_apart
+from workflow_lib.segmentation.control import CodecTask, SegmenterTask, finetune_apart
 from workflow_lib.segmentation.finetuning import (
     Candidate,
     Finetuned,
     Material,
     Setting,
-    task_losses,
+    mapped,
     validation_losses,
     write_best,
 )
 from workflow_lib.segmentation.joint import JointTask, finetune_jointly
 from workflow_lib.segmentation.labels import scored_label
-from workflow_lib.segmentation.predict import predict
-from workflow_lib.segmentation.train import SegmentationTask, train_segmenter
+from workflow_lib.segmentation.predict import predict, probabilities
+from workflow_lib.segmentation.train import masked_cross_entropy, train_segmenter
 from workflow_lib.training import load_weights
 
 LAM = 0.05
@@ -107,8 +108,9 @@ def result(request, setting, tmp_path_factory):
 def test_the_task_reaches_the_analysis_transform(setting):
     pair = setting.start()
     material = Material(setting, pair.codec)
-    _, entropy = task_losses(pair, material.draw(torch.Generator().manual_seed(0)), 10000.0)
-    entropy.backward()
+    examples, label = material.draw(torch.Generator().manual_seed(0))
+    _, logits = mapped(pair, examples, 10000.0)
+    masked_cross_entropy(logits, label).backward()
     for part in (pair.codec.analysis, pair.codec.synthesis):
         for layer in (part.linear, part.last):
             assert layer.weight.grad.abs().max() > 0
@@ -254,12 +256,12 @@ def test_the_segmenter_sees_nodata_and_no_count_that_a_decoder_cannot_give(setti
 
 @pytest.mark.parametrize(
     ("arm", "task", "before"),
-    [("joint", JointTask, 6), ("control", CodecTask, 3), ("control", SegmentationTask, 7)],
+    [("joint", JointTask, 4), ("control", CodecTask, 2), ("control", SegmenterTask, 4)],
 )
 def test_an_interrupted_run_writes_the_same_bytes(
     setting, tmp_path, monkeypatch, arm, task, before
 ):
-    plan = schedule(1.0, 5.0, steps=4, checkpoint_seconds=0)
+    plan = schedule(1.0, 5.0, steps=2, checkpoint_seconds=0)
     whole, _ = tuned(arm, setting, tmp_path / "whole", finetuning=plan)
     losses, calls = task.training_losses, iter(range(1, 100))
 
@@ -319,3 +321,14 @@ def test_validation_losses_do_not_depend_on_the_batches(setting, monkeypatch):
         together = validation_losses(pair, material)
         monkeypatch.setattr(finetuning, "_BATCH", 1)
         assert validation_losses(pair, material) == pytest.approx(together, rel=1e-4)
+
+
+def test_the_controls_segmenter_is_validated_by_its_cross_entropy(setting):
+    pair = setting.start()
+    decoded = finetuning.decoded_by(pair.codec, setting)
+    with torch.no_grad():
+        found = SegmenterTask(pair.segmenter, decoded, SEGMENTER).validation_losses()["loss"]
+    validation = decoded.where("validation")
+    label, probability = scored_label(validation), probabilities(pair.segmenter, validation.image)
+    counted = label != 255
+    assert found == pytest.approx(log_loss(label[counted], probability[counted]), rel=1e-4)
