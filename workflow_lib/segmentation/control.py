@@ -10,18 +10,16 @@ from workflow_lib.codecs.learned.model import LearnedModel
 from workflow_lib.codecs.learned.objective import Cost, coded, parameter_groups
 from workflow_lib.config.segmentation import Segmenter
 from workflow_lib.data.tiles import Tiles
-from workflow_lib.segmentation.finetuning import (
+from workflow_lib.segmentation.choice import (
     Candidate,
     Finetuned,
-    Material,
-    MeanEntropy,
-    Setting,
-    batches,
     decoded_by,
     judged,
     write_best,
 )
+from workflow_lib.segmentation.finetuning import Setting
 from workflow_lib.segmentation.labels import scored_label
+from workflow_lib.segmentation.material import Material, MeanEntropy, batches
 from workflow_lib.segmentation.model import UNet
 from workflow_lib.segmentation.train import SegmentationTask
 from workflow_lib.training import train

@@ -8,18 +8,15 @@ from torch import Tensor, nn
 
 from workflow_lib.codecs.learned.objective import parameter_groups
 from workflow_lib.paths import rate_name
-from workflow_lib.segmentation.finetuning import (
+from workflow_lib.segmentation.choice import (
     Candidate,
     Finetuned,
-    Material,
-    Pair,
-    Setting,
     decoded_by,
     judged,
-    mapped,
-    validation_losses,
     write_best,
 )
+from workflow_lib.segmentation.finetuning import Pair, Setting
+from workflow_lib.segmentation.material import Material, mapped, validation_losses
 from workflow_lib.segmentation.train import masked_cross_entropy
 from workflow_lib.training import train
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
-from sklearn.metrics import log_loss
+from scipy.special import xlog1py, xlogy
 
 from workflow_lib.codecs.coding import decode_scene, encode_scene
 from workflow_lib.codecs.learned.codec import LearnedCodec, open_codec
@@ -18,19 +18,13 @@ from workflow_lib.config.finetuning import Finetuning
 from workflow_lib.config.segmentation import Segmenter
 from workflow_lib.errors import DownlinkError
 from workflow_lib.metrics.segmentation import confusion
-from workflow_lib.segmentation import finetuning
+from workflow_lib.segmentation import material as materials
+from workflow_lib.segmentation.choice import Candidate, Finetuned, decoded_by, write_best
 from workflow_lib.segmentation.control import CodecTask, SegmenterTask, finetune_apart
-from workflow_lib.segmentation.finetuning import (
-    Candidate,
-    Finetuned,
-    Material,
-    Setting,
-    mapped,
-    validation_losses,
-    write_best,
-)
+from workflow_lib.segmentation.finetuning import Setting
 from workflow_lib.segmentation.joint import JointTask, finetune_jointly
 from workflow_lib.segmentation.labels import scored_label
+from workflow_lib.segmentation.material import Material, mapped, seen, validation_losses
 from workflow_lib.segmentation.predict import predict, probabilities
 from workflow_lib.segmentation.train import masked_cross_entropy, train_segmenter
 from workflow_lib.training import load_weights
@@ -246,7 +240,7 @@ def test_the_segmenter_sees_nodata_and_no_count_that_a_decoder_cannot_give(setti
     batch = next(Material(setting, pair.codec).validation())
     wild = torch.full_like(batch.examples.image, 1e6)
     wild[:, 0] = -1e6
-    counts = finetuning.seen(pair.codec, wild, batch.examples)
+    counts = seen(pair.codec, wild, batch.examples)
     valid = batch.examples.valid[:, 0] > 0
     assert not valid.all()
     assert (counts[:, 0][valid] == 1).all()
@@ -319,16 +313,16 @@ def test_validation_losses_do_not_depend_on_the_batches(setting, monkeypatch):
     material = Material(setting, pair.codec)
     with torch.no_grad():
         together = validation_losses(pair, material)
-        monkeypatch.setattr(finetuning, "_BATCH", 1)
+        monkeypatch.setattr(materials, "_BATCH", 1)
         assert validation_losses(pair, material) == pytest.approx(together, rel=1e-4)
 
 
 def test_the_controls_segmenter_is_validated_by_its_cross_entropy(setting):
     pair = setting.start()
-    decoded = finetuning.decoded_by(pair.codec, setting)
+    decoded = decoded_by(pair.codec, setting)
     with torch.no_grad():
         found = SegmenterTask(pair.segmenter, decoded, SEGMENTER).validation_losses()["loss"]
     validation = decoded.where("validation")
     label, probability = scored_label(validation), probabilities(pair.segmenter, validation.image)
-    counted = label != 255
-    assert found == pytest.approx(log_loss(label[counted], probability[counted]), rel=1e-4)
+    y, p = label[label != 255], probability[label != 255].astype(float)
+    assert found == pytest.approx(-(xlogy(y, p) + xlog1py(1 - y, -p)).mean(), rel=1e-4)
