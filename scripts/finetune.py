@@ -40,8 +40,9 @@ def main() -> None:
     args = parser.parse_args()
     torchinit.prepare(args.threads)
     # compressai can be imported only now
+    from workflow_lib.segmentation.choice import Finetuned
     from workflow_lib.segmentation.control import finetune_apart
-    from workflow_lib.segmentation.finetuning import Finetuned, Setting
+    from workflow_lib.segmentation.finetuning import Setting
     from workflow_lib.segmentation.joint import finetune_jointly
 
     setting = Setting(

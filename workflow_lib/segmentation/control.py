@@ -8,15 +8,19 @@ from torch import Tensor, nn
 
 from workflow_lib.codecs.learned.model import LearnedModel
 from workflow_lib.codecs.learned.objective import Cost, coded, parameter_groups
-from workflow_lib.segmentation.finetuning import (
+from workflow_lib.config.segmentation import Segmenter
+from workflow_lib.data.tiles import Tiles
+from workflow_lib.segmentation.choice import (
     Candidate,
     Finetuned,
-    Material,
-    Setting,
     decoded_by,
     judged,
     write_best,
 )
+from workflow_lib.segmentation.finetuning import Setting
+from workflow_lib.segmentation.labels import scored_label
+from workflow_lib.segmentation.material import Material, MeanEntropy, batches
+from workflow_lib.segmentation.model import UNet
 from workflow_lib.segmentation.train import SegmentationTask
 from workflow_lib.training import train
 
@@ -43,7 +47,7 @@ def _candidates(setting: Setting, material: Material) -> Iterator[Candidate]:
         codec = train(CodecTask(pair.codec, material, setting), plan, seed, run / "codec", identity)
         decoded = decoded_by(pair.codec, setting)
         config = setting.segmenter.model_copy(update={"training": plan})
-        task = SegmentationTask(pair.segmenter, decoded, config)
+        task = SegmenterTask(pair.segmenter, decoded, config)
         segmenter = train(task, plan, seed, run / "segmenter", f"{identity} {decoded.digest()}")
         record = {
             "draw": number,
@@ -75,9 +79,29 @@ class CodecTask:
 
     def validation_losses(self) -> dict[str, float]:
         """Losses of forward passes on the validation tiles; see `Task`."""
-        cost: Cost | None = None
-        for examples, _ in self._material.validation():
-            own = coded(self._codec, examples, self._material.data_range)[1]
-            cost = own if cost is None else cost + own
-        assert cost is not None
-        return {name: float(value) for name, value in cost.losses(self._material.lam).items()}
+        costs = [
+            coded(self._codec, examples, self._material.data_range)[1]
+            for examples, _ in self._material.validation()
+        ]
+        return Cost.sum(costs).figures(self._material.lam)
+
+
+class SegmenterTask(SegmentationTask):
+    """T of a segmenter on decoded tiles.
+
+    The weights of least T are kept, not those of best IoU: the latter would let the control choose
+    by the validation IoU more often than joint training does.
+    """
+
+    def __init__(self, segmenter: UNet, decoded: Tiles, config: Segmenter) -> None:
+        super().__init__(segmenter, decoded, config)
+        self._decoded = decoded.where("validation")
+
+    def validation_losses(self) -> dict[str, float]:
+        """T of the validation tiles; see `Task`."""
+        label = torch.from_numpy(scored_label(self._decoded))
+        image = torch.from_numpy(self._decoded.image)
+        entropy = MeanEntropy()
+        for some in batches(len(image)):
+            entropy.add(self.model(image[some]), label[some])
+        return {"loss": entropy.value()}

@@ -1,36 +1,23 @@
-"""What joint fine-tuning and its control share: the start, the crops, the choice."""
+"""What joint fine-tuning and its control start from."""
 
-import json
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from workflow_lib.codecs.learned.codec import LearnedCodec, open_codec
-from workflow_lib.codecs.learned.fit import metadata
+from workflow_lib.codecs.learned.codec import open_codec
 from workflow_lib.codecs.learned.model import LearnedModel
-from workflow_lib.codecs.learned.objective import Cost, Examples, coded
-from workflow_lib.codecs.learned.reconstruction import reconstructed
 from workflow_lib.config.codecs import Learned
 from workflow_lib.config.finetuning import Finetuning
 from workflow_lib.config.segmentation import Segmenter
-from workflow_lib.crops import stacked
-from workflow_lib.data.scenes import IGNORE, NODATA
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.errors import DownlinkError
-from workflow_lib.files import atomic, sha256
-from workflow_lib.segmentation.crops import Crops
-from workflow_lib.segmentation.labels import require_both_classes, scored_label
+from workflow_lib.files import sha256
+from workflow_lib.segmentation.labels import require_both_classes
 from workflow_lib.segmentation.model import UNet
 from workflow_lib.segmentation.predict import opened
-from workflow_lib.segmentation.train import choose_threshold, masked_cross_entropy
-
-_BATCH = 8
 
 
 class Pair(nn.Module):
@@ -39,43 +26,6 @@ class Pair(nn.Module):
     def __init__(self, codec: LearnedModel, segmenter: UNet) -> None:
         super().__init__()
         self.codec, self.segmenter = codec, segmenter
-
-
-@dataclass(frozen=True)
-class Finetuned:
-    """The files of one arm.
-
-    Attributes:
-        codec: weights of the chosen codec, safetensors.
-        segmenter: weights of the chosen segmenter, safetensors.
-        choice: what was compared and what was chosen, JSON.
-    """
-
-    codec: Path
-    segmenter: Path
-    choice: Path
-
-
-class Batch(NamedTuple):
-    """Images as the codec takes them, and their labels, uint8 [tile, y, x]."""
-
-    examples: Examples
-    label: Tensor
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One configuration, fine-tuned.
-
-    Attributes:
-        name: e.g. "gamma-3".
-        pair: codec and segmenter, the threshold chosen on reconstructed validation tiles.
-        record: what choice.json says of it.
-    """
-
-    name: str
-    pair: Pair
-    record: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -145,110 +95,3 @@ class Setting:
                 f"{self.tiles.info.dataset}: crops of {crop} px do not fit into tiles of {side} "
                 "px. Lower finetuning.training.crop."
             )
-
-
-class Material:
-    """Training crops and validation tiles, for codec and segmenter alike."""
-
-    def __init__(self, setting: Setting, codec: LearnedModel) -> None:
-        plan, tiles = setting.finetuning.training, setting.tiles
-        training, validation = tiles.where("train"), tiles.where("validation")
-        self.data_range, self.lam = tiles.info.data_range, setting.lam
-        self._crops = Crops(training, plan.batch, plan.crop)
-        self._training, self._label = Examples.of(training, codec), scored_label(training)
-        self._validation = Batch(
-            Examples.of(validation, codec), torch.from_numpy(scored_label(validation))
-        )
-
-    def draw(self, generator: torch.Generator) -> Batch:
-        """Training crops, half of them with a positive pixel; see `Crops`."""
-        crops = self._crops.choose(generator)
-        return Batch(self._training.at(crops), stacked(self._label, crops))
-
-    def validation(self) -> Iterator[Batch]:
-        """The validation tiles."""
-        examples, label = self._validation
-        for first in range(0, len(examples), _BATCH):
-            some = slice(first, first + _BATCH)
-            yield Batch(examples[some], label[some])
-
-
-def seen(codec: LearnedModel, reconstruction: Tensor, examples: Examples) -> Tensor:
-    """Counts [tile, band, y, x] that the segmenter sees: those a decoder may give, not rounded."""
-    counts = codec.counts(reconstruction).clamp(1, 65535)
-    return torch.where(examples.valid > 0, counts, float(NODATA))
-
-
-def task_losses(pair: Pair, batch: Batch, data_range: float) -> tuple[Cost, Tensor]:
-    """What a forward pass costs, and the mean cross-entropy of the map made from it."""
-    image, cost = coded(pair.codec, batch.examples, data_range)
-    logits = pair.segmenter(seen(pair.codec, image, batch.examples))
-    return cost, masked_cross_entropy(logits, batch.label)
-
-
-def validation_losses(pair: Pair, material: Material) -> dict[str, float]:
-    """R + λ·D as "loss", its parts, and "cross_entropy" T of all validation tiles."""
-    cost, entropy, pixels = None, 0.0, 0
-    for batch in material.validation():
-        own, mean = task_losses(pair, batch, material.data_range)
-        cost = own if cost is None else cost + own
-        labelled = int((batch.label != IGNORE).sum())
-        entropy, pixels = entropy + float(mean) * labelled, pixels + labelled
-    assert cost is not None
-    losses = {name: float(value) for name, value in cost.losses(material.lam).items()}
-    return {**losses, "cross_entropy": entropy / pixels}
-
-
-def judged(
-    name: str, pair: Pair, decoded: Tiles, material: Material, record: dict[str, Any]
-) -> Candidate:
-    """A configuration with the threshold and the IoU of its decoded validation tiles."""
-    with torch.no_grad():
-        losses = validation_losses(pair, material)
-    iou = choose_threshold(pair.segmenter, decoded.where("validation"))
-    return Candidate(name, pair, {"name": name, **record, "validation": {"iou": iou, **losses}})
-
-
-def decoded_by(codec: LearnedModel, setting: Setting) -> Tiles:
-    """The tiles as the codec's bitstreams bring them back."""
-    return reconstructed(setting.tiles, LearnedCodec(codec), setting.codec.unit)
-
-
-def write_best(
-    candidates: Iterable[Candidate],
-    setting: Setting,
-    material: Material,
-    regime: str,
-    target: Finetuned,
-) -> None:
-    """Write the configuration of best IoU on the validation tiles, and what it was chosen from.
-
-    Of equally good ones the first is taken.
-    """
-    start = setting.start()
-    began = judged("start", start, decoded_by(start.codec, setting), material, {})
-    best: Candidate | None = None
-    records = []
-    for candidate in candidates:
-        records.append(candidate.record)
-        if best is None or _iou(candidate) > _iou(best):
-            best = candidate
-    assert best is not None
-    tiles = setting.tiles
-    codec = LearnedCodec(best.pair.codec, len(tiles.where("train")))
-    codec.save(target.codec, metadata(tiles.info, setting.lam))
-    best.pair.segmenter.save(target.segmenter)
-    choice = {
-        "regime": regime,
-        "lambda": setting.lam,
-        "seed": setting.seed,
-        "start": began.record["validation"],
-        "chosen": best.name,
-        "configurations": records,
-    }
-    with atomic(target.choice) as draft:
-        draft.write_text(json.dumps(choice, indent=2) + "\n", encoding="utf-8")
-
-
-def _iou(candidate: Candidate) -> float:
-    return float(candidate.record["validation"]["iou"])

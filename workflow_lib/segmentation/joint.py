@@ -7,18 +7,17 @@ import torch
 from torch import Tensor, nn
 
 from workflow_lib.codecs.learned.objective import parameter_groups
-from workflow_lib.segmentation.finetuning import (
+from workflow_lib.paths import rate_name
+from workflow_lib.segmentation.choice import (
     Candidate,
     Finetuned,
-    Material,
-    Pair,
-    Setting,
     decoded_by,
     judged,
-    task_losses,
-    validation_losses,
     write_best,
 )
+from workflow_lib.segmentation.finetuning import Pair, Setting
+from workflow_lib.segmentation.material import Material, mapped, validation_losses
+from workflow_lib.segmentation.train import masked_cross_entropy
 from workflow_lib.training import train
 
 
@@ -39,7 +38,7 @@ def finetune_jointly(setting: Setting, target: Finetuned) -> None:
 
 def _candidates(setting: Setting, material: Material) -> Iterator[Candidate]:
     for number, gamma in enumerate(setting.finetuning.gammas):
-        name, seed, pair = f"gamma-{gamma:g}", setting.seed_of(number), setting.start()
+        name, seed, pair = f"gamma-{rate_name(gamma)}", setting.seed_of(number), setting.start()
         task = JointTask(pair, material, setting, gamma)
         summary = train(
             task, setting.finetuning.training, seed, setting.run / name, setting.identity
@@ -65,8 +64,9 @@ class JointTask:
 
     def training_losses(self, generator: torch.Generator) -> dict[str, Tensor]:
         """Losses of one step; see `Task`."""
-        batch = self._material.draw(generator)
-        cost, entropy = task_losses(self._pair, batch, self._material.data_range)
+        examples, label = self._material.draw(generator)
+        cost, logits = mapped(self._pair, examples, self._material.data_range)
+        entropy = masked_cross_entropy(logits, label)
         losses = cost.losses(self._material.lam)
         loss = losses["loss"] + self._gamma * entropy
         return {**losses, "cross_entropy": entropy, "loss": loss}

@@ -58,7 +58,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class Cost:
-    """What images cost, in sums, so that batches can be added.
+    """What a batch of images costs, in sums.
 
     Attributes:
         bits: estimated bits.
@@ -70,9 +70,13 @@ class Cost:
     squares: Tensor
     samples: Tensor
 
-    def __add__(self, other: Self) -> Self:
-        return type(self)(
-            self.bits + other.bits, self.squares + other.squares, self.samples + other.samples
+    @classmethod
+    def sum(cls, costs: Sequence[Self]) -> Self:
+        """Of several batches."""
+        return cls(
+            torch.stack([cost.bits for cost in costs]).sum(),
+            torch.stack([cost.squares for cost in costs]).sum(),
+            torch.stack([cost.samples for cost in costs]).sum(),
         )
 
     def losses(self, lam: float) -> dict[str, Tensor]:
@@ -80,6 +84,10 @@ class Cost:
         samples = self.samples.clamp_min(1)
         rate, mse = self.bits / samples, self.squares / samples
         return {"loss": rate + lam * mse, "rate_bpppb": rate, "mse_255": mse}
+
+    def figures(self, lam: float) -> dict[str, float]:
+        """`losses` as numbers."""
+        return {name: value.item() for name, value in self.losses(lam).items()}
 
 
 def coded(model: LearnedModel, examples: Examples, data_range: float) -> tuple[Tensor, Cost]:
