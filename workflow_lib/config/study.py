@@ -102,9 +102,10 @@ class Study(Section):
             wanted = getattr(regimes, regime)
             for codec, rates in wanted.items() if isinstance(wanted, dict) else ():
                 _known(f"{key}.{regime}", codec, dataset.rates)
-                for rate in () if rates == "all" else rates:
+                named = () if rates == "all" else tuple(rates)
+                for rate in named:
                     _known(f"{key}.{regime}.{codec}", rate, dataset.rates[codec])
-                _unique(f"{key}.{regime}.{codec}", tuple(rates))
+                _unique(f"{key}.{regime}.{codec}", named)
         for mismatch in regimes.mismatched:
             for point in (mismatch.trained_on, mismatch.scored_on):
                 _known(f"{key}.mismatched", point.codec, dataset.rates)

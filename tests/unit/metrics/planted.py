@@ -110,7 +110,7 @@ def _rows(study, name, truth, rng):
     parts = [(k, np.flatnonzero(fold == k)) for k in truth.folds]
     tiles = _tiles(truth.blocks)
     common = rng.normal(0, 0.08, truth.blocks)
-    common[: truth.positive] -= common[: truth.positive].mean()
+    common -= common[: max(truth.positive, 1)].mean()
     original = None
     for point in (TRIVIAL, *([ORIGINAL] if found.regimes.original else []), *mapped(found)):
         seeds = [None] if point == TRIVIAL else list(study.seeds)

@@ -306,7 +306,7 @@ def test_equal_tables_in_any_order_give_equal_findings():
 rates = st.lists(st.sampled_from(LOSSY), min_size=1, max_size=4, unique=True)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.data())
 def test_any_study_is_judged_and_what_is_found_comes_back(data):
     codecs = {
@@ -333,7 +333,7 @@ def test_any_study_is_judged_and_what_is_found_comes_back(data):
         noise=data.draw(st.sampled_from([0, 0.1])),
     )
     configured = study(
-        seeds=tuple(range(data.draw(st.integers(1, 3)))),
+        seeds=tuple(range(data.draw(st.integers(1, 2)))),
         statistics=Statistics(resamples=100).model_dump(),
         any=dataset(rates=codecs, regimes=regimes, bands=data.draw(st.integers(1, 2))),
     )
