@@ -1,6 +1,6 @@
 # make            the demo study, from archives of imagery to the report
 # make test       the tests
-# make test-slow  10,000 damaged bitstreams, decoded
+# make test-slow  10,000 damaged bitstreams, decoded; coverage of the intervals, simulated
 # make smoke      the same study on tiny generated scenes
 # make bench      the measurements behind every claim of speed
 # make lint       format, lint and types
@@ -34,6 +34,8 @@ smoke: $(READY)
 
 bench: $(READY)
 	OMP_WAIT_POLICY=PASSIVE python bench/codecs.py
+	OMP_NUM_THREADS=1 python bench/coverage.py
+	OMP_NUM_THREADS=1 python bench/coverage.py --timing
 
 lint: $(READY)
 	ruff format --check .

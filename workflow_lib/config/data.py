@@ -276,9 +276,7 @@ class Dataset(Imagery):
     codec_from: Name | None = None
     """Dataset whose trained codecs are used in place of own ones."""
 
-    def points(
-        self, regime: Literal["frozen", "retrained", "joint"]
-    ) -> dict[str, tuple[Rate, ...]]:
+    def points(self, regime: Literal["frozen", "retrained", "joint"]) -> dict[str, tuple[Rate, ...]]:
         """The rate points of a regime, by codec; those of `joint` are its control's as well."""
         wanted: Points = getattr(self.regimes, regime)
         if wanted == "none":

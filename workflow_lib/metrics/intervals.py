@@ -31,14 +31,17 @@ def estimate(value: float, resampled: Floats, by_seed: Floats, blocks_df: int) -
         blocks_df: degrees of freedom between blocks, see `bootstrap.block_df`.
 
     Undefined, with the reason, where there is no value, where over 5 % of the resamples have none,
-    or where fewer than two of several seeds have one. A single block gives a value without
-    uncertainty. Without any variance every bound is the value, and there are no degrees of freedom.
+    or where fewer than two of several seeds have one. Fewer than two blocks with positives give a
+    value without uncertainty. Without any variance every bound is the value, and there are no
+    degrees of freedom.
     """
     if not np.isfinite(value):
         return Estimate(reason="it is undefined on the scored blocks")
     value = float(value)
     if blocks_df < 1:
-        return Estimate(value=value, reason="too few blocks to resample: its error is unknown")
+        return Estimate(
+            value=value, reason="fewer than two blocks hold positives: its error is unknown"
+        )
     draws = resampled[np.isfinite(resampled)]
     failed = 1 - len(draws) / max(len(resampled), 1)
     if failed > MAX_FAILED or len(draws) < 2:
