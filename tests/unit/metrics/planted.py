@@ -83,6 +83,7 @@ class Truth:
         noise: deviation of a block's share of positives found, by itself at every point.
         between_seeds: deviation of IoU between trainings.
         correlation_px: correlation length of the labels.
+        rate_noise: relative deviation of a learned codec's rate between trainings.
         folds: over which the blocks are dealt.
     """
 
@@ -96,6 +97,7 @@ class Truth:
     noise: float = 0.01
     between_seeds: float = 0.002
     correlation_px: float = 10.0
+    rate_noise: float = 0.01
     folds: tuple = (1,)
 
 
@@ -110,7 +112,7 @@ def _rows(study, name, truth, rng):
     parts = [(k, np.flatnonzero(fold == k)) for k in truth.folds]
     tiles = _tiles(truth.blocks)
     common = rng.normal(0, 0.08, truth.blocks)
-    common[: truth.positive] -= common[: truth.positive].mean()
+    common -= common[: max(truth.positive, 1)].mean()
     original = None
     for point in (TRIVIAL, *([ORIGINAL] if found.regimes.original else []), *mapped(found)):
         seeds = [None] if point == TRIVIAL else list(study.seeds)
@@ -171,7 +173,7 @@ def _counts(share, positive):
 
 def _coded(point, truth, rng, trained):
     samples = np.full(truth.blocks, float(TILE * TILE))
-    rate = truth.bpppb(point) * (1 + 0.01 * rng.standard_normal() * trained)
+    rate = truth.bpppb(point) * (1 + truth.rate_noise * rng.standard_normal() * trained)
     psnr = np.inf if point.rate == "lossless" else truth.psnr(point)
     error = 1e8 / 10 ** (psnr / 10) * np.exp(rng.normal(0, 0.05, truth.blocks))
     figures = {
