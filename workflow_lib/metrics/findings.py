@@ -225,7 +225,10 @@ def read_findings(path: Path) -> Findings:
     """
     try:
         return Findings.parse(path.read_text(encoding="utf-8"))
-    except (OSError, ValidationError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
+        raise DownlinkError(f"{path}: unreadable ({error}). Run the study again.") from error
+    except ValidationError as error:
+        first = error.errors()[0]["msg"]
         raise DownlinkError(
-            f"{path}: no readable findings ({error}). Run the study again."
+            f"{path}: holds no findings ({first}). Delete it and run the study again."
         ) from error

@@ -5,6 +5,7 @@ from workflow_lib.report.words import (
     MARKS,
     gate_in_words,
     measured,
+    remark,
     verdict_in_words,
 )
 
@@ -41,7 +42,7 @@ def _claim(claim: Claim, segmenter: str) -> str:
     against = f" against {claim.against}" if claim.against else ""
     beside = "" if claim.primary else ", secondary"
     told = "; ".join(" ".join(measured(measure)) for measure in claim.measures)
-    why = f" ({claim.reason})" if claim.reason else ""
+    why = f" ({remark(claim)})" if remark(claim) else ""
     return (
         f"  {MARKS[claim.outcome]} {claim.hypothesis} {claim.dataset}{segmenter}{against}"
         f" ({claim.regime}{beside}): {claim.outcome}{why}{f'; {told}' if told else ''}"

@@ -101,10 +101,7 @@ def needed(step: Step, finding: Finding) -> str:
     if step.change.value is None or step.change.se is None:
         return f"no test without an interval: {step.change.reason}"
     if step.blocks_needed is None:
-        return (
-            "would need infinitely many blocks, as the change found is itself no smaller "
-            f"than{_JOINED}ε"
-        )
+        return "would need infinitely many blocks"
     return (
         f"would need about {count(math.ceil(step.blocks_needed), 'block')}, "
         f"{finding.blocks:,} were scored"
@@ -125,6 +122,12 @@ def verdict_in_words(verdict: Verdict, finding: Finding) -> tuple[str, str]:
         return "inconclusive", beside
     lossless = "lossless, " if verdict.rate == "lossless" else ""
     return f"{fixed(verdict.bpppb, 3)} bpppb ({lossless}{compression(verdict.bpppb)})", beside
+
+
+def remark(claim: Claim) -> str:
+    """Why a claim is undecided or not testable, where its measures do not say so already."""
+    said = "; ".join(measure.estimate.reason for measure in claim.measures)
+    return "" if claim.reason in said else claim.reason
 
 
 def p_values(claim: Claim) -> str:

@@ -115,7 +115,7 @@ class Inputs:
         return self.study, self.table, self.findings, self.trivial, self.notes, self.strips
 
 
-def _tiles(study, name, rng):
+def tiles_of(study, name, rng):
     dataset = study.datasets[name]
     side, count, bands = dataset.tiling.tile, 8, len(dataset.bands)
     smooth = gaussian_filter(rng.normal(size=(count, bands, side, side)), (0, 0.6, 2, 2))
@@ -190,7 +190,7 @@ def build(config):
     """Inputs of a report on made-up results of a configured study."""
     study = validate(copy.deepcopy(config))
     rng = np.random.default_rng(0)
-    tiles = {name: _tiles(study, name, rng) for name in study.run}
+    tiles = {name: tiles_of(study, name, rng) for name in study.run}
     return Inputs(
         study=study,
         table=join([_table(study, own) for own in tiles.values()]),
