@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from scipy.ndimage import gaussian_filter
 from scipy.special import xlog1py, xlogy
 
@@ -326,3 +327,12 @@ def test_the_controls_segmenter_is_validated_by_its_cross_entropy(setting):
     label, probability = scored_label(validation), probabilities(pair.segmenter, validation.image)
     y, p = label[label != 255], probability[label != 255].astype(float)
     assert found == pytest.approx(-(xlogy(y, p) + xlog1py(1 - y, -p)).mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("gammas", "batch", "complaint"),
+    [((), 4, "at least 1"), ((1, 0), 4, "greater than 0"), ((1, 1), 4, "twice"), ((1,), 1, "2")],
+)
+def test_schedules_that_cannot_work_are_refused(gammas, batch, complaint):
+    with pytest.raises(ValidationError, match=complaint):
+        schedule(*gammas, batch=batch)
