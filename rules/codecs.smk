@@ -41,8 +41,12 @@ rule encode_scene:
         weights=weights_of,
     output:
         bitstream=PATHS.bitstream("{dataset}", "{codec}", "{rate}", "{training}", "{scene}"),
-        store=directory(PATHS.reconstruction("{dataset}", "{codec}", "{rate}", "{training}", "{scene}")),
-        manifest=manifest(PATHS.reconstruction("{dataset}", "{codec}", "{rate}", "{training}", "{scene}")),
+        store=directory(
+            PATHS.reconstruction("{dataset}", "{codec}", "{rate}", "{training}", "{scene}")
+        ),
+        manifest=manifest(
+            PATHS.reconstruction("{dataset}", "{codec}", "{rate}", "{training}", "{scene}")
+        ),
         distortion=PATHS.distortion("{dataset}", "{codec}", "{rate}", "{training}", "{scene}"),
     log:
         PATHS.log(PATHS.bitstream("{dataset}", "{codec}", "{rate}", "{training}", "{scene}")),

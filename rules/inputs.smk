@@ -66,7 +66,10 @@ def training_options(wildcards, input):
     dataset, training = wildcards.dataset, Training.of(wildcards.training)
     own = training.regime or STUDY.trainer(dataset) == dataset
     held_out = STUDY.datasets[dataset].tiling.folds.held_out
-    options = ["--held-out", *map(str, [training.fold] if training.seed is not None and own else held_out)]
+    options = [
+        "--held-out",
+        *map(str, [training.fold] if training.seed is not None and own else held_out),
+    ]
     if input.weights:
         options += ["--weights", input.weights, "--seed", str(training.seed)]
     if training.regime:
@@ -186,7 +189,9 @@ def report_inputs():
                 training = STUDY.training(name, codec, fold, seed)
                 stored += reconstructions(name, codec, rate, training)
         for segmenter in config.segmenters[:1]:
-            scores = [PATHS.scores(name, *p, segmenter, "frozen", own) for p in points(name, "frozen")]
+            scores = [
+                PATHS.scores(name, *p, segmenter, "frozen", own) for p in points(name, "frozen")
+            ]
             if config.regimes.original:
                 scores.append(PATHS.original_scores(name, segmenter, own))
             maps += map(PATHS.predictions, scores)

@@ -124,7 +124,7 @@ class Paths:
             choice=f"{folder}/{replicate}.choice.json",
         )
 
-    def trivial_map(self, dataset: str, fold: str) -> str:
+    def trivial_map(self, dataset: str, fold: int | str) -> str:
         """The best trivial map for a held-out fold, as JSON."""
         return f"{self.root}/{dataset}/segmenters/trivial/fold{fold}.json"
 
@@ -153,7 +153,7 @@ class Paths:
         folder = f"{self.root}/{dataset}/scores/{segmenter}/mismatched"
         return f"{folder}/{trained_codec}/{trained_rate}/on/{codec}/{rate}/{replicate}.parquet"
 
-    def trivial_scores(self, dataset: str, fold: str) -> str:
+    def trivial_scores(self, dataset: str, fold: int | str) -> str:
         """Scores of the trivial map on originals, as a tidy table."""
         return f"{self.root}/{dataset}/scores/trivial/fold{fold}.parquet"
 

@@ -182,9 +182,7 @@ def test_every_scene_is_scored_once_by_what_has_not_seen_it(finished):
 def test_figures_of_all_folds_are_sums_of_the_folds(finished):
     table = pd.read_parquet(finished.folder / PATHS.metrics())
     maps = table[
-        (table["dataset"] == "tiny-thermal")
-        & (table["regime"] == "joint")
-        & (table["scene"] == "")
+        (table["dataset"] == "tiny-thermal") & (table["regime"] == "joint") & (table["scene"] == "")
     ].set_index(["metric", "fold"])["value"]
     of_folds = {name: maps[name].dropna() for name in ("tp", "fp", "fn")}
     whole = {name: values[values.index.isna()].item() for name, values in of_folds.items()}

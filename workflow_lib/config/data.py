@@ -251,7 +251,7 @@ class Regimes(Section):
     retrained: Points = "none"
     """Trained and scored on reconstructions."""
     joint: Points = "none"
-    """Codec and segmenter fine-tuned together, beside a control that is not; learned codecs only."""
+    """Codec and segmenter fine-tuned together, beside a control fine-tuned apart; learned ones."""
     mismatched: tuple[Mismatch, ...] = ()
     """Trained on one codec's reconstructions, scored on another's."""
 
@@ -276,7 +276,9 @@ class Dataset(Imagery):
     codec_from: Name | None = None
     """Dataset whose trained codecs are used in place of own ones."""
 
-    def points(self, regime: Literal["frozen", "retrained", "joint"]) -> dict[str, tuple[Rate, ...]]:
+    def points(
+        self, regime: Literal["frozen", "retrained", "joint"]
+    ) -> dict[str, tuple[Rate, ...]]:
         """The rate points of a regime, by codec; those of `joint` are its control's as well."""
         wanted: Points = getattr(self.regimes, regime)
         if wanted == "none":

@@ -134,7 +134,9 @@ class Study(Section):
             if mismatch.trained_on == mismatch.scored_on:
                 raise ValueError(f"{key}.mismatched: the same point twice; that is `retrained`")
         if not regimes.original and (dataset.points("frozen") or dataset.points("joint")):
-            raise ValueError(f"{key}.original: frozen and joint segmenters are trained on originals")
+            raise ValueError(
+                f"{key}.original: frozen and joint segmenters are trained on originals"
+            )
         for codec in dataset.points("joint"):
             if not isinstance(self.codecs[codec], Learned):
                 raise ValueError(f"{key}.joint: {codec} is not learned")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any, cast
 
 import pandas as pd
 
@@ -44,9 +45,8 @@ def collect(
 def _replicates(table: pd.DataFrame) -> Iterator[tuple[Key, pd.DataFrame]]:
     """The rows of every codec, regime and seed, of all folds."""
     for values, rows in table.groupby(_REPLICATE, dropna=False, sort=False):
-        named = dict(zip(_REPLICATE, values, strict=True))
-        seed = None if pd.isna(named["seed"]) else int(named["seed"])
-        yield Key(**(named | {"seed": seed})), rows
+        *named, seed = cast(tuple[Any, ...], values)
+        yield Key(*named, seed=None if pd.isna(seed) else int(seed)), rows
 
 
 def _pooled_coding(key: Key, rows: pd.DataFrame, info: TileInfo) -> pd.DataFrame:
@@ -72,7 +72,7 @@ def _pooled_coding(key: Key, rows: pd.DataFrame, info: TileInfo) -> pd.DataFrame
 
 
 def _pooled_maps(key: Key, rows: pd.DataFrame, info: TileInfo) -> pd.DataFrame:
-    """Sums over all folds; average precision, whose ranks only one segmenter gives, is their mean."""
+    """Sums over all folds, but the mean of average precision: a segmenter ranks its own pixels."""
     of_folds = rows[rows["scene"] == ""].groupby("metric")["value"].mean()
     means = (names.AVERAGE_PRECISION, names.TRAINING_TILES, names.CORRELATION_PX)
     return pooled_rows(

@@ -1,4 +1,4 @@
-"""How many labelled objects a map finds, and how many it makes up: the burning question of fires."""
+"""How many labelled objects a map finds, and how many it makes up."""
 
 from dataclasses import dataclass
 from typing import Self

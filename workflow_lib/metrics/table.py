@@ -159,9 +159,7 @@ def main_table(table: pd.DataFrame, datasets: Sequence[str]) -> pd.DataFrame:
         table: the tidy table.
         datasets: names of the datasets to show, in their order.
     """
-    pooled = table[
-        (table["scene"] == "") & table["fold"].isna() & table["dataset"].isin(datasets)
-    ]
+    pooled = table[(table["scene"] == "") & table["fold"].isna() & table["dataset"].isin(datasets)]
     coded, iou = pooled[pooled["regime"] == ""], pooled[pooled["metric"] == names.IOU]
     points = _means(coded, ["dataset", "codec", "rate"], "metric", (names.BPPPB, names.PSNR_DB))
     maps = iou.loc[iou["segmenter"] != "", ["dataset", "segmenter"]].drop_duplicates()
