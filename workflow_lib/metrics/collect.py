@@ -46,7 +46,7 @@ def _replicates(table: pd.DataFrame) -> Iterator[tuple[Key, pd.DataFrame]]:
     """The rows of every codec, regime and seed, of all folds."""
     for values, rows in table.groupby(_REPLICATE, dropna=False, sort=False):
         *named, seed = cast(tuple[Any, ...], values)
-        yield Key(*named, seed=None if pd.isna(seed) else int(seed)), rows
+        yield Key(*named, None if pd.isna(seed) else int(seed)), rows
 
 
 def _pooled_coding(key: Key, rows: pd.DataFrame, info: TileInfo) -> pd.DataFrame:

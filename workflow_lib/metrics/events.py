@@ -70,7 +70,7 @@ def detect(tiles: Tiles, predicted: NDArray[np.bool_]) -> Events:
 
 def _of_scene(mosaic: Mosaic, labelled: NDArray[np.bool_], mapped: NDArray[np.bool_]) -> Counts:
     def canvas(pixels: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        return mosaic.assemble(pixels[:, None].astype(np.uint16))[0] > 0
+        return np.asarray(mosaic.assemble(pixels[:, None].astype(np.uint16))[0] > 0)
 
     truth, found = canvas(labelled), canvas(mapped)
     events, hit = _objects(truth, found)
