@@ -120,7 +120,7 @@ def _h3(study: Study, evidence: Evidence) -> Claim:
     gains = {point: joint_gain(evidence, point) for point in points}
     defined = {point: gain for point, gain in gains.items() if gain is not None}
     gain = (
-        Replicates.mean(list(defined.values())).estimate(evidence.df_of_maps)
+        Replicates.mean(list(defined.values())).estimate(evidence.df)
         if defined
         else Estimate(reason="the frozen curve does not reach from the control's rate to joint's")
     )

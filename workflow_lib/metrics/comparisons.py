@@ -59,14 +59,13 @@ def bd_iou(evidence: Evidence, anchor: str, codec: str, regime: str) -> Estimate
 def _tracks(evidence: Evidence, anchor: str, codec: str, regime: str) -> _Tracks:
     """Both codecs' tracks, or why there are none."""
     quality = evidence.iou if regime else evidence.psnr
-    df = evidence.df_of_maps if regime else evidence.df_of_errors
     tracks = []
     for name in (anchor, codec):
         points = [p for p in evidence.points(name, regime) if not evidence.lossless(p)]
         if not points:
             what = f"{regime} maps" if regime else "points"
             return Estimate(reason=f"{name} has no lossy {what}")
-        tracks.append(Track.of(points, quality, evidence.bpppb, df))
+        tracks.append(Track.of(points, quality, evidence.bpppb))
     return tracks[0], tracks[1]
 
 
@@ -116,5 +115,5 @@ def _estimate(
         overall.value,
         of_resamples(anchor.rate, anchor.resampled, codec.rate, codec.resampled),
         np.array(by_seed, np.float64),  # None becomes nan
-        anchor.blocks_df,
+        evidence.df,
     )

@@ -20,7 +20,6 @@ class Track:
         value: PSNR or IoU, float64 [point].
         resampled: in every resample of the blocks, float64 [resample, point].
         rate_by_seed, by_seed: of every seed, float64 [seed, point].
-        blocks_df: degrees of freedom between blocks.
     """
 
     rate: Floats
@@ -28,7 +27,6 @@ class Track:
     resampled: Floats
     rate_by_seed: Floats
     by_seed: Floats
-    blocks_df: int
 
     @classmethod
     def of(
@@ -36,7 +34,6 @@ class Track:
         points: Sequence[Point],
         quality: Mapping[Point, Replicates],
         bpppb: Mapping[Point, Floats],
-        blocks_df: int,
     ) -> Self:
         """The track through lossy points; points that repeat another's rate and quality are one."""
         rates = np.array([bpppb[point.coded].mean() for point in points])
@@ -49,7 +46,6 @@ class Track:
             resampled=np.stack([quality[point].resampled for point in chosen], axis=1),
             rate_by_seed=np.stack([bpppb[point.coded] for point in chosen], axis=1),
             by_seed=np.stack([quality[point].by_seed for point in chosen], axis=1),
-            blocks_df=blocks_df,
         )
 
     @property
