@@ -126,7 +126,7 @@ rule finetune:
         mem_mb=memory(6000),
         runtime=minutes(240),
     params:
-        codec=lambda w: STUDY.codecs[w.codec].as_fitted().canonical(),
+        codec=lambda w: STUDY.codecs[w.codec].canonical(),
         segmenter=lambda w: STUDY.segmenters[w.segmenter].canonical(),
         finetuning=STUDY.finetuning.canonical() if STUDY.finetuning else "",
         run=run_folder("finetune", TUNED.choice),

@@ -45,8 +45,9 @@ def collect(
 def _replicates(table: pd.DataFrame) -> Iterator[tuple[Key, pd.DataFrame]]:
     """The rows of every codec, regime and seed, of all folds."""
     for values, rows in table.groupby(_REPLICATE, dropna=False, sort=False):
-        *named, seed = cast(tuple[Any, ...], values)
-        yield Key(*named, None if pd.isna(seed) else int(seed)), rows
+        named = dict(zip(_REPLICATE, cast(tuple[Any, ...], values), strict=True))
+        seed = None if pd.isna(named["seed"]) else int(named["seed"])
+        yield Key(**{**named, "seed": seed}), rows
 
 
 def _pooled_coding(key: Key, rows: pd.DataFrame, info: TileInfo) -> pd.DataFrame:
