@@ -222,8 +222,18 @@ def _generated(count: int) -> Tiles:
         data_range=10000,
     )
     label = np.zeros((count, 128, 128), np.uint8)
-    names = np.full(count, "scene"), number, number * 0, number, number * 0, np.full(count, "train")
-    return Tiles(image, label, *names, info)
+    return Tiles(
+        image=image,
+        label=label,
+        scene=np.full(count, "scene"),
+        row=number,
+        col=number * 0,
+        block=number,
+        fold=number * 0,
+        validation=np.zeros(count, bool),
+        split=np.full(count, "train"),
+        info=info,
+    )
 
 
 if __name__ == "__main__":
