@@ -84,7 +84,7 @@ def segmenter_of(wildcards):
         return PATHS.original_segmenter(w.dataset, w.segmenter, own)
     if w.regime == "retrained":
         return PATHS.retrained_segmenter(w.dataset, w.codec, w.rate, w.segmenter, own)
-    return PATHS.finetuned(w.dataset, w.codec, w.rate, w.segmenter, w.regime, own).segmenter
+    return PATHS.finetuned_segmenter(w.dataset, w.codec, w.rate, w.segmenter, w.regime, own)
 
 
 def reconstructed(wildcards):

@@ -99,7 +99,13 @@ rule train_on_reconstructions:
         " --threads {params.threads} --run {params.run:q} --weights {output:q} > {log:q} 2>&1"
 
 
-TUNED = PATHS.finetuned("{dataset}", "{codec}", "{rate}", "{segmenter}", "{regime}", REPLICATE)
+FINETUNED_CODEC = PATHS.codec_weights(
+    "{dataset}", "{codec}", "{rate}", finetuned_training(REPLICATE, "{regime}", "{segmenter}")
+)
+FINETUNED_SEGMENTER = PATHS.finetuned_segmenter(
+    "{dataset}", "{codec}", "{rate}", "{segmenter}", "{regime}", REPLICATE
+)
+CHOICE = PATHS.finetuning_choice(FINETUNED_SEGMENTER)
 
 
 rule finetune:
@@ -109,13 +115,13 @@ rule finetune:
         codec=standalone_weights,
         segmenter=PATHS.original_segmenter("{dataset}", "{segmenter}", REPLICATE),
     output:
-        codec=TUNED.codec,
-        segmenter=TUNED.segmenter,
-        choice=TUNED.choice,
+        codec=FINETUNED_CODEC,
+        segmenter=FINETUNED_SEGMENTER,
+        choice=CHOICE,
     log:
-        PATHS.log(TUNED.choice),
+        PATHS.log(CHOICE),
     benchmark:
-        PATHS.benchmark(TUNED.choice)
+        PATHS.benchmark(CHOICE)
     wildcard_constraints:
         regime="joint|control",
     priority: 7
@@ -129,7 +135,7 @@ rule finetune:
         codec=lambda w: STUDY.codecs[w.codec].canonical(),
         segmenter=lambda w: STUDY.segmenters[w.segmenter].canonical(),
         finetuning=STUDY.finetuning.canonical() if STUDY.finetuning else "",
-        run=run_folder("finetune", TUNED.choice),
+        run=run_folder("finetune", CHOICE),
         threads=STUDY.threads,
         code=code("finetune"),
     message:

@@ -53,21 +53,6 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Finetuned:
-    """Files of a fine-tuning.
-
-    Attributes:
-        codec: its weights.
-        segmenter: its weights.
-        choice: the configurations tried and the one chosen, as JSON.
-    """
-
-    codec: str
-    segmenter: str
-    choice: str
-
-
-@dataclass(frozen=True)
 class Paths:
     """Artifacts below one results folder."""
 
@@ -112,17 +97,19 @@ class Paths:
         folder = f"{self.root}/{dataset}/segmenters/{segmenter}/retrained"
         return f"{folder}/{codec}/{rate}/{replicate}.safetensors"
 
-    def finetuned(
+    def finetuned_segmenter(
         self, dataset: str, codec: str, rate: str, segmenter: str, regime: str, replicate: str
-    ) -> Finetuned:
-        """What a joint fine-tuning or its control gives."""
-        training = finetuned_training(replicate, regime, segmenter)
-        folder = f"{self.root}/{dataset}/segmenters/{segmenter}/{regime}/{codec}/{rate}"
-        return Finetuned(
-            codec=self.codec_weights(dataset, codec, rate, training),
-            segmenter=f"{folder}/{replicate}.safetensors",
-            choice=f"{folder}/{replicate}.choice.json",
-        )
+    ) -> str:
+        """Weights of a segmenter after joint fine-tuning or its control.
+
+        Those of the codec are `codec_weights` of the training `finetuned_training`.
+        """
+        folder = f"{self.root}/{dataset}/segmenters/{segmenter}/{regime}"
+        return f"{folder}/{codec}/{rate}/{replicate}.safetensors"
+
+    def finetuning_choice(self, finetuned_segmenter: str) -> str:
+        """The configurations tried and the one chosen, as JSON."""
+        return f"{finetuned_segmenter.removesuffix('.safetensors')}.choice.json"
 
     def trivial_map(self, dataset: str, fold: int | str) -> str:
         """The best trivial map for a held-out fold, as JSON."""
