@@ -11,7 +11,7 @@ from workflow_lib.data.store import read_tiles
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tiles", required=True, type=Path, nargs="+", help="tile stores")
-    parser.add_argument("--held-out", type=int, help="fold that is not looked at; see tiling.folds")
+    parser.add_argument("--held-out", required=True, type=int, help="the fold that is not seen")
     parser.add_argument(
         "--codec",
         required=True,
