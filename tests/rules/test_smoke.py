@@ -160,6 +160,12 @@ def test_a_new_rate_codes_only_itself(finished):
     assert not {"fit_codec", "tile_scene", "train_on_originals"} & set(planned)
 
 
+def test_another_way_of_judging_only_judges(finished):
+    with edited(finished, "configs/smoke.yaml") as file:
+        file.replace("{resamples: 200}", "{resamples: 200, epsilon: 0.02}")
+        assert set(finished.planned(*SMOKE)) == {"judge_study", "write_report", "all"}
+
+
 def test_every_scene_is_scored_once_by_what_has_not_seen_it(finished):
     """The thermal scenes lie in folds of their own, and each fold is held out once."""
     table = pd.read_parquet(finished.folder / PATHS.metrics())

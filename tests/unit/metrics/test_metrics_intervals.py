@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
 from workflow_lib.metrics.intervals import estimate, holm, p_above, p_below
 
@@ -38,6 +40,22 @@ def test_degrees_of_freedom_and_interval_are_those_of_welch(welch):
     assert (figure.low, figure.high) == pytest.approx((interval.low, interval.high))
     assert figure.lower == pytest.approx(test("greater").confidence_interval(0.95).low)
     assert figure.upper == pytest.approx(test("less").confidence_interval(0.95).high)
+
+
+def test_degrees_of_freedom_are_those_of_statsmodels():
+    rng = np.random.default_rng(8)
+    blocks, seeds = rng.normal(size=9), rng.normal(size=4)
+    variance = blocks.var(ddof=1) / len(blocks)
+    figure = estimate(0.0, _with_variance(variance), seeds, len(blocks) - 1)
+    oracle = CompareMeans(DescrStatsW(blocks), DescrStatsW(seeds))
+    assert figure.df == pytest.approx(oracle.dof_satt())
+    assert figure.se == pytest.approx(oracle.std_meandiff_separatevar)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_is_that_of_statsmodels(p):
+    assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
 
 
 def test_p_values_are_those_of_welch(welch):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import sklearn.metrics
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -112,6 +113,24 @@ def test_average_precision_by_definition():
     assert average_precision(label, probability) == pytest.approx(float(oracle), rel=1e-5)
     ignored = np.where(label == 255, rng.random(label.shape), probability).astype(np.float32)
     assert average_precision(label, ignored) == average_precision(label, probability)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_against_scikit_learn(seed):
+    rng, label, predicted = maps(seed)
+    probability = (rng.integers(0, 20, label.shape) / 20).astype(np.float32)
+    counted = label != 255
+    scores = confusion(label, predicted).pooled()
+    for name, oracle in (
+        ("iou", sklearn.metrics.jaccard_score),
+        ("f1", sklearn.metrics.f1_score),
+        ("precision", sklearn.metrics.precision_score),
+        ("recall", sklearn.metrics.recall_score),
+    ):
+        assert scores[name] == pytest.approx(oracle(label[counted], predicted[counted]))
+    area = sklearn.metrics.average_precision_score(label[counted], probability[counted])
+    assert average_precision(label, probability) == pytest.approx(area)
 
 
 def test_average_precision_needs_a_positive_pixel():
