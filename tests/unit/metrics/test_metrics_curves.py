@@ -23,6 +23,39 @@ def test_a_curve_that_needs_half_the_rate():
     assert found.value == pytest.approx(-50)
 
 
+@pytest.mark.parametrize(
+    ("anchor", "test", "percent", "decibels"),
+    [
+        # measured with libx265; the example of the package bjontegaard 1.3
+        (
+            ([9487.76, 4593.60, 2486.44, 1358.24], [40.037, 38.615, 36.845, 34.851]),
+            ([9787.80, 4469.00, 2451.52, 1356.24], [40.121, 38.651, 36.970, 34.987]),
+            -4.4175,
+            0.1197,
+        ),
+        # the example that many implementations of VCEG-M33 carry
+        (
+            ([686.76, 309.58, 157.11, 85.95], [40.28, 37.18, 34.24, 31.42]),
+            ([893.34, 407.80, 204.93, 112.75], [40.39, 37.21, 34.17, 31.24]),
+            31.3799,
+            -1.1835,
+        ),
+    ],
+)
+def test_published_examples(anchor, test, percent, decibels):
+    a, b = Curve.of(*anchor), Curve.of(*test)
+    assert bd_rate(a, b).value == pytest.approx(percent, abs=1e-4)
+    assert bd_quality(a, b).value == pytest.approx(decibels, abs=1e-4)
+    # independently, by quadrature of scipy's own interpolation
+    low, high = max(a.rate[0], b.rate[0]), min(a.rate[-1], b.rate[-1])
+    octaves = np.log2([low, high])
+    means = [
+        quad(PchipInterpolator(np.log2(c.rate), c.quality), *octaves)[0] / np.ptp(octaves)
+        for c in (a, b)
+    ]
+    assert means[1] - means[0] == pytest.approx(decibels, abs=1e-4)
+
+
 def test_only_the_common_rates_count():
     test = Curve.of(RATES * 1.5, [0.5, 0.3, 0.6, 0.7])  # IoU need not rise
     anchor = Curve.of(RATES, [0.4, 0.5, 0.55, 0.6])
