@@ -61,10 +61,11 @@ def trainings(study: Study) -> Iterator[Trainings]:
             config = study.segmenters[segmenter]
             count = (dataset.regimes.original + points["retrained"]) * replicates
             yield Trainings(f"{name}: {segmenter}", config, bands, config.training, count)
-            if study.finetuning is None or not points["joint"]:
+            if dataset.regimes.finetuning is None or not points["joint"]:
                 continue
+            plan = study.finetunings[dataset.regimes.finetuning]
             # joint steps both at once, the control one after the other: alike in cost
-            tuned, both = study.finetuning.training, 2 * len(study.finetuning.gammas) * replicates
+            tuned, both = plan.training, 2 * len(plan.gammas) * replicates
             for codec, rates in dataset.points("joint").items():
                 for model in (study.codecs[codec], config):
                     kind = "codec" if isinstance(model, Learned) else segmenter

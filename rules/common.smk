@@ -31,7 +31,10 @@ try:
         name: listing.scenes(dataset.source) for name, dataset in STUDY.selected().datasets.items()
     }
     for name, scenes in SCENES.items():
-        require_fair_folds(name, STUDY.datasets[name].tiling.folds, scenes, STUDY.learns_on(name))
+        require_fair_folds(name, STUDY.datasets[name].tiling.folds, scenes, STUDY.tunes_on(name))
+        trainer = STUDY.trainer(name)
+        if trainer != name:
+            listing.require_other_imagery(name, STUDY.datasets[name], STUDY.datasets[trainer])
 except DownlinkError as error:
     raise WorkflowError(str(error)) from None
 

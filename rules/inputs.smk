@@ -72,6 +72,7 @@ def training_options(wildcards, input):
     ]
     if input.weights:
         options += ["--weights", input.weights, "--seed", str(training.seed)]
+        options += ["--trained-on", dataset if own else STUDY.trainer(dataset)]
     if training.regime:
         options += ["--regime", training.regime, "--segmenter", training.segmenter]
     return shlex.join(options)

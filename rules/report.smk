@@ -29,7 +29,8 @@ rule collect_metrics:
     message:
         "Collecting all figures"
     shell:
-        "python scripts/collect_metrics.py --tables {input:q} --infos {params.infos:q}"
+        # a list of thousands of files is too long for a command line
+        "printf '%s\\n' {input:q} | python scripts/collect_metrics.py --infos {params.infos:q}"
         " --metrics {output.metrics:q} --main-table {output.main_table:q} > {log:q} 2>&1"
 
 

@@ -134,7 +134,9 @@ rule finetune:
     params:
         codec=lambda w: STUDY.codecs[w.codec].canonical(),
         segmenter=lambda w: STUDY.segmenters[w.segmenter].canonical(),
-        finetuning=STUDY.finetuning.canonical() if STUDY.finetuning else "",
+        finetuning=lambda w: STUDY.finetunings[
+            STUDY.datasets[w.dataset].regimes.finetuning
+        ].canonical(),
         run=run_folder("finetune", CHOICE),
         threads=STUDY.threads,
         code=code("finetune"),

@@ -1,6 +1,10 @@
-"""Join all tables of metrics, pool them over each dataset, and write the main table."""
+"""Join all tables of metrics, pool them over each dataset, and write the main table.
+
+Standard input names the tables, one in a line.
+"""
 
 import argparse
+import sys
 from pathlib import Path
 
 from workflow_lib import cli
@@ -10,7 +14,6 @@ from workflow_lib.metrics.collect import collect
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tables", required=True, type=Path, nargs="+", help="tables to join")
     parser.add_argument(
         "--infos",
         required=True,
@@ -20,7 +23,8 @@ def main() -> None:
     parser.add_argument("--metrics", required=True, type=Path, help="Parquet file to write")
     parser.add_argument("--main-table", required=True, type=Path, help="CSV file to write")
     args = parser.parse_args()
-    collect(args.infos, args.tables, args.metrics, args.main_table)
+    tables = [Path(line) for line in sys.stdin.read().splitlines()]
+    collect(args.infos, tables, args.metrics, args.main_table)
 
 
 cli.run(main)

@@ -35,6 +35,7 @@ def main() -> None:
     )
     parser.add_argument("--segmenter", default="", help="the segmenter that it was fine-tuned with")
     parser.add_argument("--seed", type=int, help="the seed of a learned codec")
+    parser.add_argument("--trained-on", help="the dataset whose tiles the weights know")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
     parser.add_argument("--bitstream", required=True, type=Path, help="container to write")
     parser.add_argument("--reconstruction", required=True, type=Path, help="store to write")
@@ -58,7 +59,15 @@ def main() -> None:
         segmenter=args.segmenter,
         seed=args.seed,
     )
-    table = coded_table(key, tiles, image, size, args.held_out, codec.training_tiles)
+    table = coded_table(
+        key,
+        tiles,
+        image,
+        size,
+        args.held_out,
+        codec.training_tiles,
+        borrowed=args.trained_on not in (None, tiles.info.dataset),
+    )
     write(table, args.distortion)
 
 

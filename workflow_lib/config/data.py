@@ -252,6 +252,8 @@ class Regimes(Section):
     """Trained and scored on reconstructions."""
     joint: Points = "none"
     """Codec and segmenter fine-tuned together, beside a control fine-tuned apart; learned ones."""
+    finetuning: Name | None = None
+    """Which of the study's fine-tunings `joint` and its control take."""
     mismatched: tuple[Mismatch, ...] = ()
     """Trained on one codec's reconstructions, scored on another's."""
 

@@ -47,8 +47,8 @@ class Study(Section):
     """Codecs, by name."""
     segmenters: dict[Name, Segmenter]
     """Segmenters, by name."""
-    finetuning: Finetuning | None = None
-    """Joint fine-tuning, for the regime `joint`."""
+    finetunings: dict[Name, Finetuning] = Field(default_factory=dict)
+    """Joint fine-tunings by name, for the regime `joint`."""
     statistics: Statistics = Field(default_factory=Statistics)
     """How results are judged."""
 
@@ -75,6 +75,10 @@ class Study(Section):
         return own.codec_from is None and any(
             isinstance(self.codecs[codec], Learned) for codec in own.rates
         )
+
+    def tunes_on(self, dataset: str) -> bool:
+        """Whether learned codecs are trained or fine-tuned on the dataset."""
+        return self.learns_on(dataset) or bool(self.datasets[dataset].points("joint"))
 
     def training(self, dataset: str, codec: str, fold: int, seed: int) -> str:
         """How the codec was trained that codes `dataset` while `fold` is held out; see `paths`.
@@ -140,9 +144,10 @@ class Study(Section):
         for codec in dataset.points("joint"):
             if not isinstance(self.codecs[codec], Learned):
                 raise ValueError(f"{key}.joint: {codec} is not learned")
-            if self.finetuning is None:
-                raise ValueError(f"{key}.joint: needs the section `finetuning`")
-            _fits(f"{key}.joint", self.finetuning.training.crop, dataset)
+            if regimes.finetuning is None:
+                raise ValueError(f"{key}.finetuning: `joint` needs one of the study's finetunings")
+            _known(f"{key}.finetuning", regimes.finetuning, self.finetunings)
+            _fits(f"{key}.finetuning", self.finetunings[regimes.finetuning].training.crop, dataset)
 
     def _check_rates(self, key: str, codec: str, rates: tuple[Rate, ...], dataset: Dataset) -> None:
         config = self.codecs[codec]

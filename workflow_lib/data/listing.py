@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from workflow_lib.config.data import Generated, Rasters, Source
+from workflow_lib.config.data import Dataset, Generated, Rasters, Source
 from workflow_lib.errors import DownlinkError
 
 
@@ -19,6 +19,31 @@ def scenes(source: Source) -> tuple[str, ...]:
             return tuple(f"generated{index}" for index in range(source.scenes))
         case _:
             return (source.archive,)
+
+
+def require_other_imagery(name: str, borrower: Dataset, trainer: Dataset) -> None:
+    """Refuse to score a codec on imagery that another dataset trained it on.
+
+    Raises:
+        DownlinkError: both read the same files, archive or seeds.
+    """
+    common = _imagery(borrower.source) & _imagery(trainer.source)
+    if common:
+        raise DownlinkError(
+            f"configuration: datasets.{name}.codec_from: {borrower.codec_from} is trained on the "
+            f"same imagery ({min(common)}), so that {name} would be scored on what its codec has "
+            "seen. Leave codec_from out: a codec of its own is held to its own folds."
+        )
+
+
+def _imagery(source: Source) -> set[str]:
+    match source:
+        case Rasters():
+            return {str(path.resolve()) for path in images(source).values()}
+        case Generated():
+            return {f"seed {source.seed + index}" for index in range(source.scenes)}
+        case _:
+            return {source.archive}
 
 
 def images(source: Rasters) -> dict[str, Path]:

@@ -24,6 +24,7 @@ def coded_table(
     size: SceneSize,
     held_out: Sequence[int],
     training_tiles: int = 0,
+    borrowed: bool = False,
 ) -> pd.DataFrame:
     """Figures of every held-out tile, and of each fold's held-out tiles of the scene together.
 
@@ -38,23 +39,32 @@ def coded_table(
         size: of the bitstream.
         held_out: the folds that are scored: of a trained codec the one that it has not seen.
         training_tiles: tiles that the codec was trained on.
+        borrowed: they are another dataset's, so that nothing is known of PSNR on them.
     """
+    folds = [(replace(key, fold=fold), tiles.holding_out(fold)) for fold in held_out]
     return join(
-        _of_fold(replace(key, fold=fold), tiles.holding_out(fold), image, size, training_tiles)
-        for fold in held_out
+        _of_fold(of_fold, held, image, size, _training(held, image, training_tiles, borrowed))
+        for of_fold, held in folds
     )
 
 
-def _of_fold(
-    key: Key, tiles: Tiles, image: NDArray[np.uint16], size: SceneSize, training_tiles: int
-) -> pd.DataFrame:
-    scene, held_out = str(tiles.scene[0]), tiles.where("test")
-    sse, samples = squared_error(tiles.where("train"), image[tiles.split == "train"])
-    seen = {
+def _training(
+    tiles: Tiles, image: NDArray[np.uint16], training_tiles: int, borrowed: bool
+) -> dict[str, float]:
+    sse = samples = 0.0
+    if not borrowed:
+        sse, samples = squared_error(tiles.where("train"), image[tiles.split == "train"])
+    return {
         names.SSE_TRAINING: sse,
         names.SAMPLES_TRAINING: samples,
         names.CODEC_TRAINING_TILES: float(training_tiles),
     }
+
+
+def _of_fold(
+    key: Key, tiles: Tiles, image: NDArray[np.uint16], size: SceneSize, seen: dict[str, float]
+) -> pd.DataFrame:
+    scene, held_out = str(tiles.scene[0]), tiles.where("test")
     if not len(held_out):
         return pooled_rows(key, seen, scene)
     distortion = measure(held_out, image[tiles.split == "test"])

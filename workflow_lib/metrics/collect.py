@@ -15,6 +15,7 @@ from workflow_lib.metrics.rate import rates
 from workflow_lib.metrics.scores import MapScores
 from workflow_lib.metrics.table import Key, join, main_table, pooled_rows, read, write
 
+_OF_TILES = (names.SSE, names.SAMPLES, names.TP, names.FP, names.FN, names.TN)
 _REPLICATE = ["dataset", "codec", "rate", "regime", "trained_on", "segmenter", "seed"]
 
 
@@ -25,7 +26,8 @@ def collect(
 
     Args:
         infos: what the counts of each dataset mean, in the order of the report.
-        tables: tables of rate and distortion by scene, and of scores by fold.
+        tables: tables of rate and distortion by scene, and of scores by fold; of their tiles only
+            sums are kept.
         metrics: Parquet file to write.
         main: CSV file to write.
     """
@@ -36,10 +38,15 @@ def collect(
         for metric, rows_of in ((names.SSE, _pooled_coding), (names.TP, _pooled_maps))
         if (rows["metric"] == metric).any()
     ]
-    table = join([table, *pooled])
+    table = join([table[_kept(table)], *pooled])
     write(table, metrics)
     with atomic(main) as draft:
         main_table(table, list(infos)).to_csv(draft, index=False)
+
+
+def _kept(table: pd.DataFrame) -> pd.Series:
+    """Of single tiles only the sums on which statistics rest: their own tables hold everything."""
+    return table["row"].isna() | table["metric"].isin(_OF_TILES)
 
 
 def _replicates(table: pd.DataFrame) -> Iterator[tuple[Key, pd.DataFrame]]:

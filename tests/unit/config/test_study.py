@@ -76,7 +76,16 @@ def test_the_demo_is_valid_and_canonical_text_round_trips():
             [{"trained_on": FIRE_POINT, "scored_on": FIRE_POINT}],
             "datasets.fire.regimes.mismatched: the same point twice",
         ),
-        ("finetuning", None, "datasets.fire.regimes.joint: needs the section `finetuning`"),
+        (
+            "datasets/fire/regimes/finetuning",
+            None,
+            "datasets.fire.regimes.finetuning: `joint` needs one of the study's finetunings",
+        ),
+        (
+            "datasets/fire/regimes/finetuning",
+            "long",
+            "datasets.fire.regimes.finetuning: 'long' is not one of short",
+        ),
         ("datasets/fire/tiling/folds/held_out", [2], "held_out 2 must be below count 2"),
         ("datasets/fire/tiling/folds/held_out", [1, 1], "held_out names a fold twice"),
         ("datasets/cloud/codec_from", "building", "datasets.cloud.codec_from: building has other"),
