@@ -50,7 +50,10 @@ def study(seeds=(0,), statistics=None, **datasets):
                     {"name": f"B{n}", "wavelength_um": 1.0, "native_pixel_m": 10} for n in range(3)
                 ]
             },
-            "datasets": datasets,
+            "datasets": {
+                name: found | {"regimes": {"finetuning": "short"} | found.get("regimes", {})}
+                for name, found in datasets.items()
+            },
             "codecs": {
                 "jpeg2000": {"kind": "jpeg2000"},
                 "klt-jpeg2000": {"kind": "klt-jpeg2000"},
@@ -59,7 +62,7 @@ def study(seeds=(0,), statistics=None, **datasets):
                 "hyperprior": {"kind": "hyperprior", **_LEARNED},
             },
             "segmenters": {"unet": {"encoder": "mobilenet_v2", "training": _TRAINING}},
-            "finetuning": joint,
+            "finetunings": {"short": joint},
             "statistics": {"resamples": 400} | (statistics or {}),
         }
     )

@@ -49,7 +49,7 @@ CONFIG = {
             "training": _TRAINING,
         }
     },
-    "finetuning": {"gammas": [1.0], "codec_learning_rate": 1e-4, "training": _TRAINING},
+    "finetunings": {"short": {"gammas": [1.0], "codec_learning_rate": 1e-4, "training": _TRAINING}},
     "datasets": {
         "fire": {
             "title": "Active fires, mid-wave infrared",
@@ -69,6 +69,7 @@ CONFIG = {
             "regimes": {
                 "retrained": {"jpeg2000": [0.1], "jpegxl": [0.1], "dgml": [0.004]},
                 "joint": {"dgml": [0.004]},
+                "finetuning": "short",
                 "mismatched": [
                     {
                         "trained_on": {"codec": "jpeg2000", "rate": 0.1},
