@@ -147,20 +147,18 @@ def _claim(
     refute: Sequence[float | None],
     against: str = "",
 ) -> Claim:
-    """A claim that all of some tests support, and that any of others refutes.
+    """A claim that all of some tests support, and that any of others that is known refutes.
 
     Args:
         evidence: on which it is tested.
         hypothesis, regime, primary, measures, against: see `Claim`.
-        support, refute: one-sided p-values; below 5 % is a bound beyond the margin.
+        support, refute: one-sided p-values; below 5 % is a bound beyond the margin. None where a
+            figure is undefined.
     """
-    p_support = p_refute = None
-    alone: Outcome = "undecided"
-    known = [p for p in (*support, *refute) if p is not None]
-    if len(known) == len(support) + len(refute):
-        p_support, least = max(known[: len(support)]), min(known[len(support) :])
-        p_refute = min(1.0, len(refute) * least)
-        alone = outcome(p_support, least)
+    known = [p for p in support if p is not None]
+    p_support = max(known) if len(known) == len(support) else None
+    least = min((p for p in refute if p is not None), default=None)
+    alone = _outcome(p_support, least)
     reasons = dict.fromkeys(m.estimate.reason for m in measures if m.estimate.reason)
     return Claim(
         hypothesis=hypothesis,
@@ -173,16 +171,16 @@ def _claim(
         alone=alone,
         outcome=alone,
         p_support=p_support,
-        p_refute=p_refute,
+        p_refute=None if least is None else min(1.0, len(refute) * least),
         reason="; ".join(reasons),
     )
 
 
-def outcome(p_support: float, p_refute: float) -> Outcome:
+def _outcome(p_support: float | None, p_refute: float | None) -> Outcome:
     """What two one-sided p-values say; support comes first."""
-    if p_support < ALPHA:
+    if p_support is not None and p_support < ALPHA:
         return "supported"
-    return "refuted" if p_refute < ALPHA else "undecided"
+    return "refuted" if p_refute is not None and p_refute < ALPHA else "undecided"
 
 
 def _not_run(evidence: Evidence, hypothesis: Hypothesis, regime: str, reason: str) -> Claim:

@@ -116,6 +116,17 @@ def test_h1_is_refuted_by_one_of_its_two_measures():
     assert claim(found, "H1").outcome == "refuted"
 
 
+@pytest.mark.parametrize(("by", "answer"), [(-3, "refuted"), (3, "undecided")])
+def test_one_undefined_measure_neither_supports_nor_saves_a_claim(by, answer):
+    # maps at two rates are no curve
+    config = dataset(**OPTICAL, regimes={"frozen": {"jpeg2000": "all", "dgml": [0.1, 0.2]}})
+    psnr = {"psnr": lambda p: 60 + 5 * np.log2(RATES[p.rate]) + by * (p.codec == "dgml")}
+    h1 = claim(judged({}, optical=(config, Truth(**psnr))), "H1")
+    assert h1.measures[1].estimate.value is None
+    assert (h1.alone, h1.outcome, h1.p_support) == (answer, answer, None)
+    assert "lossy points" in h1.reason
+
+
 def test_a_gain_of_joint_training_is_found_at_its_own_rate():
     # joint spends twice the bits of its control and lies on the same curve: no gain at equal rate
     def bpppb(point):
