@@ -14,6 +14,7 @@ from workflow_lib.metrics.evidence import Evidence
 from workflow_lib.metrics.findings import Claim, Estimate, Measure, Outcome
 from workflow_lib.metrics.intervals import p_above, p_below
 from workflow_lib.metrics.joint import joint_gain
+from workflow_lib.metrics.points import Point
 from workflow_lib.metrics.replicates import Replicates
 
 ALPHA = 0.05
@@ -118,22 +119,28 @@ def _h3(study: Study, evidence: Evidence) -> Claim:
     if not points:
         return _not_run(evidence, "H3", "joint", "joint was not run")
     gains = {point: joint_gain(evidence, point) for point in points}
-    defined = {point: gain for point, gain in gains.items() if gain is not None}
-    gain = (
-        Replicates.mean(list(defined.values())).estimate(evidence.df)
-        if defined
-        else Estimate(reason="the frozen curve does not reach from the control's rate to joint's")
-    )
-    where = ", ".join(f"{point.codec} at {point.rate}" for point in defined or points)
+    defined = [gain for gain in gains.values() if gain is not None]
+    if len(defined) == len(points):
+        gain = Replicates.mean(defined).estimate(evidence.df)
+    else:  # what is left were the points whose rate joint training moved least
+        out_of_reach = _places([point for point, gain in gains.items() if gain is None])
+        gain = Estimate(
+            reason="the frozen curve does not reach from the control's rate to joint's: "
+            + out_of_reach
+        )
     return _claim(
         evidence,
         "H3",
         "joint",
         True,
-        measures=[Measure(name=f"IoU(joint) − IoU(control), {where}", estimate=gain)],
+        measures=[Measure(name=f"IoU(joint) − IoU(control), {_places(points)}", estimate=gain)],
         support=[p_below(gain, study.statistics.joint_margin)],
         refute=[p_above(gain, 0)],
     )
+
+
+def _places(points: Sequence[Point]) -> str:
+    return ", ".join(f"{point.codec} at {point.rate}" for point in points)
 
 
 def _claim(

@@ -153,6 +153,18 @@ def test_joint_beyond_the_frozen_curve_is_undecided():
     assert "does not reach" in h3.reason
 
 
+def test_joint_beyond_the_frozen_curve_at_one_point_is_undecided():
+    # where joint stays on the curve it gains nothing; where it left it nothing is known
+    def bpppb(point):
+        return RATES[point.rate] * (9 if (point.rate, point.regime) == ("0.2", "joint") else 1)
+
+    config = dataset(regimes={"joint": {"dgml": [0.1, 0.2]}})
+    h3 = claim(judged({}, thermal=(config, Truth(bpppb=bpppb))), "H3")
+    assert (h3.outcome, h3.measures[0].estimate.value) == ("undecided", None)
+    assert h3.reason.endswith("joint's: dgml at 0.2")
+    assert h3.measures[0].name.endswith("dgml at 0.1, dgml at 0.2")
+
+
 def test_joint_that_was_not_run_is_undecided():
     h3 = claim(judged({}, thermal=(dataset(), Truth())), "H3")
     assert (h3.outcome, h3.reason) == ("undecided", "joint was not run")
