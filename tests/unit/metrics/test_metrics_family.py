@@ -48,7 +48,10 @@ def test_supports_and_refutations_are_corrected_each():
     ],
 )
 def test_only_primary_claims_that_could_be_tested_are_in_the_family(outside):
-    assert outcomes(claim("a", 0.03, alone="supported"), outside) == {"a": "supported", "b": outside.alone}
+    assert outcomes(claim("a", 0.03, alone="supported"), outside) == {
+        "a": "supported",
+        "b": outside.alone,
+    }
 
 
 def test_an_undefined_figure_counts_as_a_test_that_failed():
