@@ -13,7 +13,8 @@ from workflow_lib.metrics.table import Key
 TILE = 16
 POSITIVES = 10_000
 """Positive pixels of a tile that holds any; without false positives IoU = Σtp / Σpositives."""
-RATES = {"0.05": 0.05, "0.1": 0.1, "0.2": 0.2, "0.4": 0.4, "lossless": 6.0}
+RATES = {"0.025": 0.025, "0.05": 0.05, "0.1": 0.1, "0.2": 0.2, "0.4": 0.4, "0.8": 0.8}
+RATES |= {"lossless": 6.0}
 _TRAINING = {"steps": 1, "batch": 2, "crop": 16, "learning_rate": 1e-3}
 _LEARNED = {"channels": 8, "latents": 8, "training": _TRAINING}
 LOSSY = [0.05, 0.1, 0.2, 0.4]
