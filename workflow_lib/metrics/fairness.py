@@ -14,6 +14,8 @@ WEAK_CEILING = 0.5
 """IoU on originals below which a segmenter says little about codecs."""
 FEW_POSITIVE_BLOCKS = 10
 """Blocks with positives below which intervals are rough."""
+FEW_SCENES = 5
+"""Scenes below which intervals say little about others."""
 MUCH_OVERHEAD = 0.1
 """Share of bytes beside the payload from which containers are compared, not codecs."""
 MUCH_OVERFITTING_DB = 1.0
@@ -34,6 +36,7 @@ def checks(study: Study, evidence: Evidence, testable: bool) -> tuple[Check, ...
         _payload(evidence),
         _ceiling(evidence, testable),
         _positives(evidence),
+        _several_scenes(evidence),
         _independent_blocks(evidence),
         _not_overfitted(study, evidence),
         _own_training(study, evidence),
@@ -126,6 +129,17 @@ def _positives(evidence: Evidence) -> Check:
         question="How many blocks hold positives?",
         fair=holding >= FEW_POSITIVE_BLOCKS,
         answer=f"{holding} of {blocks}{few if holding < FEW_POSITIVE_BLOCKS else ''}.",
+    )
+
+
+def _several_scenes(evidence: Evidence) -> Check:
+    few = evidence.scenes < FEW_SCENES
+    many = f"{evidence.scenes} scene{'s' * (evidence.scenes != 1)}"
+    return Check(
+        question="Do the blocks lie in several scenes?",
+        fair=not few,
+        answer=f"In {many}"
+        + (f"; with fewer than {FEW_SCENES} intervals are conditional on these." if few else "."),
     )
 
 

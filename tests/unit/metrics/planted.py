@@ -86,6 +86,7 @@ class Truth:
         correlation_px: correlation length of the labels.
         rate_noise: relative deviation of a learned codec's rate between trainings.
         folds: over which the blocks are dealt.
+        scenes: in which they lie.
     """
 
     iou: object = saturating
@@ -100,6 +101,7 @@ class Truth:
     correlation_px: float = 10.0
     rate_noise: float = 0.01
     folds: tuple = (1,)
+    scenes: int = 2
 
 
 def table(study, name, truth, draw=0):
@@ -111,7 +113,7 @@ def _rows(study, name, truth, rng):
     found = study.datasets[name]
     fold = np.array(truth.folds)[np.arange(truth.blocks) % len(truth.folds)]
     parts = [(k, np.flatnonzero(fold == k)) for k in truth.folds]
-    tiles = _tiles(truth.blocks)
+    tiles = _tiles(truth.blocks, truth.scenes)
     common = rng.normal(0, 0.08, truth.blocks)
     common -= common[: max(truth.positive, 1)].mean()
     original = None
@@ -190,15 +192,15 @@ def _coded(point, truth, rng, trained):
     return error * samples, samples, figures
 
 
-def _tiles(count):
+def _tiles(count, scenes):
     number = np.arange(count)
     empty = np.zeros((count, 1, 1), np.uint8)
     return Tiles(
         image=np.ones((count, 1, 1, 1), np.uint16),
         label=empty,
-        scene=np.where(number % 2, "east", "west"),
-        row=(number // 2 // 8).astype(np.int32),
-        col=(number // 2 % 8).astype(np.int32),
+        scene=np.array([f"scene {place}" for place in number % scenes]),
+        row=(number // scenes // 8).astype(np.int32),
+        col=(number // scenes % 8).astype(np.int32),
         block=number.astype(np.int32),
         fold=np.zeros(count, np.int32),
         validation=np.zeros(count, bool),
