@@ -2,7 +2,7 @@
 # make test       the tests
 # make test-slow  10,000 damaged bitstreams, decoded; coverage of the intervals, simulated
 # make smoke      the same study on tiny generated scenes
-# make bench      the measurements behind every claim of speed
+# make bench      the measurements behind every claim of speed; the last one needs the study to have run
 # make lint       format, lint and types
 # make lock       pin the newest versions that envs/requirements.in allows
 SHELL := /bin/bash
@@ -35,7 +35,7 @@ smoke: $(READY)
 bench: $(READY)
 	OMP_WAIT_POLICY=PASSIVE python bench/codecs.py
 	OMP_NUM_THREADS=1 python bench/coverage.py
-	OMP_NUM_THREADS=1 python bench/coverage.py --timing
+	OMP_NUM_THREADS=1 python bench/coverage.py --timing results/metrics.parquet
 
 lint: $(READY)
 	ruff format --check .

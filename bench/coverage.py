@@ -1,4 +1,4 @@
-"""How often the 95 % interval of an IoU, and of a difference of two, holds the truth.
+"""How often 95 % intervals hold the truth: of an IoU, of a difference of two, of a BD-IoU.
 
 Studies are drawn whose truth is known: blocks with unequal numbers of positives, each harder or
 easier than the next for every map and seed, trainings that are better or worse throughout, and
@@ -9,22 +9,35 @@ as the bootstrap's strata are. With one seed the truth is that of the training a
 import argparse
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 from scipy.special import expit
+from snakemake.utils import update_config
 from tabulate import tabulate
 
+from workflow_lib import cli
+from workflow_lib.config.study import validate
+from workflow_lib.errors import DownlinkError
 from workflow_lib.metrics.bootstrap import block_df, block_weights
-from workflow_lib.metrics.curves import bd_quality_resampled, bd_rate_resampled
+from workflow_lib.metrics.curves import bd_quality_resampled
 from workflow_lib.metrics.intervals import estimate
-from workflow_lib.metrics.task_curves import task_bd_rate_resampled
+from workflow_lib.metrics.judge import judge
+from workflow_lib.metrics.table import read
 
 Floats = NDArray[np.float64]
 
 DEMO = ("20x1", "10x1", "4x1")
 """Positive blocks × seeds of the demo study, roughly."""
+RATE = 0.05 * 2.0 ** np.arange(4)
+"""Of the points of a curve."""
+POINTS = len(RATE)
+BATCH = 250
+"""Studies held in memory at a time."""
 ISSUE = ("50x5", "100x5", "50x1", "20x5", "10x5", "20x3")
 
 
@@ -34,16 +47,17 @@ class World:
 
     Attributes:
         size, size_sd: median of the positives in a block, and their spread as a log-normal's.
-        recall: log odds that a positive is found, of the first and the second map.
-        block_sd, seed_sd, both_sd: spread of those log odds over blocks (alike for both maps),
+        recall: log odds that a positive is found, of the maps along one codec's curve, then
+            along the other's.
+        block_sd, seed_sd, both_sd: spread of those log odds over blocks (alike for all maps),
             over trainings, and over blocks within a training.
-        false_alarms: mean false positives of either map in a block.
+        false_alarms: mean false positives of any map in a block.
         alarm_sd: spread of their logarithm over blocks and, separately, over trainings.
     """
 
     size: float = 60
     size_sd: float = 0.8
-    recall: tuple[float, float] = (1.2, 1.0)
+    recall: tuple[float, ...] = (0.2, 0.7, 1.0, 1.2, 0.1, 0.5, 0.8, 1.0)
     block_sd: float = 0.8
     seed_sd: float = 0.15
     both_sd: float = 0.3
@@ -103,24 +117,43 @@ def _logistic_normal(mean: Floats, sd: float) -> Floats:
 
 def coverage(
     world: World, positive: NDArray[np.bool_], seeds: int, studies: int, resamples: int, seed: int
-) -> tuple[float, float]:
-    """Share of studies whose interval holds the truth: of an IoU, and of a paired difference."""
+) -> tuple[float, float, float]:
+    """Share of studies whose interval holds the truth: an IoU, a paired difference, a BD-IoU."""
     weights = block_weights(positive, resamples, seed)
-    df = block_df(positive)
-    drawn = draw(world, positive, seeds, studies, seed + 1)
-    every = np.ones((1, len(positive)))
-    held = np.zeros(2)
-    for study in range(studies):
-        counts = [array[:, study] for array in (drawn.tp, drawn.fp, drawn.fn)]
-        pooled = [array.mean(axis=1) for array in counts]
-        value, resampled = _iou(every, pooled)[:, 0], _iou(weights, pooled)
-        by_seed = _iou(every, counts)[..., 0]
-        truth = drawn.truth[:, study]
-        for number, sign in enumerate(([1, 0], [1, -1])):
-            found = estimate(float(sign @ value), sign @ resampled, sign @ by_seed, df)
-            held[number] += found.low <= sign @ truth <= found.high
-    iou, difference = held / studies
-    return float(iou), float(difference)
+    held = np.zeros(len(FIGURES))
+    for first in range(0, studies, BATCH):
+        drawn = draw(world, positive, seeds, min(BATCH, studies - first), seed + 1 + first)
+        for study in range(drawn.truth.shape[1]):
+            held += _held(drawn, study, weights, block_df(positive))
+    iou, difference, bd_iou = held / studies
+    return float(iou), float(difference), float(bd_iou)
+
+
+def _held(drawn: Draws, study: int, weights: Floats, df: int) -> list[bool]:
+    """Whether the truth lies in the interval of each figure."""
+    counts = [array[:, study] for array in (drawn.tp, drawn.fp, drawn.fn)]
+    pooled = [array.mean(axis=1) for array in counts]
+    every = np.ones((1, weights.shape[1]))
+    ious = _iou(every, pooled), _iou(weights, pooled), _iou(every, counts)[..., 0]
+    truth = drawn.truth[:, study, None]
+    held = []
+    for figure in FIGURES:
+        value, resampled, by_seed = map(figure, ious)
+        found = estimate(value.item(), resampled, by_seed, df)
+        held.append(bool(found.low <= figure(truth).item() <= found.high))
+    return held
+
+
+def _bd_iou(iou: Floats) -> Floats:
+    return bd_quality_resampled(RATE, iou[:POINTS].T, RATE, iou[POINTS:].T)
+
+
+FIGURES: tuple[Callable[[Floats], Floats], ...] = (
+    lambda iou: iou[POINTS - 1],
+    lambda iou: iou[POINTS - 1] - iou[-1],
+    _bd_iou,
+)
+"""From the IoU of all maps, [map, n], to a figure, [n]."""
 
 
 def _iou(weights: Floats, counts: list[Floats]) -> Floats:
@@ -134,29 +167,20 @@ def layout(held: int, others: int) -> NDArray[np.bool_]:
     return np.arange(held + others) < held
 
 
-def timing(resamples: int) -> float:
-    """Seconds for a table like the demo's: 4 data sets, 4 codecs, 16 points, 4 comparisons."""
+def timing(metrics: Path, config: Path) -> tuple[int, float]:
+    """Resamples of a study, and seconds to judge it from its table of metrics.
+
+    Raises:
+        DownlinkError: the study was not run, or its files are damaged.
+    """
+    if not metrics.is_file():
+        raise DownlinkError(f"{metrics}: missing. Run the study first, see README.md.")
+    parsed = yaml.safe_load(Path("config.yaml").read_text())
+    update_config(parsed, yaml.safe_load(config.read_text()))
+    study, table = validate(parsed), read([metrics])
     started = time.perf_counter()
-    rng = np.random.default_rng(0)
-    rate = 0.05 * 2.0 ** np.arange(4)
-    positive = layout(20, 40)
-    for _ in range(4):
-        weights = block_weights(positive, resamples, 0)
-        counts = [rng.gamma(2, mean, (16, len(positive))) for mean in (40, 10, 15)]
-        gained = np.arange(16)[:, None] % 4
-        counts[0] *= 1 + gained
-        iou = _iou(weights, counts).reshape(4, 4, resamples)
-        sse = rng.gamma(2, 1 / 4**gained, (16, len(positive)))
-        psnr = -10 * np.log10(sse @ weights.T).reshape(4, 4, resamples)
-        for anchor, test in ((0, 1), (0, 2), (1, 2), (0, 3)):
-            dearer = rate * 1.1
-            for quality in (psnr, iou):
-                bd_quality_resampled(rate, quality[anchor].T, dearer, quality[test].T)
-            bd_rate_resampled(rate, psnr[anchor].T, dearer, psnr[test].T)
-            task_bd_rate_resampled(rate, iou[anchor].T, dearer, iou[test].T, 0.1, 0.9)
-        for point in iou.reshape(16, resamples):
-            estimate(float(point.mean()), point, point[:1], 20)
-    return time.perf_counter() - started
+    judge(study, table)
+    return study.statistics.resamples, time.perf_counter() - started
 
 
 def main() -> None:
@@ -171,13 +195,16 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=2000, help="of the bootstrap")
     parser.add_argument("--seed", type=int, default=0, help="of everything drawn")
     parser.add_argument(
-        "--timing", action="store_true", help="time a table like the demo's instead"
+        "--timing", type=Path, metavar="METRICS", help="time the judging of a study's table instead"
+    )
+    parser.add_argument(
+        "--config", type=Path, default="config.yaml", help="of that study, laid over config.yaml"
     )
     args = parser.parse_args()
     if args.timing:
-        seconds = timing(args.resamples)
-        print(f"{args.resamples} resamples of 4 data sets with 16 points: {seconds:.2f} s")
-        print(json.dumps({"resamples": args.resamples, "seconds": round(seconds, 3)}))
+        resamples, seconds = timing(args.timing, args.config)
+        print(f"{args.timing} judged with {resamples} resamples: {seconds:.2f} s")
+        print(json.dumps({"resamples": resamples, "seconds": round(seconds, 3)}))
         return
     rows = []
     for size in args.sizes:
@@ -186,12 +213,13 @@ def main() -> None:
         found = coverage(World(), positive, seeds, args.trials, args.resamples, args.seed)
         rows.append((held, len(positive) - held, seeds, *found))
     error = 1.96 * (0.95 * 0.05 / args.trials) ** 0.5
-    heads = ("positive blocks", "others", "seeds", "IoU", "difference")
+    heads = ("positive blocks", "others", "seeds", "IoU", "difference", "BD-IoU")
     print(tabulate(rows, heads, floatfmt=".3f"))
     print(f"share of {args.trials} intervals that hold the truth; 0.95 is known to ± {error:.3f}")
-    covered = {f"{row[0]}x{row[2]}": {"iou": row[3], "difference": row[4]} for row in rows}
+    named = [dict(zip(("iou", "difference", "bd_iou"), row[3:], strict=True)) for row in rows]
+    covered = {f"{row[0]}x{row[2]}": shares for row, shares in zip(rows, named, strict=True)}
     print(json.dumps({"trials": args.trials, "resamples": args.resamples, "coverage": covered}))
 
 
 if __name__ == "__main__":
-    main()
+    cli.run(main)

@@ -8,6 +8,9 @@ linear statistics an unbiased variance even where blocks are few.
 import numpy as np
 from numpy.typing import NDArray
 
+_CHUNK = 64
+"""Resamples drawn at a time, so that nothing but the weights themselves takes memory."""
+
 
 def block_weights(positive: NDArray[np.bool_], resamples: int, seed: int) -> NDArray[np.float64]:
     """How often each block counts in each resample, float64 [resample, block].
@@ -26,8 +29,10 @@ def block_weights(positive: NDArray[np.bool_], resamples: int, seed: int) -> NDA
     for stratum in (positive, ~positive):
         blocks = int(stratum.sum())
         if blocks > 1:
-            drawn = rng.multinomial(blocks - 1, np.full(blocks, 1 / blocks), size=resamples)
-            weights[:, stratum] = drawn * (blocks / (blocks - 1))
+            even = np.full(blocks, 1 / blocks)
+            for some in np.array_split(weights, range(_CHUNK, resamples, _CHUNK)):
+                drawn = rng.multinomial(blocks - 1, even, size=len(some))
+                some[:, stratum] = drawn * (blocks / (blocks - 1))
     return weights
 
 

@@ -14,6 +14,7 @@ from workflow_lib.metrics.evidence import Evidence
 from workflow_lib.metrics.findings import Claim, Estimate, Measure, Outcome
 from workflow_lib.metrics.intervals import p_above, p_below
 from workflow_lib.metrics.joint import joint_gain
+from workflow_lib.metrics.points import Point
 from workflow_lib.metrics.replicates import Replicates
 
 ALPHA = 0.05
@@ -118,22 +119,28 @@ def _h3(study: Study, evidence: Evidence) -> Claim:
     if not points:
         return _not_run(evidence, "H3", "joint", "joint was not run")
     gains = {point: joint_gain(evidence, point) for point in points}
-    defined = {point: gain for point, gain in gains.items() if gain is not None}
-    gain = (
-        Replicates.mean(list(defined.values())).estimate(evidence.df)
-        if defined
-        else Estimate(reason="the frozen curve does not reach from the control's rate to joint's")
-    )
-    where = ", ".join(f"{point.codec} at {point.rate}" for point in defined or points)
+    defined = [gain for gain in gains.values() if gain is not None]
+    if len(defined) == len(points):
+        gain = Replicates.mean(defined).estimate(evidence.df)
+    else:  # what is left were the points whose rate joint training moved least
+        out_of_reach = _places([point for point, gain in gains.items() if gain is None])
+        gain = Estimate(
+            reason="the frozen curve does not reach from the control's rate to joint's: "
+            + out_of_reach
+        )
     return _claim(
         evidence,
         "H3",
         "joint",
         True,
-        measures=[Measure(name=f"IoU(joint) − IoU(control), {where}", estimate=gain)],
+        measures=[Measure(name=f"IoU(joint) − IoU(control), {_places(points)}", estimate=gain)],
         support=[p_below(gain, study.statistics.joint_margin)],
         refute=[p_above(gain, 0)],
     )
+
+
+def _places(points: Sequence[Point]) -> str:
+    return ", ".join(f"{point.codec} at {point.rate}" for point in points)
 
 
 def _claim(
@@ -147,20 +154,18 @@ def _claim(
     refute: Sequence[float | None],
     against: str = "",
 ) -> Claim:
-    """A claim that all of some tests support, and that any of others refutes.
+    """A claim that all of some tests support, and that any of others that is known refutes.
 
     Args:
         evidence: on which it is tested.
         hypothesis, regime, primary, measures, against: see `Claim`.
-        support, refute: one-sided p-values; below 5 % is a bound beyond the margin.
+        support, refute: one-sided p-values; below 5 % is a bound beyond the margin. None where a
+            figure is undefined.
     """
-    p_support = p_refute = None
-    alone: Outcome = "undecided"
-    known = [p for p in (*support, *refute) if p is not None]
-    if len(known) == len(support) + len(refute):
-        p_support, least = max(known[: len(support)]), min(known[len(support) :])
-        p_refute = min(1.0, len(refute) * least)
-        alone = outcome(p_support, least)
+    known = [p for p in support if p is not None]
+    p_support = max(known) if len(known) == len(support) else None
+    least = min((p for p in refute if p is not None), default=None)
+    alone = _outcome(p_support, least)
     reasons = dict.fromkeys(m.estimate.reason for m in measures if m.estimate.reason)
     return Claim(
         hypothesis=hypothesis,
@@ -173,16 +178,16 @@ def _claim(
         alone=alone,
         outcome=alone,
         p_support=p_support,
-        p_refute=p_refute,
+        p_refute=None if least is None else min(1.0, len(refute) * least),
         reason="; ".join(reasons),
     )
 
 
-def outcome(p_support: float, p_refute: float) -> Outcome:
+def _outcome(p_support: float | None, p_refute: float | None) -> Outcome:
     """What two one-sided p-values say; support comes first."""
-    if p_support < ALPHA:
+    if p_support is not None and p_support < ALPHA:
         return "supported"
-    return "refuted" if p_refute < ALPHA else "undecided"
+    return "refuted" if p_refute is not None and p_refute < ALPHA else "undecided"
 
 
 def _not_run(evidence: Evidence, hypothesis: Hypothesis, regime: str, reason: str) -> Claim:

@@ -75,7 +75,14 @@ def _mean_difference(evidence: Evidence, tracks: _Tracks) -> Estimate:
 
 def _bd_rate(evidence: Evidence, anchor: str, codec: str) -> Estimate:
     tracks = _tracks(evidence, anchor, codec, "")
-    return _estimate(evidence, tracks, lambda a, b, _: bd_rate(a, b), bd_rate_resampled)
+    return in_percent(
+        _estimate(
+            evidence,
+            tracks,
+            lambda a, b, _: _octaves_of(bd_rate(a, b)),
+            lambda *curves: _octaves(bd_rate_resampled(*curves)),
+        )
+    )
 
 
 def _task_rate(
@@ -89,13 +96,41 @@ def _task_rate(
     def of_curves(a: Curve, b: Curve, seed: int | None) -> Delta:
         low = bottom.value if seed is None else float(bottom.by_seed[seed])
         high = ceiling.value if seed is None else float(ceiling.by_seed[seed])
-        return task_bd_rate(a.rate, a.quality, b.rate, b.quality, low, high - epsilon)
+        return _octaves_of(task_bd_rate(a.rate, a.quality, b.rate, b.quality, low, high - epsilon))
 
     def of_resamples(rate_a: Floats, iou_a: Floats, rate_b: Floats, iou_b: Floats) -> Floats:
         low, high = bottom.resampled, ceiling.resampled - epsilon
-        return task_bd_rate_resampled(rate_a, iou_a, rate_b, iou_b, low, high)
+        return _octaves(task_bd_rate_resampled(rate_a, iou_a, rate_b, iou_b, low, high))
 
-    return _estimate(evidence, _tracks(evidence, anchor, codec, regime), of_curves, of_resamples)
+    tracks = _tracks(evidence, anchor, codec, regime)
+    return in_percent(_estimate(evidence, tracks, of_curves, of_resamples))
+
+
+def in_percent(octaves: Estimate) -> Estimate:
+    """A difference of log2 rates as percent of the anchor's rate, which no bound takes below −100.
+
+    The standard error is that of the delta method: a rate's, 100·ln 2·2^value·se.
+    """
+    if octaves.value is None:
+        return octaves
+    bounds = {
+        name: None if figure is None else float(100 * np.expm1(np.log(2) * figure))
+        for name in ("value", "low", "high", "lower", "upper")
+        for figure in [getattr(octaves, name)]
+    }
+    slope = float(100 * np.log(2) * 2**octaves.value)
+    se = None if octaves.se is None else slope * octaves.se
+    return octaves.model_copy(update={**bounds, "se": se})
+
+
+def _octaves(percent: Floats) -> Floats:
+    return np.asarray(np.log1p(percent / 100) / np.log(2))
+
+
+def _octaves_of(percent: Delta) -> Delta:
+    if percent.value is None:
+        return percent
+    return Delta(float(_octaves(np.array(percent.value))))
 
 
 def _estimate(

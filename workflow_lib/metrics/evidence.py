@@ -23,6 +23,7 @@ class Evidence:
         name, dataset, segmenter: what was scored.
         seeds: number of trainings.
         positive: which of the resampled blocks hold a labelled positive, bool [block].
+        scenes: in which the blocks lie.
         block_px: side of such a block in pixels.
         correlation_px: correlation length of the labels in pixels.
         iou: of maps, those of originals and the trivial one among them.
@@ -38,6 +39,7 @@ class Evidence:
     segmenter: str
     seeds: int
     positive: NDArray[np.bool_]
+    scenes: int
     block_px: int
     correlation_px: float
     iou: Mapping[Point, Replicates]

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from workflow_lib.metrics.claims import outcome
-from workflow_lib.metrics.findings import Claim
+from workflow_lib.metrics.claims import ALPHA
+from workflow_lib.metrics.findings import Claim, Outcome
 from workflow_lib.metrics.intervals import holm
 
 
@@ -11,8 +11,9 @@ def corrected(claims: Sequence[Claim]) -> tuple[Claim, ...]:
     """The claims with their outcomes after Holm's correction, primary ones first.
 
     Supports and refutations are corrected each over the family: the primary claims that are
-    testable and were run. A member whose figure is undefined counts as p = 1. Claims beside the
-    family keep the outcome that they have alone.
+    testable and were run. A member whose figure is undefined counts as p = 1. Correction leaves a
+    claim the outcome that it has alone, or makes it undecided. Claims beside the family keep
+    theirs.
 
     S. Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Stat. 6:65–70,
     1979.
@@ -23,10 +24,15 @@ def corrected(claims: Sequence[Claim]) -> tuple[Claim, ...]:
     support = holm([_known(claim.p_support) for claim in family])
     refute = holm([_known(claim.p_refute) for claim in family])
     judged = {
-        id(claim): claim.model_copy(update={"outcome": outcome(*p)})
+        id(claim): claim.model_copy(update={"outcome": _weakened(claim.alone, *p)})
         for claim, *p in zip(family, support, refute, strict=True)
     }
     return (*(judged.get(id(claim), claim) for claim in primary), *beside)
+
+
+def _weakened(alone: Outcome, p_support: float, p_refute: float) -> Outcome:
+    p = {"supported": p_support, "refuted": p_refute}.get(alone, 1.0)
+    return alone if p < ALPHA else "undecided"
 
 
 def _known(p: float | None) -> float:

@@ -61,9 +61,10 @@ class Comparison(Section):
         codec, anchor: the difference is codec − anchor.
         regime: of the maps, "frozen" or "retrained".
         psnr: BD-PSNR, dB.
-        rate: BD-rate at equal PSNR, percent; negative is cheaper.
+        rate: BD-rate at equal PSNR, percent; negative is cheaper. Its interval is that of log2
+            rate, hence not symmetric.
         iou: BD-IoU.
-        task_rate: BD-rate at equal IoU, percent.
+        task_rate: BD-rate at equal IoU, percent, likewise.
     """
 
     codec: str

@@ -57,6 +57,7 @@ def gather(study: Study, table: pd.DataFrame, name: str, segmenter: str) -> Evid
         segmenter=segmenter,
         seeds=len(by_block.seeds),
         positive=positive,
+        scenes=summed["scene"].nunique(),
         block_px=side * dataset.tiling.tile,
         correlation_px=correlation,
         iou=resampled(_maps(dataset), _COUNTS, _iou),

@@ -30,14 +30,17 @@ def estimate(value: float, resampled: Floats, by_seed: Floats, blocks_df: int) -
             One seed: the interval is conditional on that training.
         blocks_df: degrees of freedom between blocks, see `bootstrap.block_df`.
 
-    Undefined, with the reason, where there is no value, where over 5 % of the resamples have none,
-    or where fewer than two of several seeds have one. Fewer than two blocks with positives give a
-    value without uncertainty. Without any variance every bound is the value, and there are no
-    degrees of freedom.
+    Undefined, with the reason, where there is no value, where one of several seeds has none (the
+    value averages them all), or where over 5 % of the resamples have none. Fewer than two blocks
+    with positives give a value without uncertainty. Without any variance every bound is the value,
+    and there are no degrees of freedom.
     """
     if not np.isfinite(value):
         return Estimate(reason="it is undefined on the scored blocks")
     value = float(value)
+    lacking = int((~np.isfinite(by_seed)).sum())
+    if lacking and len(by_seed) > 1:
+        return Estimate(reason=f"it is undefined for {lacking} of {len(by_seed)} seeds")
     if blocks_df < 1:
         return Estimate(
             value=value, reason="fewer than two blocks hold positives: its error is unknown"
@@ -46,12 +49,9 @@ def estimate(value: float, resampled: Floats, by_seed: Floats, blocks_df: int) -
     failed = 1 - len(draws) / max(len(resampled), 1)
     if failed > MAX_FAILED or len(draws) < 2:
         return Estimate(reason=f"it is undefined in {failed:.0%} of the resamples")
-    seeds = by_seed[np.isfinite(by_seed)]
-    if len(seeds) < 2 <= len(by_seed):
-        return Estimate(reason=f"only {len(seeds)} of {len(by_seed)} seeds define it")
     terms = [(float(draws.var(ddof=1)), blocks_df)]
-    if len(seeds) > 1:
-        terms.append((float(seeds.var(ddof=1)) / len(seeds), len(seeds) - 1))
+    if len(by_seed) > 1:
+        terms.append((float(by_seed.var(ddof=1)) / len(by_seed), len(by_seed) - 1))
     return _bounded(value, terms)
 
 

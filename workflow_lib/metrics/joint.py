@@ -1,5 +1,7 @@
 """What joint training gains over its control, at one rate."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,9 @@ from workflow_lib.metrics.replicates import Floats, Replicates
 _SAME_RATE = 0.01
 """Relative difference of rates that counts as none."""
 
+_Way = Callable[[Floats], Floats | None]
+"""From the points' rates to weights, both [point], with which their IoU makes the gain."""
+
 
 def joint_gain(evidence: Evidence, joint: Point) -> Replicates | None:
     """IoU(joint) − IoU(control) at the actual rate of joint, paired.
@@ -18,12 +23,17 @@ def joint_gain(evidence: Evidence, joint: Point) -> Replicates | None:
     λ is moved by what the codec's frozen curve, linear over log rate, changes from its rate to that
     of joint.
 
+    Which of these serves is settled once, by rates averaged over seeds, so that all seeds estimate
+    the same; a seed whose own rates do not allow it has no gain.
+
     Returns:
         None where the frozen curve does not reach so far and the rates differ by over 1 %.
     """
     points = [joint, *evidence.points(joint.codec, "control"), *_frozen(evidence, joint.codec)]
-    mixture = _mixture(joint, points, np.array([evidence.rate(p) for p in points]))
-    if mixture is None:
+    at = np.array([evidence.rate(point) for point in points])
+    found = ((way, way(at)) for way in _ways(joint, points))
+    way, mixture = next(((w, m) for w, m in found if m is not None), (None, None))
+    if way is None or mixture is None:
         return None
     iou = [evidence.iou[point] for point in points]
     rates = np.stack([evidence.bpppb[point.coded] for point in points], axis=1)
@@ -32,7 +42,7 @@ def joint_gain(evidence: Evidence, joint: Point) -> Replicates | None:
         value=float(mixture @ [figure.value for figure in iou]),
         resampled=np.stack([figure.resampled for figure in iou], axis=1) @ mixture,
         by_seed=np.array(
-            [_of_seed(joint, points, *of_seed) for of_seed in zip(rates, by_seed, strict=True)]
+            [_of_seed(way(own), of_seed) for own, of_seed in zip(rates, by_seed, strict=True)]
         ),
     )
 
@@ -41,25 +51,30 @@ def _frozen(evidence: Evidence, codec: str) -> list[Point]:
     return [p for p in evidence.points(codec, "frozen") if not evidence.lossless(p)]
 
 
-def _of_seed(joint: Point, points: list[Point], rates: Floats, iou: Floats) -> float:
-    mixture = _mixture(joint, points, rates)
+def _of_seed(mixture: Floats | None, iou: Floats) -> float:
     return np.nan if mixture is None else float(mixture @ iou)
 
 
-def _mixture(joint: Point, points: list[Point], rates: Floats) -> Floats | None:
-    """Weights, [point], with which the points' IoU makes the gain; they depend on rates alone."""
+def _ways(joint: Point, points: list[Point]) -> tuple[_Way, ...]:
+    """The ways to compare at equal rate, the most direct one first."""
     controls = np.array([point.regime == "control" for point in points])
     frozen = np.array([point.regime == "frozen" for point in points])
-    target, own = rates[0], points.index(joint._replace(regime="control"))
+    own = points.index(joint._replace(regime="control"))
     gain = np.eye(len(points))[0]
-    bracketed = _interpolation(target, rates, controls)
-    if bracketed is not None:
-        return np.asarray(gain - bracketed)
-    to, since = _interpolation(target, rates, frozen), _interpolation(rates[own], rates, frozen)
     control = np.eye(len(points))[own]
-    if to is not None and since is not None:
-        return np.asarray(gain - control - (to - since))
-    return np.asarray(gain - control) if abs(target / rates[own] - 1) <= _SAME_RATE else None
+
+    def between_controls(rates: Floats) -> Floats | None:
+        bracketed = _interpolation(rates[0], rates, controls)
+        return None if bracketed is None else np.asarray(gain - bracketed)
+
+    def along_frozen(rates: Floats) -> Floats | None:
+        to, since = (_interpolation(rates[place], rates, frozen) for place in (0, own))
+        return None if to is None or since is None else np.asarray(gain - control - (to - since))
+
+    def at_same_rate(rates: Floats) -> Floats | None:
+        return np.asarray(gain - control) if abs(rates[0] / rates[own] - 1) <= _SAME_RATE else None
+
+    return between_controls, along_frozen, at_same_rate
 
 
 def _interpolation(target: float, rates: Floats, among: NDArray[np.bool_]) -> Floats | None:

@@ -97,14 +97,20 @@ def gate_in_words(finding: Finding) -> str:
 
 
 def needed(step: Step, finding: Finding) -> str:
-    """How many blocks would show what a failed test did not."""
+    """How many blocks would show what a failed test did not, or what else it would take."""
     if step.change.value is None or step.change.se is None:
         return f"no test without an interval: {step.change.reason}"
+    if step.blocks_needed is None and step.change.value > 0:
+        return "a gain as large as ε, but too noisy to exclude a loss: needs more blocks"
     if step.blocks_needed is None:
         return "would need infinitely many blocks"
+    blocks = math.ceil(step.blocks_needed)
+    if blocks > finding.blocks:
+        return f"would need about {count(blocks, 'block')}, {finding.blocks:,} were scored"
     return (
-        f"would need about {count(math.ceil(step.blocks_needed), 'block')}, "
-        f"{finding.blocks:,} were scored"
+        f"{count(blocks, 'block')} of the {finding.blocks:,} scored would do by the normal formula,"
+        f" but the {finding.positive_blocks:,} with the class leave too few degrees of freedom: "
+        "needs more blocks with the class"
     )
 
 

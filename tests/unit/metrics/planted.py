@@ -13,7 +13,8 @@ from workflow_lib.metrics.table import Key
 TILE = 16
 POSITIVES = 10_000
 """Positive pixels of a tile that holds any; without false positives IoU = Σtp / Σpositives."""
-RATES = {"0.05": 0.05, "0.1": 0.1, "0.2": 0.2, "0.4": 0.4, "lossless": 6.0}
+RATES = {"0.025": 0.025, "0.05": 0.05, "0.1": 0.1, "0.2": 0.2, "0.4": 0.4, "0.8": 0.8}
+RATES |= {"lossless": 6.0}
 _TRAINING = {"steps": 1, "batch": 2, "crop": 16, "learning_rate": 1e-3}
 _LEARNED = {"channels": 8, "latents": 8, "training": _TRAINING}
 LOSSY = [0.05, 0.1, 0.2, 0.4]
@@ -88,6 +89,7 @@ class Truth:
         correlation_px: correlation length of the labels.
         rate_noise: relative deviation of a learned codec's rate between trainings.
         folds: over which the blocks are dealt.
+        scenes: in which they lie.
     """
 
     iou: object = saturating
@@ -102,6 +104,7 @@ class Truth:
     correlation_px: float = 10.0
     rate_noise: float = 0.01
     folds: tuple = (1,)
+    scenes: int = 2
 
 
 def table(study, name, truth, draw=0):
@@ -113,7 +116,7 @@ def _rows(study, name, truth, rng):
     found = study.datasets[name]
     fold = np.array(truth.folds)[np.arange(truth.blocks) % len(truth.folds)]
     parts = [(k, np.flatnonzero(fold == k)) for k in truth.folds]
-    tiles = _tiles(truth.blocks)
+    tiles = _tiles(truth.blocks, truth.scenes)
     common = rng.normal(0, 0.08, truth.blocks)
     common -= common[: max(truth.positive, 1)].mean()
     original = None
@@ -192,15 +195,15 @@ def _coded(point, truth, rng, trained):
     return error * samples, samples, figures
 
 
-def _tiles(count):
+def _tiles(count, scenes):
     number = np.arange(count)
     empty = np.zeros((count, 1, 1), np.uint8)
     return Tiles(
         image=np.ones((count, 1, 1, 1), np.uint16),
         label=empty,
-        scene=np.where(number % 2, "east", "west"),
-        row=(number // 2 // 8).astype(np.int32),
-        col=(number // 2 % 8).astype(np.int32),
+        scene=np.array([f"scene {place}" for place in number % scenes]),
+        row=(number // scenes // 8).astype(np.int32),
+        col=(number // scenes % 8).astype(np.int32),
         block=number.astype(np.int32),
         fold=np.zeros(count, np.int32),
         validation=np.zeros(count, bool),

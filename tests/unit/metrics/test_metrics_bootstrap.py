@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -60,3 +62,12 @@ def test_weights_come_from_the_seed():
 )
 def test_only_blocks_with_positives_give_degrees_of_freedom(sizes, df):
     assert block_df(_strata(*sizes)) == df
+
+
+def test_drawing_takes_no_more_memory_than_the_weights():
+    kinds = _strata(1000, 1000)
+    tracemalloc.start()
+    weights = block_weights(kinds, 1000, 0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.2 * weights.nbytes

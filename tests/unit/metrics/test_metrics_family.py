@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from workflow_lib.metrics.family import corrected
 from workflow_lib.metrics.findings import Claim, Estimate, Measure
@@ -30,7 +32,10 @@ def test_two_of_a_family_need_half_the_level():
 
 
 def test_supports_and_refutations_are_corrected_each():
-    found = outcomes(claim("a", p_support=0.02), claim("b", p_refute=0.02))
+    found = outcomes(
+        claim("a", p_support=0.02, alone="supported"),
+        claim("b", p_refute=0.02, alone="refuted"),
+    )
     assert found == {"a": "supported", "b": "refuted"}
 
 
@@ -43,14 +48,42 @@ def test_supports_and_refutations_are_corrected_each():
     ],
 )
 def test_only_primary_claims_that_could_be_tested_are_in_the_family(outside):
-    assert outcomes(claim("a", 0.03), outside) == {"a": "supported", "b": outside.alone}
+    assert outcomes(claim("a", 0.03, alone="supported"), outside) == {
+        "a": "supported",
+        "b": outside.alone,
+    }
 
 
 def test_an_undefined_figure_counts_as_a_test_that_failed():
-    assert outcomes(claim("a", 0.03), claim("b", None, None))["a"] == "undecided"
+    lacking = claim("b", None, None)
+    assert outcomes(claim("a", 0.03, alone="supported"), lacking)["a"] == "undecided"
 
 
 def test_claims_beside_the_family_keep_their_own_outcome():
-    family = [claim(str(n), 0.04) for n in range(5)]
+    family = [claim(str(n), 0.04, alone="supported") for n in range(5)]
     found = corrected([claim("x", 0.04, alone="supported", primary=False), *family])
     assert [c.outcome for c in found] == ["undecided"] * 5 + ["supported"]
+
+
+def test_a_support_that_is_lost_is_no_refutation():
+    # a gain of joint training above 0 and below the margin: support comes first
+    found = outcomes(claim("a", 0.03, 0.001, alone="supported"), claim("b"))
+    assert found["a"] == "undecided"
+
+
+p_values = st.none() | st.floats(0, 1)
+members = st.builds(
+    claim,
+    st.just("any"),
+    p_values,
+    p_values,
+    st.sampled_from(["supported", "refuted", "undecided"]),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(members, max_size=6))
+def test_correction_only_weakens(family):
+    for before, after in zip(family, corrected(family), strict=True):
+        assert after.outcome in {before.alone, "undecided"}
+        assert after == before.model_copy(update={"outcome": after.outcome})

@@ -90,7 +90,9 @@ def test_without_variance_the_figure_is_certain():
         (np.nan, 0, [0.4, 0.5], 9, "on the scored blocks"),
         (np.inf, 0, [0.4, 0.5], 9, "on the scored blocks"),
         (0.5, 60, [0.4, 0.5], 9, "in 6% of the resamples"),
-        (0.5, 0, [0.4, np.nan, np.nan], 9, "only 1 of 3 seeds"),
+        (0.5, 0, [0.4, np.nan, np.nan], 9, "for 2 of 3 seeds"),
+        (0.5, 0, [0.4, np.nan, 0.6], 9, "for 1 of 3 seeds"),
+        (0.5, 0, [0.4, np.inf], 0, "for 1 of 2 seeds"),
     ],
 )
 def test_undefined_says_why(value, missing, seeds, df, reason):
@@ -101,9 +103,9 @@ def test_undefined_says_why(value, missing, seeds, df, reason):
     assert reason in figure.reason
 
 
-def test_a_few_missing_resamples_and_seeds_are_left_out():
+def test_a_few_missing_resamples_are_left_out():
     draws = np.append(_with_variance(0.01), [np.nan] * 50)
-    figure = estimate(0.5, draws, np.array([0.4, np.nan, 0.6]), 9)
+    figure = estimate(0.5, draws, np.array([0.4, 0.6]), 9)
     assert figure.se == pytest.approx((0.01 + 0.02 / 2) ** 0.5)
 
 

@@ -1,5 +1,7 @@
 """What joint training gains, at the rate that it spends."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from planted import LOSSY, RATES, Truth, dataset, study, table
@@ -23,9 +25,13 @@ def gains(points, of_joint, rates=LOSSY):
 
     config = dataset(rates={"dgml": rates}, regimes={"joint": {"dgml": points}})
     truth = Truth(iou=iou, bpppb=bpppb, noise=0, between_seeds=0, rate_noise=0)
-    configured = study(seeds=(0, 1), toy=config)
-    evidence = gather(configured, table(configured, "toy", truth), "toy", "unet")
+    evidence = gathered(config, truth)
     return [joint_gain(evidence, Point("dgml", f"{rate:g}", "joint")) for rate in points]
+
+
+def gathered(config, truth):
+    configured = study(seeds=(0, 1), toy=config)
+    return gather(configured, table(configured, "toy", truth), "toy", "unet")
 
 
 @pytest.mark.parametrize(
@@ -53,3 +59,14 @@ def test_rates_that_agree_need_no_curve(of_joint, defined):
     (gain,) = gains([0.1], of_joint, rates=[0.1])  # a single rate is no curve
     assert (gain is not None) == defined
     assert gain is None or gain.value == pytest.approx(0.02, abs=1e-3)
+
+
+def test_all_seeds_are_compared_in_the_same_way():
+    joint = Point("dgml", "0.1", "joint")
+    config = dataset(rates={"dgml": LOSSY}, regimes={"joint": {"dgml": [0.1, 0.2]}})
+    evidence = gathered(config, Truth(rate_noise=0))
+    # on average between both controls, in the second training beyond them on the frozen curve
+    rates = dict(evidence.bpppb) | {joint: np.array([0.12, 0.24])}
+    gain = joint_gain(replace(evidence, bpppb=rates), joint)
+    assert np.isnan(gain.by_seed).tolist() == [False, True]
+    assert gain.estimate(evidence.df).reason == "it is undefined for 1 of 2 seeds"

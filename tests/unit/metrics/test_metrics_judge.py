@@ -12,7 +12,8 @@ from planted import LOSSY, RATES, Truth, dataset, saturating, study, table
 from workflow_lib.config.statistics import Statistics
 from workflow_lib.errors import DownlinkError
 from workflow_lib.metrics import table as tables
-from workflow_lib.metrics.findings import Findings
+from workflow_lib.metrics.comparisons import in_percent
+from workflow_lib.metrics.findings import Estimate, Findings
 from workflow_lib.metrics.judge import judge
 
 OPTICAL = {"bands": 2, "unit": "1"}
@@ -60,7 +61,59 @@ def test_a_better_codec_is_found_to_be_better():
     assert (comparison.codec, comparison.anchor) == ("dgml", "jpeg2000")
     # 5 dB for twice the rate: 3 dB are worth 2 ** -0.6
     assert comparison.rate.low < 100 * (2**-0.6 - 1) < comparison.rate.high
-    assert comparison.task_rate.value is None or comparison.task_rate.value < 0
+
+
+def half_the_rate(point):
+    """IoU that rises by 0.05 with every octave of rate, of which dgml needs one less."""
+    return 0.3 + 0.05 * (np.log2(RATES[point.rate] / 0.025) + (point.codec == "dgml"))
+
+
+def task_rate(ceiling, trivial=0.2, noise=0.01):
+    """BD-rate at equal IoU where the curves share 0.35 to 0.55, four octaves."""
+    rates = {codec: [0.025, *LOSSY, 0.8] for codec in ("jpeg2000", "dgml")}
+    levels = {"ceiling": ceiling, "trivial": trivial, "noise": noise}
+    truth = Truth(iou=half_the_rate, between_seeds=0.001, **levels)
+    found = judged({"seeds": (0, 1)}, thermal=(dataset(rates=rates), truth))
+    return found.findings[0].comparisons[0].task_rate
+
+
+@pytest.mark.parametrize(("ceiling", "trivial"), [(0.7, 0.2), (0.51, 0.2), (0.7, 0.4)])
+def test_the_rate_that_a_task_needs_is_found(ceiling, trivial):
+    found = task_rate(ceiling, trivial)
+    assert found.value == pytest.approx(-50, abs=4)
+    assert found.low < -50 < found.high < 0
+    assert found.se > 0
+
+
+@pytest.mark.parametrize(("ceiling", "trivial"), [(0.41, 0.2), (0.7, 0.5)])
+def test_the_rate_that_a_task_needs_is_undefined_where_one_octave_is_left(ceiling, trivial):
+    found = task_rate(ceiling, trivial)  # less epsilon of 0.01
+    assert (found.value, found.se) == (None, None)
+    assert "octaves of rate, 2 are needed" in found.reason
+
+
+def test_no_interval_of_a_rate_passes_minus_100_percent():
+    found = task_rate(0.7, noise=0.06)
+    assert found.value is not None
+    assert -100 < found.low < found.lower < found.value < found.upper < found.high
+    # even in log rate, hence not in percent
+    middle = (1 + found.low / 100) * (1 + found.high / 100)
+    assert middle == pytest.approx((1 + found.value / 100) ** 2)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.floats(-12, 12), st.floats(0, 5))
+def test_rates_in_percent_and_in_octaves_are_the_same(value, half):
+    octaves = Estimate(
+        value=value, se=half, low=value - half, high=value + half, lower=value, upper=value
+    )
+    percent = in_percent(octaves)
+    for name in ("value", "low", "high", "lower", "upper"):
+        ratio = 1 + getattr(percent, name) / 100
+        assert np.log2(ratio) == pytest.approx(getattr(octaves, name), abs=1e-6)
+    step = 1e-4
+    moved = in_percent(octaves.model_copy(update={"value": value + step})).value
+    assert percent.se == pytest.approx(half * (moved - percent.value) / step, rel=1e-3)
 
 
 def test_a_better_codec_goes_further():
@@ -116,6 +169,17 @@ def test_h1_is_refuted_by_one_of_its_two_measures():
     assert claim(found, "H1").outcome == "refuted"
 
 
+@pytest.mark.parametrize(("by", "answer"), [(-3, "refuted"), (3, "undecided")])
+def test_one_undefined_measure_neither_supports_nor_saves_a_claim(by, answer):
+    # maps at two rates are no curve
+    config = dataset(**OPTICAL, regimes={"frozen": {"jpeg2000": "all", "dgml": [0.1, 0.2]}})
+    psnr = {"psnr": lambda p: 60 + 5 * np.log2(RATES[p.rate]) + by * (p.codec == "dgml")}
+    h1 = claim(judged({}, optical=(config, Truth(**psnr))), "H1")
+    assert h1.measures[1].estimate.value is None
+    assert (h1.alone, h1.outcome, h1.p_support) == (answer, answer, None)
+    assert "lossy points" in h1.reason
+
+
 def test_a_gain_of_joint_training_is_found_at_its_own_rate():
     # joint spends twice the bits of its control and lies on the same curve: no gain at equal rate
     def bpppb(point):
@@ -140,6 +204,18 @@ def test_joint_beyond_the_frozen_curve_is_undecided():
     h3 = claim(judged({}, thermal=(config, Truth(bpppb=bpppb))), "H3")
     assert (h3.outcome, h3.measures[0].estimate.value) == ("undecided", None)
     assert "does not reach" in h3.reason
+
+
+def test_joint_beyond_the_frozen_curve_at_one_point_is_undecided():
+    # where joint stays on the curve it gains nothing; where it left it nothing is known
+    def bpppb(point):
+        return RATES[point.rate] * (9 if (point.rate, point.regime) == ("0.2", "joint") else 1)
+
+    config = dataset(regimes={"joint": {"dgml": [0.1, 0.2]}})
+    h3 = claim(judged({}, thermal=(config, Truth(bpppb=bpppb))), "H3")
+    assert (h3.outcome, h3.measures[0].estimate.value) == ("undecided", None)
+    assert h3.reason.endswith("joint's: dgml at 0.2")
+    assert h3.measures[0].name.endswith("dgml at 0.1, dgml at 0.2")
 
 
 def test_joint_that_was_not_run_is_undecided():
@@ -276,14 +352,22 @@ def test_fairness_is_computed():
         "Does every codec go as low as asked?": "jpeg2000 at 0.05 (0.050 bpppb)",
         "What share of the bytes is not payload?": "jpeg2000 at 0.05 25.0 %",
         "How many blocks hold positives?": "7 of 40",
-        "Do learned codecs know their training tiles better than others?": "dgml +2.3 dB",
+        "Do the blocks lie in several scenes?": "In 2 scenes",
+        "Do learned codecs know their training tiles better than others?": "trained on other.",
         "Were learned codecs trained on this dataset's own tiles?": "of other",
         "Was everything trained more than once?": "conditional",
     }
     for question, said in expected.items():
         assert said in checks[question].answer
         assert not checks[question].fair
-    fair = judged({"seeds": (0, 1)}, thermal=(dataset(), Truth())).findings[0].checks
+    gap = checks["Do learned codecs know their training tiles better than others?"]
+    assert gap.answer == "Not known here: trained on other."
+    own = study(thermal=dataset())
+    checks = {c.question: c for c in judge(own, rows).findings[0].checks}
+    gap = checks["Do learned codecs know their training tiles better than others?"]
+    assert not gap.fair
+    assert "dgml +2.3 dB (classical codecs +0.1 dB)" in gap.answer
+    fair = judged({"seeds": (0, 1)}, thermal=(dataset(), Truth(scenes=5))).findings[0].checks
     assert all(check.fair for check in fair)
 
 

@@ -95,6 +95,21 @@ def test_inconclusive_says_what_it_would_take(finding):
     assert "blocks" not in verdict_in_words(blind, finding)[1]
 
 
+def test_a_formula_that_asks_for_no_more_blocks_is_not_the_whole_answer(finding):
+    few = verdict("inconclusive", step(0.4, about(-0.001, 0.01), False, 41.2))
+    (said,) = verdict_in_words(few, finding)[1:]
+    assert "42 blocks of the 42 scored would do by the normal formula" in said
+    assert "17 with the class leave too few degrees of freedom" in said
+    assert said.endswith("needs more blocks with the class")
+
+
+def test_a_noisy_gain_is_not_called_a_loss(finding):
+    gain = verdict("inconclusive", step(0.4, about(0.03, 0.1), False))
+    said = verdict_in_words(gain, finding)[1]
+    assert "a gain" in said
+    assert "infinitely" not in said
+
+
 def test_not_testable_says_why(finding):
     gate = finding.model_copy(update={"testable": False, "gate": about(0.012, 0.05)})
     assert verdict_in_words(verdict("not testable"), gate)[0] == "not testable"
