@@ -24,7 +24,7 @@ def main() -> None:
     points = all_points(study, read([Path(paths.metrics())]))
     found = read_findings(Path(paths.findings()))
     judged = [finding for finding in found.findings if finding.dataset == args.dataset]
-    drawn = looks(study.codecs)
+    drawn = looks(study.coded_by())
     own = coded_points(points[points["dataset"] == args.dataset], judged)
     curves = [rate_distortion(own, drawn, "rd")]
     curves += [rate_task(finding, found.epsilon, drawn, "task") for finding in judged[:1]]

@@ -58,6 +58,10 @@ class Study(Section):
         by_name = {band.name: band for band in self.sensors[chosen.sensor]}
         return tuple(by_name[name] for name in chosen.bands)
 
+    def coded_by(self) -> list[str]:
+        """The codecs of the datasets that are run."""
+        return sorted({codec for name in self.run for codec in self.datasets[name].rates})
+
     def selected(self) -> "Study":
         """The study with the datasets that are run, and no others."""
         return self.model_copy(update={"datasets": {n: self.datasets[n] for n in self._needed()}})

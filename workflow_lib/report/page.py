@@ -105,7 +105,7 @@ def write_report(
         DownlinkError: the disk is full.
     """
     points, figures = all_points(study, table), all_figures(study, table)
-    drawn = looks(study.codecs)
+    drawn = looks(study.coded_by())
     side = affordable_side(strips.values())
     chapters = [
         Chapter(
