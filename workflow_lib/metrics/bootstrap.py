@@ -37,7 +37,7 @@ def block_weights(positive: NDArray[np.bool_], resamples: int, seed: int) -> NDA
 
 
 def block_df(positive: NDArray[np.bool_]) -> int:
-    """Degrees of freedom of the variance between blocks: one fewer than hold a labelled positive.
+    """Degrees of freedom of what a map finds: one fewer than blocks that hold a labelled positive.
 
     Args:
         positive: whether a block holds a labelled positive, bool [block].
@@ -47,3 +47,15 @@ def block_df(positive: NDArray[np.bool_]) -> int:
     usual count to be far too bold where those are few. None are left where one block holds them.
     """
     return max(int(positive.sum()) - 1, 0)
+
+
+def image_df(positive: NDArray[np.bool_]) -> int:
+    """Degrees of freedom of what an image loses: blocks less strata, of strata that vary.
+
+    Args:
+        positive: whether a block holds a labelled positive, bool [block].
+
+    Errors of coding lie in all blocks alike, so that here the usual count is right. None are left
+    where there is at most one block of either kind.
+    """
+    return sum(max(int(stratum.sum()) - 1, 0) for stratum in (positive, ~positive))

@@ -48,12 +48,12 @@ def compare(evidence: Evidence, anchor: str, codec: str, regime: str, epsilon: f
 
 def bd_psnr(evidence: Evidence, anchor: str, codec: str) -> Estimate:
     """BD-PSNR of codec − anchor in dB."""
-    return _mean_difference(evidence, _tracks(evidence, anchor, codec, ""))
+    return _mean_difference(evidence, _tracks(evidence, anchor, codec, ""), evidence.image_df)
 
 
 def bd_iou(evidence: Evidence, anchor: str, codec: str, regime: str) -> Estimate:
     """BD-IoU of codec − anchor, maps taken in one regime."""
-    return _mean_difference(evidence, _tracks(evidence, anchor, codec, regime))
+    return _mean_difference(evidence, _tracks(evidence, anchor, codec, regime), evidence.df)
 
 
 def _tracks(evidence: Evidence, anchor: str, codec: str, regime: str) -> _Tracks:
@@ -69,8 +69,10 @@ def _tracks(evidence: Evidence, anchor: str, codec: str, regime: str) -> _Tracks
     return tracks[0], tracks[1]
 
 
-def _mean_difference(evidence: Evidence, tracks: _Tracks) -> Estimate:
-    return _estimate(evidence, tracks, lambda a, b, _: bd_quality(a, b), bd_quality_resampled)
+def _mean_difference(evidence: Evidence, tracks: _Tracks, blocks_df: int) -> Estimate:
+    return _estimate(
+        evidence, tracks, lambda a, b, _: bd_quality(a, b), bd_quality_resampled, blocks_df
+    )
 
 
 def _bd_rate(evidence: Evidence, anchor: str, codec: str) -> Estimate:
@@ -81,6 +83,7 @@ def _bd_rate(evidence: Evidence, anchor: str, codec: str) -> Estimate:
             tracks,
             lambda a, b, _: _octaves_of(bd_rate(a, b)),
             lambda *curves: _octaves(bd_rate_resampled(*curves)),
+            evidence.image_df,
         )
     )
 
@@ -103,7 +106,7 @@ def _task_rate(
         return _octaves(task_bd_rate_resampled(rate_a, iou_a, rate_b, iou_b, low, high))
 
     tracks = _tracks(evidence, anchor, codec, regime)
-    return in_percent(_estimate(evidence, tracks, of_curves, of_resamples))
+    return in_percent(_estimate(evidence, tracks, of_curves, of_resamples, evidence.df))
 
 
 def in_percent(octaves: Estimate) -> Estimate:
@@ -134,7 +137,11 @@ def _octaves_of(percent: Delta) -> Delta:
 
 
 def _estimate(
-    evidence: Evidence, tracks: _Tracks, of_curves: _OfCurves, of_resamples: _OfResamples
+    evidence: Evidence,
+    tracks: _Tracks,
+    of_curves: _OfCurves,
+    of_resamples: _OfResamples,
+    blocks_df: int,
 ) -> Estimate:
     if isinstance(tracks, Estimate):
         return tracks
@@ -150,5 +157,5 @@ def _estimate(
         overall.value,
         of_resamples(anchor.rate, anchor.resampled, codec.rate, codec.resampled),
         np.array(by_seed, np.float64),  # None becomes nan
-        evidence.df,
+        blocks_df,
     )

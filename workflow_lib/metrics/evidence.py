@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workflow_lib.config.data import Dataset
-from workflow_lib.metrics.bootstrap import block_df
+from workflow_lib.metrics.bootstrap import block_df, image_df
 from workflow_lib.metrics.findings import Estimate
 from workflow_lib.metrics.points import ORIGINAL, TRIVIAL, Point
 from workflow_lib.metrics.replicates import Floats, Replicates
@@ -51,8 +51,13 @@ class Evidence:
 
     @property
     def df(self) -> int:
-        """Degrees of freedom between blocks."""
+        """Degrees of freedom between blocks, of figures of maps."""
         return block_df(self.positive)
+
+    @property
+    def image_df(self) -> int:
+        """The same of figures of images, which need no positives."""
+        return image_df(self.positive)
 
     def rate(self, point: Point) -> float:
         """Actual rate in bpppb, averaged over seeds, of a coded point or of what a map shows."""
@@ -72,7 +77,7 @@ class Evidence:
         """PSNR of a coded point, or of what a map shows."""
         if self.lossless(point):
             return Estimate(reason="nothing was lost")
-        return self.psnr[point.coded].estimate(self.df)
+        return self.psnr[point.coded].estimate(self.image_df)
 
     def score(self, point: Point) -> Estimate:
         """IoU of a map."""

@@ -28,7 +28,7 @@ def estimate(value: float, resampled: Floats, by_seed: Floats, blocks_df: int) -
             has none.
         by_seed: the same of each training seed alone, float64 [seed]; nan where a seed has none.
             One seed: the interval is conditional on that training.
-        blocks_df: degrees of freedom between blocks, see `bootstrap.block_df`.
+        blocks_df: degrees of freedom between blocks, see `bootstrap.block_df` and `image_df`.
 
     Undefined, with the reason, where there is no value, where one of several seeds has none (the
     value averages them all), or where over 5 % of the resamples have none. Fewer than two blocks

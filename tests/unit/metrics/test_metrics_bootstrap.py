@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workflow_lib.metrics.bootstrap import block_df, block_weights
+from workflow_lib.metrics.bootstrap import block_df, block_weights, image_df
 
 
 def _strata(positive, negative):
@@ -58,10 +58,21 @@ def test_weights_come_from_the_seed():
 
 
 @pytest.mark.parametrize(
-    ("sizes", "df"), [((4, 30), 3), ((4, 0), 3), ((50, 1), 49), ((1, 6), 0), ((0, 3), 0)]
+    ("sizes", "of_maps", "of_images"),
+    [
+        ((4, 30), 3, 32),
+        ((4, 0), 3, 3),
+        ((50, 1), 49, 49),
+        ((1, 6), 0, 5),
+        ((0, 3), 0, 2),
+        ((1, 1), 0, 0),
+    ],
 )
-def test_only_blocks_with_positives_give_degrees_of_freedom(sizes, df):
-    assert block_df(_strata(*sizes)) == df
+def test_maps_have_degrees_of_freedom_of_blocks_with_positives_images_of_all(
+    sizes, of_maps, of_images
+):
+    assert block_df(_strata(*sizes)) == of_maps
+    assert image_df(_strata(*sizes)) == of_images
 
 
 def test_drawing_takes_no_more_memory_than_the_weights():

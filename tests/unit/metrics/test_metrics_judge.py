@@ -242,6 +242,16 @@ def test_few_blocks_with_positives_never_support_anything(blocks, positive):
     assert Findings.parse(found.canonical()) == found
 
 
+def test_images_are_compared_where_one_block_holds_positives():
+    truth = Truth(blocks=12, positive=1, **better(0))
+    (finding,) = judged({}, optical=(dataset(**OPTICAL), truth)).findings
+    (comparison,) = finding.comparisons
+    assert comparison.psnr.low < 3 < comparison.psnr.high
+    assert comparison.rate.low < 100 * (2**-0.6 - 1) < comparison.rate.high
+    assert (comparison.iou.se, finding.ceiling.se) == (None, None)
+    assert all(p.psnr.df == 10 for p in finding.points if p.psnr.value is not None)
+
+
 def test_many_claims_make_a_borderline_one_undecided():
     def found(*names):
         # 0.01 better, at a standard error of about 0.005
