@@ -31,8 +31,8 @@ from workflow_lib.metrics.table import read
 
 Floats = NDArray[np.float64]
 
-DEMO = ("20x1", "10x1", "4x1")
-"""Positive blocks × seeds of the demo study, roughly."""
+DEMO = ("13x1", "12x1", "10x1", "6x1")
+"""Positive blocks × seeds of the demo's fire, cloud, building and settlement."""
 RATE = 0.05 * 2.0 ** np.arange(4)
 """Of the points of a curve."""
 POINTS = len(RATE)

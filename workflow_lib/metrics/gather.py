@@ -119,4 +119,5 @@ def _training_tiles(pooled: pd.DataFrame) -> int:
 
 def _codec_training_tiles(pooled: pd.DataFrame) -> dict[str, int]:
     rows = pooled[(pooled["metric"] == names.CODEC_TRAINING_TILES) & (pooled["regime"] == "")]
+    rows = rows[rows["value"] > 0]  # the others are not trained
     return {str(codec): round(v) for codec, v in rows.groupby("codec")["value"].mean().items()}
