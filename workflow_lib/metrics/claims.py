@@ -80,6 +80,7 @@ def _h1(study: Study, evidence: Evidence, regime: str, kind: str) -> list[Claim]
                 "H1",
                 regime,
                 primary,
+                codec=codec,
                 against=anchor,
                 measures=[
                     Measure(name=f"BD-PSNR of {codec} − {anchor} (dB)", estimate=psnr),
@@ -104,6 +105,7 @@ def _h2(study: Study, evidence: Evidence, regime: str) -> list[Claim]:
                 "H2",
                 regime,
                 primary,
+                codec=codec,
                 against=anchor,
                 measures=[Measure(name=f"BD-IoU of {anchor} − {codec}", estimate=iou)],
                 support=[p_above(iou, margin)],
@@ -133,6 +135,7 @@ def _h3(study: Study, evidence: Evidence) -> Claim:
         "H3",
         "joint",
         True,
+        codec=points[0].codec,
         measures=[Measure(name=f"IoU(joint) − IoU(control), {_places(points)}", estimate=gain)],
         support=[p_below(gain, study.statistics.joint_margin)],
         refute=[p_above(gain, 0)],
@@ -152,6 +155,7 @@ def _claim(
     measures: Sequence[Measure],
     support: Sequence[float | None],
     refute: Sequence[float | None],
+    codec: str = "",
     against: str = "",
 ) -> Claim:
     """A claim that all of some tests support, and that any of others that is known refutes.
@@ -159,6 +163,7 @@ def _claim(
     Args:
         evidence: on which it is tested.
         hypothesis, regime, primary, measures, against: see `Claim`.
+        codec: the learned codec that it is about.
         support, refute: one-sided p-values; below 5 % is a bound beyond the margin. None where a
             figure is undefined.
     """
@@ -180,6 +185,8 @@ def _claim(
         p_support=p_support,
         p_refute=None if least is None else min(1.0, len(refute) * least),
         reason="; ".join(reasons),
+        training_tiles=evidence.training_tiles,
+        codec_training_tiles=evidence.codec_training_tiles.get(codec),
     )
 
 

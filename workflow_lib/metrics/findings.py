@@ -135,6 +135,9 @@ class Claim(Section):
         outcome: outcome after Holm's correction; that of claims beside the family is `alone`.
         p_support, p_refute: one-sided p-values before correction.
         reason: why it is undecided or not testable.
+        training_tiles: tiles that the segmenter was trained on (mean over folds).
+        codec_training_tiles: the same of the learned codec that it is about; None where there is
+            none.
     """
 
     hypothesis: Literal["H1", "H2", "H3"]
@@ -149,6 +152,8 @@ class Claim(Section):
     p_support: float | None = None
     p_refute: float | None = None
     reason: str = ""
+    training_tiles: int
+    codec_training_tiles: int | None = None
 
 
 class Check(Section):

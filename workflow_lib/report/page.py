@@ -127,7 +127,6 @@ def write_report(
     page = _template().render(
         study=study,
         findings=findings,
-        found={(f.dataset, f.segmenter): f for f in findings.findings},
         chapters=chapters,
         missing=[name for name in study.run if name not in {chapter.name for chapter in chapters}],
         looks=drawn,

@@ -6,6 +6,7 @@ from workflow_lib.report.words import (
     gate_in_words,
     measured,
     remark,
+    trained_on,
     verdict_in_words,
 )
 
@@ -42,8 +43,9 @@ def _claim(claim: Claim, segmenter: str) -> str:
     against = f" against {claim.against}" if claim.against else ""
     beside = "" if claim.primary else ", secondary"
     told = "; ".join(" ".join(measured(measure)) for measure in claim.measures)
+    tiles = f"; {trained_on(claim)}" if claim.primary else ""
     why = f" ({remark(claim)})" if remark(claim) else ""
     return (
         f"  {MARKS[claim.outcome]} {claim.hypothesis} {claim.dataset}{segmenter}{against}"
-        f" ({claim.regime}{beside}): {claim.outcome}{why}{f'; {told}' if told else ''}"
+        f" ({claim.regime}{beside}): {claim.outcome}{why}{f'; {told}' if told else ''}{tiles}"
     )

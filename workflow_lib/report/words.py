@@ -136,6 +136,14 @@ def remark(claim: Claim) -> str:
     return "" if claim.reason in said else claim.reason
 
 
+def trained_on(claim: Claim) -> str:
+    """How many tiles a claim's segmenter and learned codec were trained on."""
+    segmenter = f"segmenter {count(claim.training_tiles, 'training tile')}"
+    if claim.codec_training_tiles is None:
+        return segmenter
+    return f"{segmenter}, codec {claim.codec_training_tiles:,}"
+
+
 def p_values(claim: Claim) -> str:
     """A claim's one-sided p-values before correction, where it has any."""
     told = (("support", claim.p_support), ("refute", claim.p_refute))

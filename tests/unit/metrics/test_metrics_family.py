@@ -18,6 +18,7 @@ def claim(dataset, p_support=1.0, p_refute=1.0, alone="undecided", primary=True,
         outcome=alone,
         p_support=p_support,
         p_refute=p_refute,
+        training_tiles=20,
     )
 
 

@@ -284,6 +284,24 @@ def test_primary_claims_come_first():
     ]
 
 
+def test_claims_say_how_much_was_trained_on():
+    regimes = {"joint": {"dgml": [0.1]}}
+    found = judged(
+        {}, a=(dataset(regimes=regimes), Truth()), b=(dataset(rates={"jpeg2000": LOSSY}), Truth())
+    )
+    tiles = {
+        (c.dataset, c.hypothesis): (c.training_tiles, c.codec_training_tiles)
+        for c in found.claims
+        if c.primary
+    }
+    assert tiles == {
+        ("a", "H2"): (21, 24),
+        ("a", "H3"): (21, 24),
+        ("b", "H2"): (21, None),
+        ("b", "H3"): (21, None),
+    }
+
+
 def test_folds_are_scored_as_one():
     config = dataset() | {
         "tiling": {

@@ -144,6 +144,8 @@ def claim(dataset="fire", **changes):
         "measures": (measure,),
         "alone": "supported",
         "outcome": "undecided",
+        "training_tiles": 311,
+        "codec_training_tiles": 312,
     }
     return Claim(**plain | changes)
 
@@ -160,7 +162,13 @@ def _claims(study):
         claim("building", hypothesis="H1", against="jpeg2000", measures=both),
         claim("fire", alone="supported", outcome="supported"),
         claim("fire", hypothesis="H3", alone="refuted", outcome="refuted"),
-        claim("building", hypothesis="H3", outcome="not testable", reason="no joint codec"),
+        claim(
+            "building",
+            hypothesis="H3",
+            outcome="not testable",
+            reason="no joint codec",
+            codec_training_tiles=None,
+        ),
     ]
     return tuple(claim for claim in claims if claim.dataset in study.run)
 

@@ -140,6 +140,12 @@ def test_the_terminal_is_told_verdicts_and_claims(inputs):
     assert "✓ H2 fire (frozen): supported" in text
     assert "✗ H3 fire (frozen): refuted" in text
     assert "○ H3 building (frozen): not testable (no joint codec)" in text
+    supported, not_testable = (
+        next(line for line in text.splitlines() if said in line)
+        for said in ("✓ H2 fire", "○ H3 building")
+    )
+    assert supported.endswith("; segmenter 311 training tiles, codec 312")
+    assert not_testable.endswith("; segmenter 311 training tiles")
     assert "One seed" in text
     assert all(len(line) < 260 for line in text.splitlines())
 
@@ -160,4 +166,6 @@ def test_the_terminal_is_told_of_gates_and_segmenters(inputs, finding):
 def test_secondary_claims_are_told_apart(inputs):
     second = Claim(**inputs.findings.claims[0].model_dump() | {"primary": False})
     found = inputs.findings.model_copy(update={"claims": (second,)})
-    assert "(frozen, secondary)" in summary(found)
+    text = summary(found)
+    assert "(frozen, secondary)" in text
+    assert "training tiles" not in text
