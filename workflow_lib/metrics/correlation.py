@@ -1,5 +1,7 @@
 """How far labels resemble themselves: what spatial blocks must be larger than."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,7 +9,7 @@ from workflow_lib.data.scenes import IGNORE
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.segmentation.labels import scored_label
 
-_FALLEN = 1 / np.e
+_FALLEN = math.exp(-1)
 
 Floats = NDArray[np.float64]
 
