@@ -16,6 +16,7 @@ from workflow_lib.training import load_weights
 
 SMOKE = ("--configfile", "configs/smoke.yaml")
 PATHS = Paths("results/smoke")
+SCENES_OF_FIVE_FOLDS = (1, 2, 4, 6, 14)
 
 
 def edited(project, name):
@@ -56,7 +57,7 @@ def test_everything_that_the_study_names_is_in_the_main_table_and_report(finishe
     assert table["iou_retrained"].notna().sum() == 1
     findings = Findings.parse((finished.folder / PATHS.findings()).read_text())
     assert [found.dataset for found in findings.findings] == smoke["run"]
-    regimes = {(p.codec, p.regime) for p in findings.findings[0].points}
+    regimes = {(p.codec, p.regime) for p in findings.findings[1].points}
     assert {("dgml", "joint"), ("dgml", "control"), ("dgml", "mismatched")} <= regimes
     assert {claim.hypothesis for claim in findings.claims} == {"H1", "H2", "H3"}
     page = (finished.folder / PATHS.report()).read_text()
@@ -74,7 +75,7 @@ def test_a_finished_study_has_nothing_left_to_do(finished):
         ("tiny-thermal", "jpeg2000", "lossless", "any", "generated0"),
         ("tiny-thermal", "jpegxl", "0.5", "any", "generated0"),
         ("tiny-thermal", "dgml", "0.01", "fold0-seed0", "generated0"),
-        ("tiny-thermal", "dgml", "0.01", "fold1-seed0-joint-unet", "generated1"),
+        ("tiny-optical", "dgml", "0.01", "fold1-seed0-joint-unet", "generated0"),
         ("tiny-optical", "klt-jpeg2000", "0.5", "any", "generated0"),
         ("tiny-optical", "jpeg2000-per-band", "0.8", "any", "generated0"),
         ("tiny-optical", "jpeg2000-native", "0.5", "any", "generated0"),
@@ -188,7 +189,10 @@ def test_every_scene_is_scored_once_by_what_has_not_seen_it(finished):
 def test_figures_of_all_folds_are_sums_of_the_folds(finished):
     table = pd.read_parquet(finished.folder / PATHS.metrics())
     maps = table[
-        (table["dataset"] == "tiny-thermal") & (table["regime"] == "joint") & (table["scene"] == "")
+        (table["dataset"] == "tiny-thermal")
+        & (table["codec"] == "dgml")
+        & (table["regime"] == "frozen")
+        & (table["scene"] == "")
     ].set_index(["metric", "fold"])["value"]
     of_folds = {name: maps[name].dropna() for name in ("tp", "fp", "fn")}
     whole = {name: values[values.index.isna()].item() for name, values in of_folds.items()}
@@ -203,13 +207,13 @@ def test_paper_scale_plans_every_replicate(project):
     for dataset in ("fire", "cloud", "building"):
         for folder in ("images", "labels"):
             (project.folder / "data" / dataset / folder).mkdir(parents=True)
-            for scene in range(1, 15):
+            for scene in SCENES_OF_FIVE_FOLDS:
                 (project.folder / "data" / dataset / folder / f"s{scene}.tif").touch()
     planned = project.planned("--configfile", "configs/paper.yaml", "--config", "seeds=[0]")
     assert planned["fit_codec"] == 3 * 6 * 5
     assert planned["finetune"] == 3 * 3 * 2 * 2 * 5
     assert planned["train_on_originals"] == 3 * 2 * 5
-    assert planned["tile_scene"] == 42
+    assert planned["tile_scene"] == 15
 
 
 def test_a_wrong_key_is_one_line_and_starts_no_job(project):
