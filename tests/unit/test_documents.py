@@ -1,0 +1,25 @@
+"""Documents are finished, and point at what there is."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+UNFINISHED = re.compile(r"\b(TODO|TBD|XXX|FIXME|RESULTS|NU_B|COST)\b|\{[A-Z]\}")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_nothing_is_left_to_fill_in(document):
+    assert not UNFINISHED.search(document.read_text())
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_and_commands_name_files_that_exist(document):
+    text = document.read_text()
+    linked = [name for name in re.findall(r"\]\(([^)#]+)", text) if "://" not in name]
+    called = re.findall(r"python ((?:scripts|bench)/\w+\.py)", text)
+    missing = [name for name in linked if not (document.parent / name).exists()]
+    missing += [name for name in called if not (ROOT / name).exists()]
+    assert missing == []
