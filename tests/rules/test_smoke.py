@@ -229,6 +229,7 @@ def test_a_bad_raster_stops_with_its_name_and_poisons_nothing(project):
     mine = smoke["datasets"]["tiny-optical"]
     mine["bands"] = ["B02"]
     mine["rates"] = {"jpeg2000": [0.5]}
+    mine["regimes"] = {}
     mine["source"] = {
         "recipe": "rasters",
         "images": "own/*.tif",
