@@ -7,6 +7,7 @@ import numpy as np
 from workflow_lib.config.study import validate
 from workflow_lib.data.tiles import TileInfo, Tiles
 from workflow_lib.metrics import table as tables
+from workflow_lib.metrics.judge import judge
 from workflow_lib.metrics.points import ORIGINAL, TRIVIAL, fine_tuned, mapped, standalone
 from workflow_lib.metrics.table import Key
 
@@ -18,6 +19,17 @@ RATES |= {"lossless": 6.0}
 _TRAINING = {"steps": 1, "batch": 2, "crop": 16, "learning_rate": 1e-3}
 _LEARNED = {"channels": 8, "latents": 8, "training": _TRAINING}
 LOSSY = [0.05, 0.1, 0.2, 0.4]
+INFO = TileInfo(
+    dataset="toy",
+    bands=("B0",),
+    wavelengths_um=(1.0,),
+    native_fraction=(1.0,),
+    scale=0.01,
+    offset=0.0,
+    unit="K",
+    data_range=10000,
+)
+OPTICAL = {"bands": 2, "unit": "1"}
 
 
 def dataset(bands=1, unit="K", **changes):
@@ -208,14 +220,12 @@ def _tiles(count, scenes):
         fold=np.zeros(count, np.int32),
         validation=np.zeros(count, bool),
         split=np.full(count, "test"),
-        info=TileInfo(
-            dataset="toy",
-            bands=("B0",),
-            wavelengths_um=(1.0,),
-            native_fraction=(1.0,),
-            scale=0.01,
-            offset=0.0,
-            unit="K",
-            data_range=10000,
-        ),
+        info=INFO,
     )
+
+
+def judged(planted, *draw, **datasets):
+    """What is found on datasets, given as (configuration, truth)."""
+    configured = study(**planted, **{name: config for name, (config, _) in datasets.items()})
+    rows = [table(configured, name, truth, *draw) for name, (_, truth) in datasets.items()]
+    return judge(configured, tables.join(rows))

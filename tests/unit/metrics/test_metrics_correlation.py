@@ -2,21 +2,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+from planted import INFO
 
-from workflow_lib.data.tiles import TileInfo, Tiles
+from workflow_lib.data.tiles import Tiles
 from workflow_lib.metrics.correlation import correlation_length
 
 SIDE = 16
-INFO = TileInfo(
-    dataset="toy",
-    bands=("B01",),
-    wavelengths_um=(1.0,),
-    native_fraction=(1.0,),
-    scale=0.01,
-    offset=0.0,
-    unit="K",
-    data_range=10000,
-)
 
 
 def tiled(*scenes):
