@@ -8,7 +8,6 @@ from platformdirs import user_cache_path
 from snakemake.exceptions import WorkflowError
 
 from workflow_lib.codecs.registry import MODULES
-from workflow_lib.config.codecs import Learned
 from workflow_lib.config.study import validate
 from workflow_lib.data import archives, listing
 from workflow_lib.data.splits import require_fair_folds
@@ -16,6 +15,7 @@ from workflow_lib.data.tiles import describe
 from workflow_lib.errors import DownlinkError
 from workflow_lib.paths import (
     FINETUNED,
+    UNTRAINED,
     Paths,
     Training,
     finetuned_training,
@@ -42,6 +42,8 @@ PATHS = Paths(STUDY.results)
 CACHE = Path(STUDY.cache).expanduser() if STUDY.cache else user_cache_path("downlink")
 ENVIRONMENT = "../envs/downlink.yaml"
 REPLICATE = replicate("{fold}", "{seed}")
+TRAINED = "fold[0-9]+-seed[0-9]+(-(joint|control)-[A-Za-z0-9_-]+)?"
+GPUS = 1  # of a job that trains a network or codes by one
 
 # Waiting threads must not spin: jobs share the cores.
 shell.prefix(f"set -euo pipefail; export OMP_NUM_THREADS={STUDY.threads} OMP_WAIT_POLICY=PASSIVE; ")
@@ -56,7 +58,7 @@ wildcard_constraints:
     regime="frozen|retrained|joint|control",
     fold="[0-9]+",
     seed="[0-9]+",
-    training="any|fold[0-9]+-seed[0-9]+(-(joint|control)-[A-Za-z0-9_-]+)?",
+    training=f"{UNTRAINED}|{TRAINED}",
     trained_codec="[A-Za-z0-9_-]+",
     trained_rate="[0-9.e+-]+|lossless",
 

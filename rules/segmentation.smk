@@ -43,6 +43,7 @@ rule train_on_originals:
     resources:
         mem_mb=memory(4000),
         runtime=minutes(120),
+        gpu=GPUS,
     params:
         segmenter=lambda w: STUDY.segmenters[w.segmenter].canonical(),
         run=run_folder(
@@ -81,6 +82,7 @@ rule train_on_reconstructions:
     resources:
         mem_mb=memory(4000),
         runtime=minutes(120),
+        gpu=GPUS,
     params:
         segmenter=lambda w: STUDY.segmenters[w.segmenter].canonical(),
         run=run_folder(
@@ -131,6 +133,7 @@ rule finetune:
     resources:
         mem_mb=memory(6000),
         runtime=minutes(240),
+        gpu=GPUS,
     params:
         codec=lambda w: STUDY.codecs[w.codec].canonical(),
         segmenter=lambda w: STUDY.segmenters[w.segmenter].canonical(),
