@@ -60,7 +60,7 @@ rule encode_scene:
     threads: STUDY.threads
     resources:
         mem_mb=memory(5000),
-        runtime=minutes(60),
+        runtime=minutes(30),
     params:
         codec=lambda w: STUDY.codecs[w.codec].canonical(),
         training=training_options,
@@ -85,5 +85,5 @@ use rule encode_scene as encode_learned with:
         training=TRAINED,
     resources:
         mem_mb=memory(5000),
-        runtime=minutes(60),
+        runtime=minutes(30),
         gpu=GPUS,

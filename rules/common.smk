@@ -13,6 +13,7 @@ from workflow_lib.data import archives, listing
 from workflow_lib.data.splits import require_fair_folds
 from workflow_lib.data.tiles import describe
 from workflow_lib.errors import DownlinkError
+from workflow_lib.orphans import cancel_orphans
 from workflow_lib.paths import (
     FINETUNED,
     UNTRAINED,

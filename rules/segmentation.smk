@@ -16,7 +16,7 @@ rule map_trivially:
         ENVIRONMENT
     resources:
         mem_mb=memory(4000),
-        runtime=minutes(30),
+        runtime=minutes(15),
     params:
         code=code("map_trivially"),
     message:
@@ -174,7 +174,7 @@ rule score_on_originals:
     threads: STUDY.threads
     resources:
         mem_mb=memory(4000),
-        runtime=minutes(60),
+        runtime=minutes(15),
     params:
         threads=STUDY.threads,
         code=code("score_segmenter"),
@@ -211,7 +211,7 @@ rule score_on_reconstructions:
     threads: STUDY.threads
     resources:
         mem_mb=memory(4000),
-        runtime=minutes(60),
+        runtime=minutes(15),
     params:
         regime=lambda w: w.regime,
         mismatch="",

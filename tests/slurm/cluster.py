@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 GPUS = 2
+CORES, MEMORY_MB = 16, 64000
+"""What the node says that it has: more than the machine, so that jobs overlap while they start."""
 _SBIN = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"}
 _SETTINGS = Path("/etc/slurm")  # jobs do not inherit SLURM_CONF
 _MARK = "# Made by Downlink's tests of Slurm; removed when they end."
@@ -28,7 +30,8 @@ class Job:
 
     Attributes:
         number: its id.
-        name: the part of the study, e.g. "rule_fit_codec_wildcards_…" or "group_scoring".
+        comment: rule and wildcards, or group, as Snakemake gives them to Slurm.
+        folder: the folder of the study.
         partition: where it ran.
         state: e.g. COMPLETED, FAILED, TIMEOUT, CANCELLED.
         gpus: GPUs that it held.
@@ -37,12 +40,18 @@ class Job:
     """
 
     number: int
-    name: str
+    comment: str
+    folder: Path
     partition: str
     state: str
     gpus: int
     memory_mb: int
     minutes: int
+
+    @property
+    def rule(self) -> str:
+        """The rule, or "group_" and the group of rules, that it runs."""
+        return self.comment.removeprefix("rule_").partition("_wildcards_")[0]
 
 
 @dataclass
@@ -85,13 +94,17 @@ class Cluster:
             if file.read_text().startswith(_MARK):
                 file.unlink()
 
-    def jobs(self) -> list[Job]:
-        """Every job since the start, from slurmctld's own records."""
+    def jobs(self, folder: Path) -> list[Job]:
+        """Every job of the study in `folder` since the start, from slurmctld's own records."""
         records = _said("scontrol", "--oneliner", "--details", "show", "job").splitlines()
-        return [_job(record) for record in records if record.startswith("JobId=")]
+        jobs = [_job(record) for record in records if record.startswith("JobId=")]
+        return [job for job in jobs if job.folder == folder]
 
     def _configure(self) -> None:
-        for name, text in {"slurm.conf": self._slurm_conf(), "gres.conf": self._gres_conf()}.items():
+        for name, text in {
+            "slurm.conf": self._slurm_conf(),
+            "gres.conf": self._gres_conf(),
+        }.items():
             file = _SETTINGS / name
             if file.exists() and not file.read_text().startswith(_MARK):
                 raise ClusterError(f"{file}: a Slurm is configured here; the tests leave it alone")
@@ -105,7 +118,6 @@ class Cluster:
 
     def _slurm_conf(self) -> str:
         host, ports = _host(), _free_ports(2)
-        cores = max(4, os.cpu_count() or 1)
         return f"""
 ClusterName=downlink
 SlurmctldHost={host}(127.0.0.1)
@@ -134,7 +146,7 @@ KillWait=10
 SlurmdParameters=config_overrides
 SchedulerParameters=sched_min_interval=100000,bf_interval=1
 GresTypes=gpu
-NodeName={host} NodeAddr=127.0.0.1 CPUs={cores} RealMemory=64000 Gres=gpu:fake:{GPUS} State=UNKNOWN
+NodeName={host} NodeAddr=127.0.0.1 CPUs={CORES} RealMemory={MEMORY_MB} Gres=gpu:fake:{GPUS}
 PartitionName=cpu Nodes={host} Default=YES MaxTime=INFINITE State=UP
 PartitionName=gpu Nodes={host} MaxTime=INFINITE State=UP
 """
@@ -212,7 +224,8 @@ def _job(record: str) -> Job:
     hours, minutes, _ = map(int, clock.split(":"))
     return Job(
         number=int(fields["JobId"]),
-        name=fields.get("Comment", ""),
+        comment=fields.get("Comment", ""),
+        folder=Path(fields["WorkDir"]),
         partition=fields["Partition"],
         state=fields["JobState"],
         gpus=int(gpus[1]) if gpus else 0,
