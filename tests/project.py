@@ -62,6 +62,7 @@ class Project:
 
 
 def copied(folder: Path) -> Project:
+    folder.mkdir(exist_ok=True)
     for part in PARTS:
         source, target = ROOT / part, folder / part
         if source.is_dir():

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,12 +46,12 @@ class Run:
 
 
 @contextmanager
-def submitting(project: Project, *options: str, **environment: str) -> Iterator[Run]:
-    """`snakemake --profile slurm` in the background; ended with the context."""
+def running(project: Project, *options: str, **environment: str) -> Iterator[Run]:
+    """Snakemake in the background, ended with the context."""
     output = project.folder / "snakemake.out"
     with output.open("wb") as out:
         process = subprocess.Popen(
-            ["snakemake", *PROFILE, *options],
+            ["snakemake", *options],
             cwd=project.folder,
             env={**os.environ, "PYTHONPATH": str(project.folder), **environment},
             stdout=out,
@@ -66,6 +66,11 @@ def submitting(project: Project, *options: str, **environment: str) -> Iterator[
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def submitting(project: Project, *options: str, **environment: str) -> AbstractContextManager[Run]:
+    """`snakemake --profile slurm` in the background."""
+    return running(project, *PROFILE, *options, **environment)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import submitting
+from conftest import running, submitting
 from project import Project, copied
 
 from workflow_lib.paths import Paths, manifest
@@ -52,26 +52,29 @@ def checkpoint(project: Project, weights: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """The same trainings without Slurm, and without faults."""
+def undisturbed_run(tmp_path_factory):
+    """The same trainings without Slurm and without faults, beside the others."""
     project = prepared(tmp_path_factory.mktemp("undisturbed"))
-    project.snakemake("--cores", "1", *STUDY, QUICK, CODEC, SLOW)
-    return project
+    with running(project, "--cores", "1", *STUDY, QUICK, CODEC, SLOW) as run:
+        yield project, run
 
 
 @pytest.fixture(scope="module")
-def disturbed(cluster, tmp_path_factory):
+def disturbed(cluster, undisturbed_run, tmp_path_factory):
     """The project after three trainings: cancelled, out of memory and out of time."""
     project = prepared(tmp_path_factory.mktemp("disturbed"))
     with submitting(project, *STUDY, QUICK, CODEC, SLOW) as run:
         until(lambda: checkpoint(project, QUICK), "a checkpoint")
-        running = [
-            job.number
-            for job in cluster.jobs(project.folder)
-            if job.rule == "train_on_originals" and "_quick_" in job.comment
-        ]
-        subprocess.run(["scancel", *map(str, running)], check=True)
+        subprocess.run(["scancel", str(states(cluster, project, "_quick_")[0].number)], check=True)
         run.finish()
+    return project
+
+
+@pytest.fixture(scope="module")
+def undisturbed(undisturbed_run):
+    """The project after the trainings that nobody disturbed."""
+    project, run = undisturbed_run
+    run.finish()
     return project
 
 
