@@ -11,8 +11,8 @@ from workflow_lib.codecs.registry import MODULES
 from workflow_lib.config.codecs import Learned
 from workflow_lib.config.study import validate
 from workflow_lib.data import archives, listing
-from workflow_lib.data.splits import require_fair_folds
-from workflow_lib.data.tiles import describe
+from workflow_lib.data.folds import require_fair_folds
+from workflow_lib.data.info import describe
 from workflow_lib.errors import DownlinkError
 from workflow_lib.paths import (
     FINETUNED,

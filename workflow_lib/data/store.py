@@ -9,8 +9,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from workflow_lib.data.info import TileInfo
 from workflow_lib.data.scenes import NODATA
-from workflow_lib.data.tiles import TileInfo, Tiles
+from workflow_lib.data.tiles import Tiles
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import atomic, tree_sha256
 from workflow_lib.paths import manifest
