@@ -18,6 +18,8 @@ include: "rules/report.smk"
 
 localrules:
     all,
+    gather_tiles,
+    gather_reconstructions,
 
 
 rule all:

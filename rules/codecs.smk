@@ -3,8 +3,7 @@
 
 rule fit_codec:
     input:
-        tiles=lambda w: ancient(stores(w.dataset)),
-        manifests=lambda w: manifests(stores(w.dataset)),
+        PATHS.gathered_tiles("{dataset}"),
     output:
         PATHS.codec_weights("{dataset}", "{codec}", "{rate}", REPLICATE),
     log:
@@ -19,6 +18,7 @@ rule fit_codec:
         mem_mb=memory(4000),
         runtime=minutes(120),
     params:
+        tiles=lambda w: stores(w.dataset),
         codec=lambda w: STUDY.codecs[w.codec].as_fitted().canonical(),
         run=run_folder(
             "fit_codec", PATHS.codec_weights("{dataset}", "{codec}", "{rate}", REPLICATE)
@@ -29,7 +29,7 @@ rule fit_codec:
         "Training codec {wildcards.codec} at λ = {wildcards.rate} on {wildcards.dataset},"
         " fold {wildcards.fold} held out, seed {wildcards.seed}"
     shell:
-        "python scripts/fit_codec.py --tiles {input.tiles:q} --codec {params.codec:q}"
+        "python scripts/fit_codec.py --tiles {params.tiles:q} --codec {params.codec:q}"
         " --rate {wildcards.rate} --held-out {wildcards.fold} --seed {wildcards.seed}"
         " --threads {params.threads} --run {params.run:q} --weights {output:q} > {log:q} 2>&1"
 
@@ -60,7 +60,7 @@ rule encode_scene:
         mem_mb=memory(5000),
         runtime=minutes(60),
     params:
-        codec=lambda w: STUDY.codecs[w.codec].canonical(),
+        codec=lambda w: CODEC_OPTIONS[w.codec],
         training=training_options,
         threads=STUDY.threads,
         code=lambda w: code("encode_scene", MODULES[STUDY.codecs[w.codec].kind]),
@@ -72,3 +72,21 @@ rule encode_scene:
         " --codec {params.codec:q} --rate {wildcards.rate} {params.training}"
         " --threads {params.threads} --bitstream {output.bitstream:q}"
         " --reconstruction {output.store:q} --distortion {output.distortion:q} > {log:q} 2>&1"
+
+
+rule gather_reconstructions:
+    input:
+        reconstructions=lambda w: ancient(reconstructions(w.dataset, w.codec, w.rate, w.training)),
+        manifests=lambda w: manifests(reconstructions(w.dataset, w.codec, w.rate, w.training)),
+    output:
+        PATHS.gathered_reconstructions("{dataset}", "{codec}", "{rate}", "{training}"),
+    log:
+        PATHS.log(PATHS.gathered_reconstructions("{dataset}", "{codec}", "{rate}", "{training}")),
+    priority: 20
+    conda:
+        ENVIRONMENT
+    message:
+        "Gathering the reconstructions of {wildcards.dataset} by {wildcards.codec}"
+        " at {wildcards.rate} (training: {wildcards.training})"
+    shell:
+        "printf '%s\\n' {input.manifests:q} | xargs grep -H . > {output:q} 2> {log:q}"

@@ -42,6 +42,8 @@ PATHS = Paths(STUDY.results)
 CACHE = Path(STUDY.cache).expanduser() if STUDY.cache else user_cache_path("downlink")
 ENVIRONMENT = "../envs/downlink.yaml"
 REPLICATE = replicate("{fold}", "{seed}")
+# Made once: Snakemake asks for each job's.
+CODEC_OPTIONS = {name: codec.canonical() for name, codec in STUDY.codecs.items()}
 
 # Waiting threads must not spin: jobs share the cores.
 shell.prefix(f"set -euo pipefail; export OMP_NUM_THREADS={STUDY.threads} OMP_WAIT_POLICY=PASSIVE; ")
