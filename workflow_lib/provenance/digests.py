@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "workflow_lib"
-# The context (load, store, delete) follows from where a node stands; the others are of type comments.
+# Contexts (load, store) follow from where a node stands; the others are of type comments.
 _FIELDS_LEFT_OUT = {"ctx", "kind", "type_comment", "type_ignores"}
 
 
