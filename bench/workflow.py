@@ -23,15 +23,10 @@ from timing import minima
 
 ROOT = Path(__file__).resolve().parents[1]
 SNAKEMAKE = (sys.executable, "-m", "snakemake")
-RUN = [
-    "--cores",
-    "2",
-    "--scheduler",
-    "greedy",
-    "--rerun-incomplete",
-    "--max-checksum-file-size",
-    "1GB",
-]
+RUN = (
+    *("--cores", "2", "--scheduler", "greedy"),
+    *("--rerun-incomplete", "--max-checksum-file-size", "1GB"),
+)
 """What the Makefile runs Snakemake with."""
 CLASSICAL = ("jpeg2000", "klt-jpeg2000", "jpegxl", "jpeg2000-per-band")
 LEARNED = ("dgml", "hyperprior")

@@ -118,7 +118,7 @@ def read_reconstructions(tiles: Tiles, stores: list[Path]) -> Tiles:
                 np.array_equal(data["row"].values, tiles.row[own])
                 and np.array_equal(data["col"].values, tiles.col[own])
             ):
-                raise DownlinkError(f"{store}: holds other tiles. Delete it and run again.")
+                raise DownlinkError(f"{store}: holds other tiles. {_remedy(store)}")
             images.append(data["image"].values)
     image = np.concatenate(images)
     return replace(tiles, image=np.where(tiles.valid[:, None], image, np.uint16(NODATA)))
@@ -133,6 +133,11 @@ def _opened(store: Path) -> xr.Dataset:
             )
     except (OSError, KeyError, ValueError) as error:
         raise DownlinkError(
-            f"{store}: this is no readable tile store ({error}). Delete it and run again."
+            f"{store}: this is no readable tile store ({error}). {_remedy(store)}"
         ) from error
     return data
+
+
+def _remedy(store: Path) -> str:
+    # What reads all scenes depends on their digests: only by its name is one store made again.
+    return f"Delete it, make it again (snakemake --cores all {store}), and run again."
