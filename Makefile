@@ -1,6 +1,7 @@
 # make            the demo study, from archives of imagery to the report
 # make test       the tests
 # make test-slow  10,000 damaged bitstreams, decoded; coverage of the intervals, simulated
+# make test-slurm a Slurm on this machine, for the tests alone: the smoke study on it, and faults (as root)
 # make smoke      the same study on tiny generated scenes
 # make bench      the measurements behind every claim of speed; the last one needs the study to have run
 # make lint       format, lint and types
@@ -16,7 +17,7 @@ RUN := snakemake --cores $(CORES) --scheduler greedy --rerun-incomplete --max-ch
 READY := $(VENV)/.ready
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: study test test-slow smoke bench lint format lock clean
+.PHONY: study test test-slow test-slurm smoke bench lint format lock clean
 
 study: $(READY)
 	$(RUN) $(SNAKEMAKE)
@@ -26,7 +27,11 @@ test: $(READY)
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest
 
 test-slow: $(READY)
-	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest -m slow
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest -m "slow and not slurm"
+
+test-slurm: $(READY)
+	bash tests/slurm/install.sh
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest -m "slurm and not slow" tests/slurm
 
 smoke: $(READY)
 	$(RUN) --configfile configs/smoke.yaml $(SNAKEMAKE)

@@ -16,6 +16,11 @@ include: "rules/segmentation.smk"
 include: "rules/report.smk"
 
 
+onstart:
+    # they would write what this run writes
+    cancel_orphans(Path.cwd())
+
+
 localrules:
     all,
     gather_tiles,

@@ -17,6 +17,7 @@ rule fit_codec:
     resources:
         mem_mb=memory(4000),
         runtime=minutes(120),
+        gpu=GPUS,
     params:
         tiles=lambda w: stores(w.dataset),
         codec=lambda w: STUDY.codecs[w.codec].as_fitted().canonical(),
@@ -38,7 +39,6 @@ rule encode_scene:
     input:
         tiles=ancient(PATHS.tiles("{dataset}", "{scene}")),
         manifest=manifest(PATHS.tiles("{dataset}", "{scene}")),
-        weights=weights_of,
     output:
         bitstream=PATHS.bitstream("{dataset}", "{codec}", "{rate}", "{training}", "{scene}"),
         store=directory(
@@ -52,13 +52,15 @@ rule encode_scene:
         PATHS.log(PATHS.bitstream("{dataset}", "{codec}", "{rate}", "{training}", "{scene}")),
     benchmark:
         PATHS.benchmark(PATHS.bitstream("{dataset}", "{codec}", "{rate}", "{training}", "{scene}"))
+    wildcard_constraints:
+        training=UNTRAINED,
     priority: 20  # short, and much waits for it
     conda:
         ENVIRONMENT
     threads: STUDY.threads
     resources:
         mem_mb=memory(5000),
-        runtime=minutes(60),
+        runtime=minutes(30),
     params:
         codec=lambda w: CODEC_OPTIONS[w.codec],
         training=training_options,
@@ -72,6 +74,19 @@ rule encode_scene:
         " --codec {params.codec:q} --rate {wildcards.rate} {params.training}"
         " --threads {params.threads} --bitstream {output.bitstream:q}"
         " --reconstruction {output.store:q} --distortion {output.distortion:q} > {log:q} 2>&1"
+
+
+use rule encode_scene as encode_learned with:
+    input:
+        tiles=ancient(PATHS.tiles("{dataset}", "{scene}")),
+        manifest=manifest(PATHS.tiles("{dataset}", "{scene}")),
+        weights=weights_of,
+    wildcard_constraints:
+        training=TRAINED,
+    resources:
+        mem_mb=memory(5000),
+        runtime=minutes(30),
+        gpu=GPUS,
 
 
 rule gather_reconstructions:

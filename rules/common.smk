@@ -9,14 +9,15 @@ from platformdirs import user_cache_path
 from snakemake.exceptions import WorkflowError
 
 from workflow_lib.codecs.registry import MODULES
-from workflow_lib.config.codecs import Learned
 from workflow_lib.config.study import validate
 from workflow_lib.data import archives, listing
 from workflow_lib.data.folds import require_fair_folds
 from workflow_lib.data.info import describe
 from workflow_lib.errors import DownlinkError
+from workflow_lib.orphans import cancel_orphans
 from workflow_lib.paths import (
     FINETUNED,
+    UNTRAINED,
     Paths,
     Training,
     finetuned_training,
@@ -42,13 +43,15 @@ except DownlinkError as error:
 PATHS = Paths(STUDY.results)
 CACHE = Path(STUDY.cache).expanduser() if STUDY.cache else user_cache_path("downlink")
 ENVIRONMENT = "../envs/downlink.yaml"
+REPLICATE = replicate("{fold}", "{seed}")
+TRAINED = "fold[0-9]+-seed[0-9]+(-(joint|control)-[A-Za-z0-9_-]+)?"
+GPUS = 1  # of a job that trains a network or codes by one
+# Made once, not for every job.
+CODEC_OPTIONS = {name: codec.canonical() for name, codec in STUDY.codecs.items()}
+
 # A plan is millions of objects that live to the end: looking through them for garbage took a sixth
 # of the time.
 gc.set_threshold(50_000, 20, 50)
-
-REPLICATE = replicate("{fold}", "{seed}")
-# Made once: Snakemake asks for each job's.
-CODEC_OPTIONS = {name: codec.canonical() for name, codec in STUDY.codecs.items()}
 
 # Waiting threads must not spin: jobs share the cores.
 shell.prefix(f"set -euo pipefail; export OMP_NUM_THREADS={STUDY.threads} OMP_WAIT_POLICY=PASSIVE; ")
@@ -63,7 +66,7 @@ wildcard_constraints:
     regime="frozen|retrained|joint|control",
     fold="[0-9]+",
     seed="[0-9]+",
-    training="any|fold[0-9]+-seed[0-9]+(-(joint|control)-[A-Za-z0-9_-]+)?",
+    training=f"{UNTRAINED}|{TRAINED}",
     trained_codec="[A-Za-z0-9_-]+",
     trained_rate="[0-9.e+-]+|lossless",
 

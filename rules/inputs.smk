@@ -33,10 +33,6 @@ def archive_options(wildcards):
     return shlex.join(["--archive", str(CACHE / archive[0]), "--pin", archive[1].canonical()])
 
 
-def is_learned(codec):
-    return isinstance(STUDY.codecs[codec], Learned)
-
-
 def seen_by(wildcards):
     """How the codec was trained whose reconstructions a segmenter sees in a regime."""
     w = wildcards
@@ -53,9 +49,7 @@ def standalone_weights(wildcards):
 
 
 def weights_of(wildcards):
-    """The weights that a scene is coded with, if the codec is learned."""
-    if not is_learned(wildcards.codec):
-        return []
+    """The weights that a scene is coded with by a learned codec."""
     own = Training.of(wildcards.training).regime
     trainer = wildcards.dataset if own else STUDY.trainer(wildcards.dataset)
     return PATHS.codec_weights(trainer, wildcards.codec, wildcards.rate, wildcards.training)
@@ -70,7 +64,7 @@ def training_options(wildcards, input):
         "--held-out",
         *map(str, [training.fold] if training.seed is not None and own else held_out),
     ]
-    if input.weights:
+    if training.seed is not None:
         options += ["--weights", input.weights, "--seed", str(training.seed)]
         options += ["--trained-on", dataset if own else STUDY.trainer(dataset)]
     if training.regime:

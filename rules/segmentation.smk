@@ -15,7 +15,7 @@ rule map_trivially:
         ENVIRONMENT
     resources:
         mem_mb=memory(4000),
-        runtime=minutes(30),
+        runtime=minutes(15),
     params:
         tiles=lambda w: stores(w.dataset),
         code=code("map_trivially"),
@@ -42,6 +42,7 @@ rule train_on_originals:
     resources:
         mem_mb=memory(4000),
         runtime=minutes(120),
+        gpu=GPUS,
     params:
         tiles=lambda w: stores(w.dataset),
         segmenter=lambda w: STUDY.segmenters[w.segmenter].canonical(),
@@ -80,6 +81,7 @@ rule train_on_reconstructions:
     resources:
         mem_mb=memory(4000),
         runtime=minutes(120),
+        gpu=GPUS,
     params:
         tiles=lambda w: stores(w.dataset),
         reconstructions=lambda w: reconstructions(w.dataset, w.codec, w.rate, seen_by(w)),
@@ -131,6 +133,7 @@ rule finetune:
     resources:
         mem_mb=memory(6000),
         runtime=minutes(240),
+        gpu=GPUS,
     params:
         tiles=lambda w: stores(w.dataset),
         codec=lambda w: STUDY.codecs[w.codec].canonical(),
@@ -171,7 +174,7 @@ rule score_on_originals:
     threads: STUDY.threads
     resources:
         mem_mb=memory(4000),
-        runtime=minutes(60),
+        runtime=minutes(15),
     params:
         tiles=lambda w: stores(w.dataset),
         threads=STUDY.threads,
@@ -208,7 +211,7 @@ rule score_on_reconstructions:
     threads: STUDY.threads
     resources:
         mem_mb=memory(4000),
-        runtime=minutes(60),
+        runtime=minutes(15),
     params:
         tiles=lambda w: stores(w.dataset),
         reconstructions=lambda w: reconstructions(w.dataset, w.codec, w.rate, seen_by(w)),

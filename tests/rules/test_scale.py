@@ -39,7 +39,8 @@ def test_no_job_but_the_gathering_ones_reads_a_file_per_scene(project):
     most = dict.fromkeys(rules.values(), 0)
     for job, count in needs.items():
         most[rules[job]] = max(most[rules[job]], count)
-    assert most["encode_scene"] <= 2
+    assert most["encode_scene"] == 1
+    assert most["encode_learned"] <= 2
     assert most["fit_codec"] == most["train_on_originals"] == 1
     assert most["score_on_reconstructions"] <= 3
     assert most["gather_tiles"] == most["gather_reconstructions"] == 7

@@ -1,0 +1,71 @@
+"""A copy of the project in which workflows run."""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PARTS = (
+    "Snakefile",
+    "config.yaml",
+    "configs",
+    "rules",
+    "scripts",
+    "envs",
+    "slurm",
+    "workflow_lib",
+)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of the project."""
+
+    folder: Path
+
+    def snakemake(self, *options: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake in the copy, with the copy's own library."""
+        return self.call(["snakemake", "--cores", "2", *options], check=check)
+
+    def call(self, command: list[str], check: bool = True) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(self.folder)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check and done.returncode:
+            logs = "\n".join(
+                f"== {log}\n{log.read_text()[-2000:]}"
+                for log in sorted(self.folder.glob("results/**/*.log"))
+                if "Error" in log.read_text() or "error:" in log.read_text()
+            )
+            pytest.fail(f"{' '.join(command)}\n{done.stdout}\n{done.stderr[-6000:]}\n{logs}")
+        return done
+
+    def planned(self, *options: str) -> dict[str, int]:
+        """The jobs that a dry run lists, by rule."""
+        done = self.snakemake("-n", "--quiet", "rules", *options)
+        lines = (done.stdout + done.stderr).splitlines()
+        if "Job stats:" not in lines:
+            assert any("Nothing to be done" in line for line in lines), lines
+            return {}
+        start = lines.index("Job stats:") + 3
+        end = next(i for i in range(start, len(lines)) if lines[i].startswith("total"))
+        return {line.split()[0]: int(line.split()[1]) for line in lines[start:end]}
+
+
+def copied(folder: Path) -> Project:
+    for part in PARTS:
+        source, target = ROOT / part, folder / part
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, target)
+    return Project(folder)

@@ -1,0 +1,153 @@
+"""What goes wrong on a cluster, done on purpose; results are those of an undisturbed run."""
+
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import submitting
+from project import Project, copied
+
+from workflow_lib.paths import Paths, manifest
+
+pytestmark = pytest.mark.slurm
+
+STUDY = ("--configfile", "configs/smoke.yaml", "faults.yaml", "--")
+PATHS = Paths("results/faults")
+OWN = "fold1-seed0"
+TILES = PATHS.tiles("tiny-optical", "generated0")
+QUICK = PATHS.original_segmenter("tiny-optical", "quick", OWN)
+SLOW = PATHS.original_segmenter("tiny-optical", "slow", OWN)
+CODEC = PATHS.codec_weights("tiny-optical", "dgml", "0.01", OWN)
+
+
+def prepared(folder) -> Project:
+    """A copy of the project whose trainings get one minute and too little memory at first."""
+    project = copied(folder)
+    shutil.copy(Path(__file__).with_name("faults.yaml"), project.folder)
+    for file, old, new in [
+        ("segmentation.smk", "runtime=minutes(120)", "runtime=minutes(1)"),
+        ("codecs.smk", "mem_mb=memory(4000)", "mem_mb=memory(400)"),
+    ]:
+        rules = project.folder / "rules" / file
+        text = rules.read_text()
+        assert old in text
+        rules.write_text(text.replace(old, new))
+    return project
+
+
+def until(reached: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 180
+    while not reached():
+        assert time.monotonic() < deadline, f"not within three minutes: {what}"
+        time.sleep(0.2)
+
+
+def checkpoint(project: Project, weights: str) -> bool:
+    """Whether a training has written one."""
+    return any((project.folder / PATHS.run_folder(weights)).glob("*/checkpoint.pt"))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The same trainings without Slurm, and without faults."""
+    project = prepared(tmp_path_factory.mktemp("undisturbed"))
+    project.snakemake("--cores", "1", *STUDY, QUICK, CODEC, SLOW)
+    return project
+
+
+@pytest.fixture(scope="module")
+def disturbed(cluster, tmp_path_factory):
+    """The project after three trainings: cancelled, out of memory and out of time."""
+    project = prepared(tmp_path_factory.mktemp("disturbed"))
+    with submitting(project, *STUDY, QUICK, CODEC, SLOW) as run:
+        until(lambda: checkpoint(project, QUICK), "a checkpoint")
+        running = [
+            job.number
+            for job in cluster.jobs(project.folder)
+            if job.rule == "train_on_originals" and "_quick_" in job.comment
+        ]
+        subprocess.run(["scancel", *map(str, running)], check=True)
+        run.finish()
+    return project
+
+
+def states(cluster, project, text):
+    jobs = [job for job in cluster.jobs(project.folder) if text in job.comment]
+    return sorted(jobs, key=lambda job: job.number)
+
+
+def same(first: Project, second: Project, file: str) -> bool:
+    return (first.folder / file).read_bytes() == (second.folder / file).read_bytes()
+
+
+def test_a_cancelled_training_goes_on_from_its_checkpoint(cluster, disturbed, undisturbed):
+    first, *_, last = states(cluster, disturbed, "_quick_")
+    assert (first.state, last.state) == ("CANCELLED", "COMPLETED")
+    assert "going on after step" in (disturbed.folder / PATHS.log(QUICK)).read_text()
+    assert same(disturbed, undisturbed, QUICK)
+
+
+def test_a_job_over_its_memory_gets_more(cluster, disturbed, undisturbed):
+    first, *_, last = states(cluster, disturbed, "rule_fit_codec")
+    assert first.state in ("FAILED", "OUT_OF_MEMORY")
+    assert last.state == "COMPLETED"
+    assert last.memory_mb > first.memory_mb
+    assert same(disturbed, undisturbed, CODEC)
+
+
+def test_a_training_over_its_time_limit_goes_on(cluster, disturbed, undisturbed):
+    first, *_, last = states(cluster, disturbed, "_slow_")
+    assert (first.state, last.state) == ("TIMEOUT", "COMPLETED")
+    assert last.minutes > first.minutes
+    assert "going on after step" in (disturbed.folder / PATHS.log(SLOW)).read_text()
+    assert same(disturbed, undisturbed, SLOW)
+
+
+def test_a_killed_snakemake_is_taken_up_again(cluster, undisturbed, tmp_path):
+    project = prepared(tmp_path)
+    with submitting(project, *STUDY, QUICK) as run:
+        until(lambda: checkpoint(project, QUICK), "a checkpoint")
+        run.process.kill()
+        run.process.wait()
+    orphan = states(cluster, project, "_quick_")[-1]
+    assert orphan.state == "RUNNING"
+    finished = (project.folder / manifest(TILES)).stat().st_mtime_ns
+    project.snakemake("--unlock", *STUDY, QUICK)
+    with submitting(project, *STUDY, QUICK) as run:
+        printed = run.finish()
+    assert f"left behind: {orphan.number}" in printed
+    first, *_, last = states(cluster, project, "_quick_")
+    assert (first.state, last.state) == ("CANCELLED", "COMPLETED")
+    assert (project.folder / manifest(TILES)).stat().st_mtime_ns == finished
+    assert same(project, undisturbed, QUICK)
+    assert list(project.folder.rglob(".*.safetensors.*")) == []
+
+
+def test_a_node_that_cannot_load_torch_says_what_to_do(cluster, tmp_path):
+    project = prepared(tmp_path / "project")
+    broken = tmp_path / "broken/torch"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text(
+        'raise OSError("libcudart.so.12: cannot open shared object file")\n'
+    )
+    path = f"{project.folder}:{broken.parent}"
+    with submitting(project, "--retries", "0", *STUDY, CODEC, PYTHONPATH=path) as run:
+        assert run.wait() != 0
+        printed = run.output.read_text()
+    assert "envs/install.sh" in printed
+    assert not (project.folder / CODEC).exists()
+
+
+@pytest.mark.slow
+def test_slurmd_may_be_restarted_in_mid_study(cluster, undisturbed, tmp_path):
+    project = prepared(tmp_path)
+    with submitting(project, *STUDY, QUICK) as run:
+        until(lambda: checkpoint(project, QUICK), "a checkpoint")
+        cluster.stop_node()
+        time.sleep(3)
+        cluster.start_node()
+        run.finish()
+    assert same(project, undisturbed, QUICK)

@@ -1,0 +1,48 @@
+"""The smoke study on Slurm."""
+
+import pytest
+
+pytestmark = pytest.mark.slurm
+
+WITH_GPU = {
+    "fit_codec",
+    "encode_learned",
+    "train_on_originals",
+    "train_on_reconstructions",
+    "finetune",
+}
+GROUPS = {"group_imagery", "group_coding", "group_scoring", "group_judging"}
+
+
+def test_the_smoke_study_ends_with_its_report(smoke):
+    project, run = smoke
+    run.finish()
+    assert (project.folder / "results/smoke/report.html").stat().st_size > 100_000
+    assert project.planned("--configfile", "configs/smoke.yaml") == {}
+
+
+def test_trainings_and_learned_coding_held_a_gpu_and_nothing_else_did(smoke, cluster):
+    project, run = smoke
+    run.finish()
+    jobs = cluster.jobs(project.folder)
+    assert {job.rule for job in jobs} == WITH_GPU | GROUPS
+    assert {job.state for job in jobs} == {"COMPLETED"}
+    for job in jobs:
+        expected = ("gpu", 1) if job.rule in WITH_GPU else ("cpu", 0)
+        assert (job.partition, job.gpus) == expected, job
+
+
+def test_short_jobs_were_submitted_as_groups(smoke, cluster):
+    project, run = smoke
+    run.finish()
+    planned = sum(project.planned("--configfile", "configs/smoke.yaml", "--forceall").values())
+    ungrouped = [job for job in cluster.jobs(project.folder) if job.rule in WITH_GPU]
+    groups = len(cluster.jobs(project.folder)) - len(ungrouped)
+    assert groups < (planned - len(ungrouped)) / 3
+
+
+def test_the_logs_of_slurm_are_kept(smoke, cluster):
+    project, run = smoke
+    run.finish()
+    logs = list((project.folder / "slurm_logs").rglob("*.log"))
+    assert {int(log.stem) for log in logs} == {job.number for job in cluster.jobs(project.folder)}
