@@ -8,6 +8,10 @@ min_version("9.0")
 configfile: "config.yaml"
 
 
+# Looked at with --sdm apptainer alone; made from envs/downlink.def.
+container: "downlink.sif"
+
+
 include: "rules/common.smk"
 include: "rules/inputs.smk"
 include: "rules/data.smk"

@@ -16,7 +16,7 @@ CORES, MEMORY_MB = 16, 64000
 """What the node says that it has: more than the machine, so that jobs overlap while they start."""
 _SBIN = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"}
 _SETTINGS = Path("/etc/slurm")  # jobs do not inherit SLURM_CONF
-_MARK = "# Made by Downlink's tests of Slurm; removed when they end."
+_MARK = "# Made for Downlink's tests, and removed when they end, by process"
 _MUNGE = Path("/run/munge")
 
 
@@ -91,7 +91,7 @@ class Cluster:
         for name in reversed(list(self.daemons)):
             self._stop(name)
         for file in _SETTINGS.glob("*.conf"):
-            if file.read_text().startswith(_MARK):
+            if file.read_text().startswith(f"{_MARK} {os.getpid()}\n"):
                 file.unlink()
 
     def jobs(self, folder: Path) -> list[Job]:
@@ -106,10 +106,10 @@ class Cluster:
             "gres.conf": self._gres_conf(),
         }.items():
             file = _SETTINGS / name
-            if file.exists() and not file.read_text().startswith(_MARK):
+            if file.exists() and not _left_over(file):
                 raise ClusterError(f"{file}: a Slurm is configured here; the tests leave it alone")
             _SETTINGS.mkdir(exist_ok=True)
-            file.write_text(f"{_MARK}\n{text}")
+            file.write_text(f"{_MARK} {os.getpid()}\n{text}")
         for number in range(GPUS):
             (self.folder / f"gpu{number}").touch()
 
@@ -196,6 +196,13 @@ PartitionName=gpu Nodes={host} MaxTime=INFINITE State=UP
 
 def _host() -> str:
     return socket.gethostname().split(".")[0]
+
+
+def _left_over(file: Path) -> bool:
+    """Whether a configuration is that of tests that were killed."""
+    first = file.read_text().partition("\n")[0]
+    process = first.removeprefix(_MARK).strip()
+    return process.isdigit() and not Path("/proc", process).exists()
 
 
 def _free_ports(count: int) -> list[int]:

@@ -1,6 +1,7 @@
 """A Slurm that lives as long as the tests do, and studies that run on it."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,8 +60,12 @@ def submitting(project: Project, *options: str, **environment: str) -> Iterator[
     try:
         yield Run(process, output)
     finally:
-        process.terminate()
-        process.wait()
+        process.send_signal(signal.SIGINT)  # cancels its jobs; at SIGTERM it would wait for them
+        try:
+            process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 @pytest.fixture(scope="session", autouse=True)

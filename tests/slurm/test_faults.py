@@ -30,6 +30,7 @@ def prepared(folder) -> Project:
     for file, old, new in [
         ("segmentation.smk", "runtime=minutes(120)", "runtime=minutes(1)"),
         ("codecs.smk", "mem_mb=memory(4000)", "mem_mb=memory(400)"),
+        ("common.smk", "GPUS = 1", "GPUS = 0"),  # the smoke study has them
     ]:
         rules = project.folder / "rules" / file
         text = rules.read_text()
