@@ -39,6 +39,7 @@ smoke: $(READY)
 
 bench: $(READY)
 	OMP_WAIT_POLICY=PASSIVE python bench/codecs.py
+	python bench/workflow.py
 	OMP_NUM_THREADS=1 python bench/coverage.py
 	OMP_NUM_THREADS=1 python bench/coverage.py --timing results/metrics.parquet
 

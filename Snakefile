@@ -27,6 +27,8 @@ onstart:
 
 localrules:
     all,
+    gather_tiles,
+    gather_reconstructions,
 
 
 rule all:

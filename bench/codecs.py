@@ -34,8 +34,9 @@ from workflow_lib.codecs.learned.prior import Architecture  # noqa: E402
 from workflow_lib.codecs.learned.schedule import Context  # noqa: E402
 from workflow_lib.config.codecs import Dgml  # noqa: E402
 from workflow_lib.config.training import Training  # noqa: E402
+from workflow_lib.data.info import TileInfo  # noqa: E402
 from workflow_lib.data.store import read_tiles  # noqa: E402
-from workflow_lib.data.tiles import TileInfo, Tiles  # noqa: E402
+from workflow_lib.data.tiles import Tiles  # noqa: E402
 from workflow_lib.training import train  # noqa: E402
 
 LATENTS = 128

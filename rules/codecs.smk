@@ -3,8 +3,7 @@
 
 rule fit_codec:
     input:
-        tiles=lambda w: ancient(stores(w.dataset)),
-        manifests=lambda w: manifests(stores(w.dataset)),
+        PATHS.gathered_tiles("{dataset}"),
     output:
         PATHS.codec_weights("{dataset}", "{codec}", "{rate}", REPLICATE),
     log:
@@ -20,6 +19,7 @@ rule fit_codec:
         runtime=minutes(120),
         gpu=GPUS,
     params:
+        tiles=lambda w: stores(w.dataset),
         codec=lambda w: STUDY.codecs[w.codec].as_fitted().canonical(),
         run=run_folder(
             "fit_codec", PATHS.codec_weights("{dataset}", "{codec}", "{rate}", REPLICATE)
@@ -30,7 +30,7 @@ rule fit_codec:
         "Training codec {wildcards.codec} at λ = {wildcards.rate} on {wildcards.dataset},"
         " fold {wildcards.fold} held out, seed {wildcards.seed}"
     shell:
-        "python scripts/fit_codec.py --tiles {input.tiles:q} --codec {params.codec:q}"
+        "python scripts/fit_codec.py --tiles {params.tiles:q} --codec {params.codec:q}"
         " --rate {wildcards.rate} --held-out {wildcards.fold} --seed {wildcards.seed}"
         " --threads {params.threads} --run {params.run:q} --weights {output:q} > {log:q} 2>&1"
 
@@ -62,7 +62,7 @@ rule encode_scene:
         mem_mb=memory(5000),
         runtime=minutes(30),
     params:
-        codec=lambda w: STUDY.codecs[w.codec].canonical(),
+        codec=lambda w: CODEC_OPTIONS[w.codec],
         training=training_options,
         threads=STUDY.threads,
         code=lambda w: code("encode_scene", MODULES[STUDY.codecs[w.codec].kind]),
@@ -87,3 +87,21 @@ use rule encode_scene as encode_learned with:
         mem_mb=memory(5000),
         runtime=minutes(30),
         gpu=GPUS,
+
+
+rule gather_reconstructions:
+    input:
+        reconstructions=lambda w: ancient(reconstructions(w.dataset, w.codec, w.rate, w.training)),
+        manifests=lambda w: manifests(reconstructions(w.dataset, w.codec, w.rate, w.training)),
+    output:
+        PATHS.gathered_reconstructions("{dataset}", "{codec}", "{rate}", "{training}"),
+    log:
+        PATHS.log(PATHS.gathered_reconstructions("{dataset}", "{codec}", "{rate}", "{training}")),
+    priority: 20
+    conda:
+        ENVIRONMENT
+    message:
+        "Gathering the reconstructions of {wildcards.dataset} by {wildcards.codec}"
+        " at {wildcards.rate} (training: {wildcards.training})"
+    shell:
+        "printf '%s\\n' {input.manifests:q} | xargs grep -H . > {output:q} 2> {log:q}"

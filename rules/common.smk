@@ -1,4 +1,5 @@
 # What all rules share: the validated study, the artifacts' names, and digests of code.
+import gc
 import json
 import re
 import shlex
@@ -10,8 +11,8 @@ from snakemake.exceptions import WorkflowError
 from workflow_lib.codecs.registry import MODULES
 from workflow_lib.config.study import validate
 from workflow_lib.data import archives, listing
-from workflow_lib.data.splits import require_fair_folds
-from workflow_lib.data.tiles import describe
+from workflow_lib.data.folds import require_fair_folds
+from workflow_lib.data.info import describe
 from workflow_lib.errors import DownlinkError
 from workflow_lib.orphans import cancel_orphans
 from workflow_lib.paths import (
@@ -45,6 +46,12 @@ ENVIRONMENT = "../envs/downlink.yaml"
 REPLICATE = replicate("{fold}", "{seed}")
 TRAINED = "fold[0-9]+-seed[0-9]+(-(joint|control)-[A-Za-z0-9_-]+)?"
 GPUS = 1  # of a job that trains a network or codes by one
+# Made once, not for every job.
+CODEC_OPTIONS = {name: codec.canonical() for name, codec in STUDY.codecs.items()}
+
+# A plan is millions of objects that live to the end: looking through them for garbage took a sixth
+# of the time.
+gc.set_threshold(50_000, 20, 50)
 
 # Waiting threads must not spin: jobs share the cores.
 shell.prefix(f"set -euo pipefail; export OMP_NUM_THREADS={STUDY.threads} OMP_WAIT_POLICY=PASSIVE; ")

@@ -85,3 +85,22 @@ rule tile_scene:
         "python scripts/tile_scene.py --scene {input:q} --info {params.info:q}"
         " --quantity {params.quantity:q} --tiling {params.tiling:q}"
         " --target {output.store:q} > {log:q} 2>&1"
+
+
+# One input in place of one per scene: a study has many jobs that read every scene, and Snakemake
+# plans by the edge. What reads the stores takes their names from its parameters.
+rule gather_tiles:
+    input:
+        tiles=lambda w: ancient(stores(w.dataset)),
+        manifests=lambda w: manifests(stores(w.dataset)),
+    output:
+        PATHS.gathered_tiles("{dataset}"),
+    log:
+        PATHS.log(PATHS.gathered_tiles("{dataset}")),
+    priority: 40
+    conda:
+        ENVIRONMENT
+    message:
+        "Gathering the tiles of {wildcards.dataset}"
+    shell:
+        "printf '%s\\n' {input.manifests:q} | xargs grep -H . > {output:q} 2> {log:q}"

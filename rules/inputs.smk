@@ -82,8 +82,10 @@ def segmenter_of(wildcards):
     return PATHS.finetuned_segmenter(w.dataset, w.codec, w.rate, w.segmenter, w.regime, own)
 
 
-def reconstructed(wildcards):
-    return reconstructions(wildcards.dataset, wildcards.codec, wildcards.rate, seen_by(wildcards))
+def gathered_seen(wildcards):
+    """What stands for the reconstructions that a segmenter sees in a regime."""
+    w = wildcards
+    return PATHS.gathered_reconstructions(w.dataset, w.codec, w.rate, seen_by(w))
 
 
 def replicates(dataset):
@@ -178,11 +180,11 @@ def report_inputs():
         config = STUDY.datasets[name]
         fold, seed = replicates(name)[0]
         own = replicate(fold, seed)
-        stored += stores(name)
+        stored.append(PATHS.gathered_tiles(name))
         for codec, rates in config.rates.items():
             for rate in rate_names(rates):
                 training = STUDY.training(name, codec, fold, seed)
-                stored += reconstructions(name, codec, rate, training)
+                stored.append(PATHS.gathered_reconstructions(name, codec, rate, training))
         for segmenter in config.segmenters[:1]:
             scores = [
                 PATHS.scores(name, *p, segmenter, "frozen", own) for p in points(name, "frozen")
@@ -191,4 +193,4 @@ def report_inputs():
                 scores.append(PATHS.original_scores(name, segmenter, own))
             maps += map(PATHS.predictions, scores)
         maps.append(PATHS.trivial_map(name, fold))
-    return [*ancient(stored), *manifests(stored), *maps]
+    return stored + maps

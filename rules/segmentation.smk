@@ -3,8 +3,7 @@
 
 rule map_trivially:
     input:
-        tiles=lambda w: ancient(stores(w.dataset)),
-        manifests=lambda w: manifests(stores(w.dataset)),
+        tiles=PATHS.gathered_tiles("{dataset}"),
     output:
         map=PATHS.trivial_map("{dataset}", "{fold}"),
         scores=PATHS.trivial_scores("{dataset}", "{fold}"),
@@ -18,18 +17,18 @@ rule map_trivially:
         mem_mb=memory(4000),
         runtime=minutes(15),
     params:
+        tiles=lambda w: stores(w.dataset),
         code=code("map_trivially"),
     message:
         "Choosing the best trivial map of {wildcards.dataset}, fold {wildcards.fold} held out"
     shell:
-        "python scripts/map_trivially.py --tiles {input.tiles:q} --held-out {wildcards.fold}"
+        "python scripts/map_trivially.py --tiles {params.tiles:q} --held-out {wildcards.fold}"
         " --map {output.map:q} --scores {output.scores:q} > {log:q} 2>&1"
 
 
 rule train_on_originals:
     input:
-        tiles=lambda w: ancient(stores(w.dataset)),
-        manifests=lambda w: manifests(stores(w.dataset)),
+        tiles=PATHS.gathered_tiles("{dataset}"),
     output:
         PATHS.original_segmenter("{dataset}", "{segmenter}", REPLICATE),
     log:
@@ -45,6 +44,7 @@ rule train_on_originals:
         runtime=minutes(120),
         gpu=GPUS,
     params:
+        tiles=lambda w: stores(w.dataset),
         segmenter=lambda w: STUDY.segmenters[w.segmenter].canonical(),
         run=run_folder(
             "train_segmenter", PATHS.original_segmenter("{dataset}", "{segmenter}", REPLICATE)
@@ -55,16 +55,15 @@ rule train_on_originals:
         "Training {wildcards.segmenter} on originals of {wildcards.dataset},"
         " fold {wildcards.fold} held out, seed {wildcards.seed}"
     shell:
-        "python scripts/train_segmenter.py --tiles {input.tiles:q}"
+        "python scripts/train_segmenter.py --tiles {params.tiles:q}"
         " --segmenter {params.segmenter:q} --held-out {wildcards.fold} --seed {wildcards.seed}"
         " --threads {params.threads} --run {params.run:q} --weights {output:q} > {log:q} 2>&1"
 
 
 rule train_on_reconstructions:
     input:
-        tiles=lambda w: ancient(stores(w.dataset)),
-        reconstructions=lambda w: ancient(reconstructed(w)),
-        manifests=lambda w: manifests(stores(w.dataset) + reconstructed(w)),
+        tiles=PATHS.gathered_tiles("{dataset}"),
+        reconstructions=gathered_seen,
     output:
         PATHS.retrained_segmenter("{dataset}", "{codec}", "{rate}", "{segmenter}", REPLICATE),
     log:
@@ -84,6 +83,8 @@ rule train_on_reconstructions:
         runtime=minutes(120),
         gpu=GPUS,
     params:
+        tiles=lambda w: stores(w.dataset),
+        reconstructions=lambda w: reconstructions(w.dataset, w.codec, w.rate, seen_by(w)),
         segmenter=lambda w: STUDY.segmenters[w.segmenter].canonical(),
         run=run_folder(
             "train_segmenter",
@@ -95,8 +96,8 @@ rule train_on_reconstructions:
         "Training {wildcards.segmenter} on {wildcards.dataset} coded by {wildcards.codec}"
         " at {wildcards.rate}, fold {wildcards.fold} held out, seed {wildcards.seed}"
     shell:
-        "python scripts/train_segmenter.py --tiles {input.tiles:q}"
-        " --reconstructions {input.reconstructions:q}"
+        "python scripts/train_segmenter.py --tiles {params.tiles:q}"
+        " --reconstructions {params.reconstructions:q}"
         " --segmenter {params.segmenter:q} --held-out {wildcards.fold} --seed {wildcards.seed}"
         " --threads {params.threads} --run {params.run:q} --weights {output:q} > {log:q} 2>&1"
 
@@ -112,8 +113,7 @@ CHOICE = PATHS.finetuning_choice(FINETUNED_SEGMENTER)
 
 rule finetune:
     input:
-        tiles=lambda w: ancient(stores(w.dataset)),
-        manifests=lambda w: manifests(stores(w.dataset)),
+        tiles=PATHS.gathered_tiles("{dataset}"),
         codec=standalone_weights,
         segmenter=PATHS.original_segmenter("{dataset}", "{segmenter}", REPLICATE),
     output:
@@ -135,6 +135,7 @@ rule finetune:
         runtime=minutes(240),
         gpu=GPUS,
     params:
+        tiles=lambda w: stores(w.dataset),
         codec=lambda w: STUDY.codecs[w.codec].canonical(),
         segmenter=lambda w: STUDY.segmenters[w.segmenter].canonical(),
         finetuning=lambda w: STUDY.finetunings[
@@ -148,7 +149,7 @@ rule finetune:
         " ({wildcards.regime}) on {wildcards.dataset}, fold {wildcards.fold} held out,"
         " seed {wildcards.seed}"
     shell:
-        "python scripts/finetune.py --regime {wildcards.regime} --tiles {input.tiles:q}"
+        "python scripts/finetune.py --regime {wildcards.regime} --tiles {params.tiles:q}"
         " --held-out {wildcards.fold} --codec {params.codec:q} --codec-weights {input.codec:q}"
         " --segmenter {params.segmenter:q} --segmenter-weights {input.segmenter:q}"
         " --finetuning {params.finetuning:q} --rate {wildcards.rate} --seed {wildcards.seed}"
@@ -159,8 +160,7 @@ rule finetune:
 
 rule score_on_originals:
     input:
-        tiles=lambda w: ancient(stores(w.dataset)),
-        manifests=lambda w: manifests(stores(w.dataset)),
+        tiles=PATHS.gathered_tiles("{dataset}"),
         weights=PATHS.original_segmenter("{dataset}", "{segmenter}", REPLICATE),
     output:
         scores=PATHS.original_scores("{dataset}", "{segmenter}", REPLICATE),
@@ -176,12 +176,13 @@ rule score_on_originals:
         mem_mb=memory(4000),
         runtime=minutes(15),
     params:
+        tiles=lambda w: stores(w.dataset),
         threads=STUDY.threads,
         code=code("score_segmenter"),
     message:
         "Scoring {wildcards.segmenter} on originals of {wildcards.dataset}"
     shell:
-        "python scripts/score_segmenter.py --tiles {input.tiles:q} --weights {input.weights:q}"
+        "python scripts/score_segmenter.py --tiles {params.tiles:q} --weights {input.weights:q}"
         " --held-out {wildcards.fold} --regime original --segmenter {wildcards.segmenter:q}"
         " --seed {wildcards.seed} --threads {params.threads} --scores {output.scores:q}"
         " --predictions {output.predictions:q} > {log:q} 2>&1"
@@ -189,9 +190,8 @@ rule score_on_originals:
 
 rule score_on_reconstructions:
     input:
-        tiles=lambda w: ancient(stores(w.dataset)),
-        reconstructions=lambda w: ancient(reconstructed(w)),
-        manifests=lambda w: manifests(stores(w.dataset) + reconstructed(w)),
+        tiles=PATHS.gathered_tiles("{dataset}"),
+        reconstructions=gathered_seen,
         weights=segmenter_of,
     output:
         scores=PATHS.scores("{dataset}", "{codec}", "{rate}", "{segmenter}", "{regime}", REPLICATE),
@@ -213,6 +213,8 @@ rule score_on_reconstructions:
         mem_mb=memory(4000),
         runtime=minutes(15),
     params:
+        tiles=lambda w: stores(w.dataset),
+        reconstructions=lambda w: reconstructions(w.dataset, w.codec, w.rate, seen_by(w)),
         regime=lambda w: w.regime,
         mismatch="",
         threads=STUDY.threads,
@@ -221,8 +223,8 @@ rule score_on_reconstructions:
         "Scoring {wildcards.segmenter} ({params.regime}) on {wildcards.dataset}"
         " coded by {wildcards.codec} at {wildcards.rate}"
     shell:
-        "python scripts/score_segmenter.py --tiles {input.tiles:q}"
-        " --reconstructions {input.reconstructions:q} --weights {input.weights:q}"
+        "python scripts/score_segmenter.py --tiles {params.tiles:q}"
+        " --reconstructions {params.reconstructions:q} --weights {input.weights:q}"
         " --codec {wildcards.codec:q} --rate {wildcards.rate} --regime {params.regime}"
         " {params.mismatch} --segmenter {wildcards.segmenter:q} --held-out {wildcards.fold}"
         " --seed {wildcards.seed} --threads {params.threads}"
@@ -236,9 +238,8 @@ MISMATCHED = PATHS.mismatched_scores(
 
 use rule score_on_reconstructions as score_mismatched with:
     input:
-        tiles=lambda w: ancient(stores(w.dataset)),
-        reconstructions=lambda w: ancient(reconstructed(w)),
-        manifests=lambda w: manifests(stores(w.dataset) + reconstructed(w)),
+        tiles=PATHS.gathered_tiles("{dataset}"),
+        reconstructions=gathered_seen,
         weights=PATHS.retrained_segmenter(
             "{dataset}", "{trained_codec}", "{trained_rate}", "{segmenter}", REPLICATE
         ),
@@ -250,6 +251,8 @@ use rule score_on_reconstructions as score_mismatched with:
     benchmark:
         PATHS.benchmark(MISMATCHED)
     params:
+        tiles=lambda w: stores(w.dataset),
+        reconstructions=lambda w: reconstructions(w.dataset, w.codec, w.rate, seen_by(w)),
         regime="mismatched",
         mismatch="--trained-on '{trained_codec} at {trained_rate}'",
         threads=STUDY.threads,

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from workflow_lib import cli
-from workflow_lib.data.tiles import TileInfo
+from workflow_lib.data.info import TileInfo
 from workflow_lib.metrics.collect import collect
 
 

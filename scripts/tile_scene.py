@@ -6,9 +6,9 @@ from pathlib import Path
 
 from workflow_lib import cli
 from workflow_lib.config.data import Tiling
+from workflow_lib.data.info import TileInfo
 from workflow_lib.data.splits import balance
 from workflow_lib.data.store import read_tiles
-from workflow_lib.data.tiles import TileInfo
 from workflow_lib.data.tiling import write_tiles
 
 

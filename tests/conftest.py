@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from workflow_lib.data.tiles import TileInfo, Tiles
+from workflow_lib.data.info import TileInfo
+from workflow_lib.data.tiles import Tiles
 
 
 @pytest.fixture

@@ -22,7 +22,8 @@ from workflow_lib.codecs.coding import decode_scene, decode_tile, encode_scene
 from workflow_lib.codecs.container import Container
 from workflow_lib.codecs.registry import MODULES, open_codec
 from workflow_lib.config.codecs import CodecConfig, Learned
-from workflow_lib.data.tiles import TileInfo, Tiles
+from workflow_lib.data.info import TileInfo
+from workflow_lib.data.tiles import Tiles
 from workflow_lib.errors import BitstreamError
 
 KINDS = list(MODULES)

@@ -70,6 +70,10 @@ class Paths:
         """Tile store of a scene."""
         return f"{self.root}/{dataset}/tiles/{scene}.zarr"
 
+    def gathered_tiles(self, dataset: str) -> str:
+        """Digests of all tile stores of a dataset: what stands for them where all are read."""
+        return f"{self.root}/{dataset}/tiles/scenes.txt"
+
     def codec_weights(self, dataset: str, codec: str, rate: str, training: str) -> str:
         """Weights of a learned codec."""
         return f"{self.root}/{dataset}/codecs/{codec}/{rate}/{training}/weights.safetensors"
@@ -81,6 +85,10 @@ class Paths:
     def reconstruction(self, dataset: str, codec: str, rate: str, training: str, scene: str) -> str:
         """Store of the tiles decoded from the bitstream."""
         return f"{self.root}/{dataset}/reconstructions/{codec}/{rate}/{training}/{scene}.zarr"
+
+    def gathered_reconstructions(self, dataset: str, codec: str, rate: str, training: str) -> str:
+        """Digests of all reconstructions of a coded dataset: what stands for them."""
+        return f"{self.root}/{dataset}/reconstructions/{codec}/{rate}/{training}/scenes.txt"
 
     def distortion(self, dataset: str, codec: str, rate: str, training: str, scene: str) -> str:
         """Rate and distortion of a coded scene, as a tidy table."""

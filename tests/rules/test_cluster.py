@@ -13,6 +13,7 @@ WITH_GPU = {
     "train_on_reconstructions",
     "finetune",
 }
+LOCAL = {"all", "gather_tiles", "gather_reconstructions"}
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def asked(project, *options):
     rules = {}
     for block in re.split(r"\n(?=rule |localrule )", printed.stdout + printed.stderr):
         found = re.search(r"^rule (\w+):.*?^    resources: (.*?)$", block, re.DOTALL | re.MULTILINE)
-        if found and found[1] != "all":
+        if found and found[1] not in LOCAL:
             pairs = dict(pair.split("=", 1) for pair in found[2].split(", "))
             rules[found[1]] = {name: int(v) for name, v in pairs.items() if v.isdigit()}
     return rules

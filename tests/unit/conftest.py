@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from workflow_lib.data.tiles import TileInfo, Tiles
+from workflow_lib.data.info import TileInfo
+from workflow_lib.data.tiles import Tiles
 from workflow_lib.torchinit import prepare
 
 prepare(1)

@@ -10,7 +10,7 @@ from workflow_lib.codecs import openjpeg
 from workflow_lib.codecs.base import TOLERANCE, Codec, Encoded, as_counts
 from workflow_lib.codecs.codestream import OVERHEAD, Style, header_length, lossless_style, styles
 from workflow_lib.config.codecs import Jpeg2000
-from workflow_lib.data.tiles import TileInfo
+from workflow_lib.data.info import TileInfo
 
 _COMMENT_BYTES = 39
 """What OpenJPEG counts besides, and we cut off."""

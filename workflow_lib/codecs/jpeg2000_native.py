@@ -13,7 +13,7 @@ from workflow_lib.codecs.jpeg2000 import compress, compress_roughly, decompress
 from workflow_lib.codecs.packed import index_length, pack, unpack
 from workflow_lib.codecs.resampling import coarsen, native_side, refine
 from workflow_lib.config.codecs import Jpeg2000Native
-from workflow_lib.data.tiles import TileInfo
+from workflow_lib.data.info import TileInfo
 
 _SHARES = (0.05, 0.15, 0.3, 0.5, 0.75)
 """Of the budget, at which each group is coded to learn what it makes of bytes."""

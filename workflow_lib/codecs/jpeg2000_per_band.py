@@ -11,7 +11,7 @@ from workflow_lib.codecs.codestream import header_length
 from workflow_lib.codecs.jpeg2000 import compress, decompress
 from workflow_lib.codecs.packed import index_length, pack, unpack
 from workflow_lib.config.codecs import Jpeg2000PerBand
-from workflow_lib.data.tiles import TileInfo
+from workflow_lib.data.info import TileInfo
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from workflow_lib.codecs.base import TOLERANCE, Codec, Encoded, as_counts
 from workflow_lib.codecs.packed import pack, unpack
 from workflow_lib.config.codecs import JpegXl
-from workflow_lib.data.tiles import TileInfo
+from workflow_lib.data.info import TileInfo
 from workflow_lib.errors import BitstreamError
 
 _BLACK = 16384

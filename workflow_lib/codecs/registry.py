@@ -2,10 +2,13 @@
 
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from workflow_lib.codecs.base import Codec
 from workflow_lib.config.codecs import CodecConfig
-from workflow_lib.data.tiles import TileInfo
+from workflow_lib.data.info import TileInfo
+
+if TYPE_CHECKING:  # rules name codecs without numpy
+    from workflow_lib.codecs.base import Codec
 
 MODULES = {
     "jpeg2000": "workflow_lib.codecs.jpeg2000",
@@ -24,7 +27,7 @@ the others again.
 """
 
 
-def open_codec(config: CodecConfig, info: TileInfo, weights: Path | None) -> Codec:
+def open_codec(config: CodecConfig, info: TileInfo, weights: Path | None) -> "Codec":
     """The codec, ready to encode and decode.
 
     Args:

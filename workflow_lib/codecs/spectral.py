@@ -10,7 +10,7 @@ from workflow_lib.codecs import jpeg2000
 from workflow_lib.codecs.base import Codec, Encoded, as_counts
 from workflow_lib.codecs.codestream import header_length
 from workflow_lib.config.codecs import KltJpeg2000
-from workflow_lib.data.tiles import TileInfo
+from workflow_lib.data.info import TileInfo
 from workflow_lib.errors import BitstreamError
 
 _MIDDLE = 32768

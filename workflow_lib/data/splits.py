@@ -1,85 +1,14 @@
-"""Folds: spatial blocks are dealt out by a stable hash, so that new data move no block."""
-
-import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+"""How well folds balance the splits, and tiles dealt to other folds."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workflow_lib.config.data import Folds
+from workflow_lib.data.folds import place
 from workflow_lib.data.scenes import IGNORE
 from workflow_lib.data.tiles import Tiles
-from workflow_lib.errors import DownlinkError
 
 SPLITS = ("train", "validation", "test")
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a tile stands in the study's design.
-
-    Attributes:
-        block: number of its block, unique within the scene.
-        fold: its fold.
-        validation: whether its block validates where its fold is trained on.
-    """
-
-    block: int
-    fold: int
-    validation: bool
-
-
-def place(folds: Folds, scene: str, row: int, col: int) -> Place:
-    """The block and fold of the tile at (`row`, `col`) of a scene's grid of tiles."""
-    block_row, block_col = row // folds.block_tiles, col // folds.block_tiles
-    key = f"{folds.salt}/{scene}/{block_row}/{block_col}"
-    dealt = key if folds.by == "block" else f"{folds.salt}/{scene}"
-    return Place(
-        # Pairs of small numbers as one, in an order that does not depend on the scene's size.
-        block=(block_row << 15) | block_col,
-        fold=_hash(dealt) % folds.count,
-        validation=_hash(f"validation/{key}") < folds.validation_fraction * 2**64,
-    )
-
-
-def require_fair_folds(dataset: str, folds: Folds, scenes: Sequence[str], learned: bool) -> None:
-    """Refuse folds that would score a learned codec on a scene it knows, or on no scene at all.
-
-    Args:
-        dataset: its name.
-        folds: how its blocks or scenes are dealt.
-        scenes: its scenes.
-        learned: whether a codec is trained on it.
-
-    Raises:
-        DownlinkError: with what to write into the configuration.
-    """
-    key = f"configuration: datasets.{dataset}.tiling.folds"
-    if folds.by == "block":
-        if learned and len(scenes) > 1:
-            raise DownlinkError(
-                f"{key}.by: a codec is trained on {len(scenes)} scenes; deal whole scenes "
-                "(by: scene), so that it is scored on scenes of which it has seen no block."
-            )
-        return
-    if _every_fold_has_scenes(folds, scenes):
-        return
-    salts = (folds.model_copy(update={"salt": str(n)}) for n in range(1000))
-    better = next((f.salt for f in salts if _every_fold_has_scenes(f, scenes)), None)
-    remedy = f'Salt "{better}" does.' if better else "Give more scenes, or fewer folds."
-    raise DownlinkError(
-        f'{key}.salt: "{folds.salt}" does not give every one of {folds.count} folds one of the '
-        f"{len(scenes)} scenes. {remedy}"
-    )
-
-
-def _every_fold_has_scenes(folds: Folds, scenes: Sequence[str]) -> bool:
-    return {place(folds, scene, 0, 0).fold for scene in scenes} == set(range(folds.count))
-
-
-def _hash(text: str) -> int:
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
 
 def balance(tiles: Tiles) -> str:

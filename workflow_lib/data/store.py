@@ -9,8 +9,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from workflow_lib.data.info import TileInfo
 from workflow_lib.data.scenes import NODATA
-from workflow_lib.data.tiles import TileInfo, Tiles
+from workflow_lib.data.tiles import Tiles
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import atomic, tree_sha256
 from workflow_lib.paths import manifest
@@ -117,7 +118,7 @@ def read_reconstructions(tiles: Tiles, stores: list[Path]) -> Tiles:
                 np.array_equal(data["row"].values, tiles.row[own])
                 and np.array_equal(data["col"].values, tiles.col[own])
             ):
-                raise DownlinkError(f"{store}: holds other tiles. Delete it and run again.")
+                raise DownlinkError(f"{store}: holds other tiles. {_remedy(store)}")
             images.append(data["image"].values)
     image = np.concatenate(images)
     return replace(tiles, image=np.where(tiles.valid[:, None], image, np.uint16(NODATA)))
@@ -132,6 +133,11 @@ def _opened(store: Path) -> xr.Dataset:
             )
     except (OSError, KeyError, ValueError) as error:
         raise DownlinkError(
-            f"{store}: this is no readable tile store ({error}). Delete it and run again."
+            f"{store}: this is no readable tile store ({error}). {_remedy(store)}"
         ) from error
     return data
+
+
+def _remedy(store: Path) -> str:
+    # What reads all scenes depends on their digests: only by its name is one store made again.
+    return f"Delete it, make it again (snakemake --cores all {store}), and run again."

@@ -16,10 +16,10 @@ from rasterio.errors import RasterioIOError
 from rasterio.windows import Window
 
 from workflow_lib.config.data import Tiling
+from workflow_lib.data.folds import place
+from workflow_lib.data.info import TileInfo
 from workflow_lib.data.scenes import IGNORE, NODATA
-from workflow_lib.data.splits import place
 from workflow_lib.data.store import tiles_per_shard, write_store
-from workflow_lib.data.tiles import TileInfo
 from workflow_lib.errors import DownlinkError
 
 

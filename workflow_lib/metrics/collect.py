@@ -7,7 +7,7 @@ from typing import Any, cast
 import pandas as pd
 
 from workflow_lib.codecs.base import CodedBytes
-from workflow_lib.data.tiles import TileInfo
+from workflow_lib.data.info import TileInfo
 from workflow_lib.files import atomic
 from workflow_lib.metrics import names
 from workflow_lib.metrics.distortion import Distortion, psnr

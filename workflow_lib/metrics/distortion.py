@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from workflow_lib.data.tiles import TileInfo, Tiles
+from workflow_lib.data.info import TileInfo
+from workflow_lib.data.tiles import Tiles
 from workflow_lib.metrics import names
 
 _WINDOW = 7

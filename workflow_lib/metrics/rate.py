@@ -1,7 +1,7 @@
 """Rates, counted from the bytes on disk."""
 
 from workflow_lib.codecs.base import CodedBytes
-from workflow_lib.data.tiles import TileInfo
+from workflow_lib.data.info import TileInfo
 from workflow_lib.metrics import names
 
 _BITS_PER_SAMPLE = 16

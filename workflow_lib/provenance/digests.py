@@ -2,45 +2,72 @@
 
 import ast
 import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "workflow_lib"
+# Contexts (load, store) follow from where a node stands; the others are of type comments.
+_FIELDS_LEFT_OUT = {"ctx", "kind", "type_comment", "type_ignores"}
 
 
+@cache
 def code_digest(*starts: str) -> str:
     """SHA-256 over files and every module of this project that they import, at any depth.
 
     Comments, formatting and docstrings do not count. `starts` are paths below the project's root.
+    A process reads every file once: Snakemake asks for each job.
     """
-    files = sorted(set[Path]().union(*(_closure(ROOT / start) for start in starts)))
-    lines = [f"{file.relative_to(ROOT).as_posix()} {_digest(file)}" for file in files]
+    files: set[str] = set()
+    waiting = list(starts)
+    while waiting:
+        file = waiting.pop()
+        if file not in files:
+            files.add(file)
+            waiting.extend(_code(file).imports)
+    lines = [f"{file} {_code(file).digest}" for file in sorted(files)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _closure(start: Path) -> set[Path]:
-    seen: set[Path] = set()
-    waiting = [start]
-    while waiting:
-        file = waiting.pop()
-        if file not in seen:
-            seen.add(file)
-            waiting.extend(_imports(file))
-    return seen
+@dataclass(frozen=True)
+class _Code:
+    """A file's own digest, and the files of this project that importing it runs."""
+
+    digest: str
+    imports: frozenset[str]
 
 
 @cache
-def _tree(file: Path) -> ast.Module:
-    tree = ast.parse(file.read_bytes(), filename=str(file))
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [line for line in body if not _is_text(line)]  # type: ignore[attr-defined]
-    return tree
+def _code(file: str) -> _Code:
+    tree = ast.parse((ROOT / file).read_bytes(), filename=file)
+    names: set[str] = set()
+    digest = hashlib.sha256(" ".join(_words(tree, names)).encode()).hexdigest()
+    return _Code(digest, frozenset(path for name in names for path in _modules(name)))
 
 
-def _is_text(node: ast.AST) -> bool:
+def _words(value: object, imported: set[str]) -> Iterator[str]:
+    """The syntax tree in one pass, without docstrings; what it imports is added to `imported`."""
+    if isinstance(value, ast.AST):
+        if isinstance(value, ast.Import | ast.ImportFrom):
+            imported.update(_imported(value))
+        yield f"({type(value).__name__}"
+        for name in value._fields:
+            if name not in _FIELDS_LEFT_OUT:
+                yield from _words(getattr(value, name), imported)
+        yield ")"
+    elif isinstance(value, list):
+        yield "["
+        for item in value:
+            if not _is_text(item):
+                yield from _words(item, imported)
+        yield "]"
+    else:
+        yield repr(value)
+
+
+def _is_text(node: object) -> bool:
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)
@@ -48,27 +75,18 @@ def _is_text(node: ast.AST) -> bool:
     )
 
 
-@cache
-def _digest(file: Path) -> str:
-    return hashlib.sha256(ast.dump(_tree(file)).encode()).hexdigest()
+def _imported(node: ast.Import | ast.ImportFrom) -> list[str]:
+    names = [alias.name for alias in node.names]
+    if isinstance(node, ast.Import):
+        return names
+    return [node.module, *(f"{node.module}.{name}" for name in names)] if node.module else []
 
 
 @cache
-def _imports(file: Path) -> frozenset[Path]:
-    names: set[str] = set()
-    for node in ast.walk(_tree(file)):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return frozenset(path for name in names for path in _modules(name))
-
-
-def _modules(name: str) -> list[Path]:
+def _modules(name: str) -> list[str]:
     """The files that importing `name` runs: the module's and its packages'."""
     parts = name.split(".")
     if parts[0] != PACKAGE:
         return []
-    packages = [ROOT.joinpath(*parts[:n], "__init__.py") for n in range(1, len(parts) + 1)]
-    return [p for p in [*packages, ROOT.joinpath(*parts).with_suffix(".py")] if p.is_file()]
+    packages = ["/".join([*parts[:n], "__init__.py"]) for n in range(1, len(parts) + 1)]
+    return [file for file in [*packages, f"{'/'.join(parts)}.py"] if (ROOT / file).is_file()]

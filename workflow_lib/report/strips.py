@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from workflow_lib.data.info import TileInfo
 from workflow_lib.data.scenes import IGNORE, NODATA
-from workflow_lib.data.tiles import TileInfo, Tiles
+from workflow_lib.data.tiles import Tiles
 from workflow_lib.errors import DownlinkError
 
 Point = tuple[str, str]

@@ -39,7 +39,8 @@ def test_a_mosaic_comes_apart_into_its_tiles(make_tiles_once, data):
 @pytest.fixture(scope="session")
 def make_tiles_once():
     rng = np.random.default_rng(0)
-    from workflow_lib.data.tiles import TileInfo, Tiles
+    from workflow_lib.data.info import TileInfo
+    from workflow_lib.data.tiles import Tiles
 
     number = np.arange(36)
     return Tiles(

@@ -15,15 +15,10 @@ from rasterio.windows import Window
 
 from workflow_lib.config.data import Folds, Tiling
 from workflow_lib.data import store, tiling
+from workflow_lib.data.folds import place, require_fair_folds
+from workflow_lib.data.info import TileInfo
 from workflow_lib.data.scenes import Scene, write_scene
-from workflow_lib.data.splits import (
-    balance,
-    dealt_again,
-    imbalance,
-    place,
-    require_fair_folds,
-)
-from workflow_lib.data.tiles import TileInfo
+from workflow_lib.data.splits import balance, dealt_again, imbalance
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import tree_sha256
 

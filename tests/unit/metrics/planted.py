@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from workflow_lib.config.study import validate
-from workflow_lib.data.tiles import TileInfo, Tiles
+from workflow_lib.data.info import TileInfo
+from workflow_lib.data.tiles import Tiles
 from workflow_lib.metrics import table as tables
 from workflow_lib.metrics.judge import judge
 from workflow_lib.metrics.points import ORIGINAL, TRIVIAL, fine_tuned, mapped, standalone

@@ -22,7 +22,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.setattr(digests, "ROOT", tmp_path)
 
     def current():
-        for cached in (digests._tree, digests._digest, digests._imports):
+        for cached in (digests.code_digest, digests._code, digests._modules):
             cached.cache_clear()
         return {s: digests.code_digest(f"scripts/{s}.py") for s in ("encode", "train")}
 

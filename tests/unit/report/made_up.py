@@ -10,7 +10,8 @@ from made_up_findings import findings
 from scipy.ndimage import gaussian_filter
 
 from workflow_lib.config.study import Study, validate
-from workflow_lib.data.tiles import Tiles, describe
+from workflow_lib.data.info import describe
+from workflow_lib.data.tiles import Tiles
 from workflow_lib.metrics.findings import Findings
 from workflow_lib.metrics.table import Key, join, pooled_rows, tile_rows
 from workflow_lib.paths import rate_name

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from workflow_lib.data.tiles import TileInfo, Tiles
+from workflow_lib.data.info import TileInfo
+from workflow_lib.data.tiles import Tiles
 from workflow_lib.errors import DownlinkError
 from workflow_lib.report.strips import (
     OUTCOMES,

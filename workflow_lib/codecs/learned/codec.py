@@ -24,7 +24,7 @@ from workflow_lib.codecs.learned.transforms import PATCH
 from workflow_lib.codecs.learned.weights import Stored, coding_state
 from workflow_lib.codecs.learned.window import Windows
 from workflow_lib.config.codecs import Learned
-from workflow_lib.data.tiles import TileInfo
+from workflow_lib.data.info import TileInfo
 from workflow_lib.errors import BitstreamError, DownlinkError
 
 _HYPER_LIMIT = 2**11

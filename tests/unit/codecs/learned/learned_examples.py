@@ -7,7 +7,8 @@ from workflow_lib.codecs.learned.model import LearnedModel
 from workflow_lib.codecs.learned.prior import Architecture
 from workflow_lib.config.codecs import LearnedConfig
 from workflow_lib.config.training import Training
-from workflow_lib.data.tiles import TileInfo, Tiles
+from workflow_lib.data.info import TileInfo
+from workflow_lib.data.tiles import Tiles
 from workflow_lib.torchinit import prepare
 
 prepare(1)

@@ -1,0 +1,44 @@
+"""What is true of all tiles of a dataset, told from its configuration alone."""
+
+from workflow_lib.config.base import Section
+from workflow_lib.config.data import Band, Imagery
+
+
+class TileInfo(Section):
+    """What is true of all tiles of a dataset.
+
+    Attributes:
+        dataset: its name.
+        bands: band names, in coded order.
+        wavelengths_um: centre wavelength of each band.
+        native_fraction: native samples of each band per pixel of the grid (1 at native resolution).
+        scale, offset: physical value = offset + scale · count.
+        unit: physical unit.
+        data_range: peak of PSNR, in counts.
+    """
+
+    dataset: str
+    bands: tuple[str, ...]
+    wavelengths_um: tuple[float, ...]
+    native_fraction: tuple[float, ...]
+    scale: float
+    offset: float
+    unit: str
+    data_range: float
+
+
+def describe(dataset: str, imagery: Imagery, bands: tuple[Band, ...]) -> TileInfo:
+    """What is true of all tiles of a dataset, from its configuration."""
+    quantity = imagery.quantity
+    return TileInfo(
+        dataset=dataset,
+        bands=tuple(band.name for band in bands),
+        wavelengths_um=tuple(band.wavelength_um for band in bands),
+        native_fraction=tuple(
+            min(1.0, (imagery.pixel_m / band.native_pixel_m) ** 2) for band in bands
+        ),
+        scale=quantity.scale,
+        offset=quantity.offset,
+        unit=quantity.unit,
+        data_range=quantity.data_range,
+    )
