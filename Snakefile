@@ -29,6 +29,8 @@ localrules:
     all,
     gather_tiles,
     gather_reconstructions,
+    gather_tiles,
+    gather_reconstructions,
 
 
 rule all:
