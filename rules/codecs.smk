@@ -24,6 +24,7 @@ rule fit_codec:
             "fit_codec", PATHS.codec_weights("{dataset}", "{codec}", "{rate}", REPLICATE)
         ),
         threads=STUDY.threads,
+        device=STUDY.device,
         code=code("fit_codec"),
     message:
         "Training codec {wildcards.codec} at λ = {wildcards.rate} on {wildcards.dataset},"
@@ -31,7 +32,8 @@ rule fit_codec:
     shell:
         "python scripts/fit_codec.py --tiles {input.tiles:q} --codec {params.codec:q}"
         " --rate {wildcards.rate} --held-out {wildcards.fold} --seed {wildcards.seed}"
-        " --threads {params.threads} --run {params.run:q} --weights {output:q} > {log:q} 2>&1"
+        " --threads {params.threads} --device {params.device} --run {params.run:q}"
+        " --weights {output:q} > {log:q} 2>&1"
 
 
 rule encode_scene:
@@ -63,6 +65,8 @@ rule encode_scene:
         codec=lambda w: STUDY.codecs[w.codec].canonical(),
         training=training_options,
         threads=STUDY.threads,
+        # no other codec would be affected
+        device=lambda w: STUDY.device if isinstance(STUDY.codecs[w.codec], Learned) else "cpu",
         code=lambda w: code("encode_scene", MODULES[STUDY.codecs[w.codec].kind]),
     message:
         "Coding scene {wildcards.scene} of {wildcards.dataset} by {wildcards.codec}"
@@ -70,5 +74,5 @@ rule encode_scene:
     shell:
         "python scripts/encode_scene.py --tiles {input.tiles:q} --name {wildcards.codec:q}"
         " --codec {params.codec:q} --rate {wildcards.rate} {params.training}"
-        " --threads {params.threads} --bitstream {output.bitstream:q}"
+        " --threads {params.threads} --device {params.device} --bitstream {output.bitstream:q}"
         " --reconstruction {output.store:q} --distortion {output.distortion:q} > {log:q} 2>&1"

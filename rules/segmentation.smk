@@ -49,6 +49,7 @@ rule train_on_originals:
             "train_segmenter", PATHS.original_segmenter("{dataset}", "{segmenter}", REPLICATE)
         ),
         threads=STUDY.threads,
+        device=STUDY.device,
         code=code("train_segmenter"),
     message:
         "Training {wildcards.segmenter} on originals of {wildcards.dataset},"
@@ -56,7 +57,8 @@ rule train_on_originals:
     shell:
         "python scripts/train_segmenter.py --tiles {input.tiles:q}"
         " --segmenter {params.segmenter:q} --held-out {wildcards.fold} --seed {wildcards.seed}"
-        " --threads {params.threads} --run {params.run:q} --weights {output:q} > {log:q} 2>&1"
+        " --threads {params.threads} --device {params.device} --run {params.run:q}"
+        " --weights {output:q} > {log:q} 2>&1"
 
 
 rule train_on_reconstructions:
@@ -88,6 +90,7 @@ rule train_on_reconstructions:
             PATHS.retrained_segmenter("{dataset}", "{codec}", "{rate}", "{segmenter}", REPLICATE),
         ),
         threads=STUDY.threads,
+        device=STUDY.device,
         code=code("train_segmenter"),
     message:
         "Training {wildcards.segmenter} on {wildcards.dataset} coded by {wildcards.codec}"
@@ -96,7 +99,8 @@ rule train_on_reconstructions:
         "python scripts/train_segmenter.py --tiles {input.tiles:q}"
         " --reconstructions {input.reconstructions:q}"
         " --segmenter {params.segmenter:q} --held-out {wildcards.fold} --seed {wildcards.seed}"
-        " --threads {params.threads} --run {params.run:q} --weights {output:q} > {log:q} 2>&1"
+        " --threads {params.threads} --device {params.device} --run {params.run:q}"
+        " --weights {output:q} > {log:q} 2>&1"
 
 
 FINETUNED_CODEC = PATHS.codec_weights(
@@ -139,6 +143,7 @@ rule finetune:
         ].canonical(),
         run=run_folder("finetune", CHOICE),
         threads=STUDY.threads,
+        device=STUDY.device,
         code=code("finetune"),
     message:
         "Fine-tuning {wildcards.codec} at λ = {wildcards.rate} and {wildcards.segmenter}"
@@ -149,7 +154,8 @@ rule finetune:
         " --held-out {wildcards.fold} --codec {params.codec:q} --codec-weights {input.codec:q}"
         " --segmenter {params.segmenter:q} --segmenter-weights {input.segmenter:q}"
         " --finetuning {params.finetuning:q} --rate {wildcards.rate} --seed {wildcards.seed}"
-        " --threads {params.threads} --run {params.run:q} --codec-target {output.codec:q}"
+        " --threads {params.threads} --device {params.device} --run {params.run:q}"
+        " --codec-target {output.codec:q}"
         " --segmenter-target {output.segmenter:q} --choice-target {output.choice:q}"
         " > {log:q} 2>&1"
 

@@ -1,16 +1,16 @@
 """One training loop for codecs and segmenters: seeded, resumable, best weights kept."""
 
 import hashlib
-import io
 import json
 import logging
 import math
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import safetensors
 import torch
@@ -18,17 +18,27 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from workflow_lib import checkpoints
 from workflow_lib.config.training import Training
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import atomic
+from workflow_lib.loading import Draws, loaded
+from workflow_lib.precision import reduced
+from workflow_lib.stopping import termination_noted
 
 MAX_GRADIENT_NORM = 1.0
 
 _log = logging.getLogger(__name__)
 
+B = TypeVar("B")
 
-class Task(Protocol):
-    """What is trained: a model, its losses and the data behind them."""
+
+class Task(Protocol[B]):
+    """What is trained: a model, its losses and the data behind them.
+
+    Batches are tensors, alone or in (named) tuples. They are drawn on the CPU, for a GPU by other
+    processes; losses are computed on the model's device.
+    """
 
     @property
     def model(self) -> nn.Module:
@@ -37,8 +47,11 @@ class Task(Protocol):
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Adam's parameter groups; a group's "lr" is its peak (default: the plan's)."""
 
-    def training_losses(self, generator: torch.Generator) -> dict[str, Tensor]:
-        """Losses of one step on crops drawn with `generator`; "loss" is minimised."""
+    def batch(self, generator: torch.Generator) -> B:
+        """Crops for one step, drawn with `generator` and nothing else."""
+
+    def training_losses(self, batch: B) -> dict[str, Tensor]:
+        """Losses of one step on its batch, scalars; "loss" is minimised."""
 
     def validation_losses(self) -> dict[str, float]:
         """Losses on the validation tiles: the weights with the lowest "loss" are kept."""
@@ -74,12 +87,17 @@ class _Progress:
     summed: int = 0
 
 
-def train(task: Task, plan: Training, seed: int, run: Path, identity: str = "") -> TrainingSummary:
-    """Train `task.model` with Adam and leave its best weights on validation in it.
+def train(
+    task: Task[B], plan: Training, seed: int, run: Path, identity: str = ""
+) -> TrainingSummary:
+    """Train `task.model` with Adam, where it is, and leave its best weights on validation in it.
 
-    All randomness of a step (its generator and torch's global one) follows from `seed` and the
+    All randomness of a step (its generator and torch's global ones) follows from `seed` and the
     step's number, so a run resumed from its checkpoint ends with the same bits as one that was
-    never interrupted. Gradients are clipped per parameter group, to norm 1.
+    never interrupted. Gradients are clipped per parameter group, to norm 1. On a GPU training
+    passes are in bf16 where it can, validation is not.
+
+    The last checkpoint stays: a finished run is not trained again until `checkpoints.forget`.
 
     Args:
         task: what is trained.
@@ -89,16 +107,20 @@ def train(task: Task, plan: Training, seed: int, run: Path, identity: str = "") 
         identity: what is trained, and on what; a checkpoint of anything else is not gone on from.
 
     Raises:
-        DownlinkError: a loss or gradient is not finite.
+        DownlinkError: a loss or gradient is not finite, or SIGTERM came: then the step at hand was
+            finished and a checkpoint written.
     """
     return _Run(task, plan, seed, Path(run), identity).finish()
 
 
-class _Run:
-    def __init__(self, task: Task, plan: Training, seed: int, folder: Path, identity: str) -> None:
-        self.task, self.plan, self.seed = task, plan, seed
-        self.checkpoint = folder / "checkpoint.pt"
+class _Run(Generic[B]):
+    def __init__(
+        self, task: Task[B], plan: Training, seed: int, folder: Path, identity: str
+    ) -> None:
+        self.task, self.plan, self.seed, self.folder = task, plan, seed, folder
         self.metrics = folder / "metrics.jsonl"
+        self.device = next(task.model.parameters()).device
+        self.precision = reduced(self.device)
         self.optimiser = torch.optim.Adam(task.parameter_groups(), lr=plan.learning_rate)
         self.peaks = [group["lr"] for group in self.optimiser.param_groups]
         start = self._validate(step=0)
@@ -110,26 +132,35 @@ class _Run:
         self._restore()
         resumed_from = self.progress.step
         self._drop_metrics_after(resumed_from)
-        started = saved = time.monotonic() - self.progress.seconds
-        for step in self._steps():
-            self._advance(step)
-            now = time.monotonic()
-            self.progress.seconds = now - started
-            if step % self.plan.validate_every == 0 or step == self.plan.steps:
-                self._select(step)
-            if now - saved >= self.plan.checkpoint_seconds and step < self.plan.steps:
-                self._save()
-                saved = now
+        with termination_noted() as stopped:
+            started = saved = time.monotonic() - self.progress.seconds
+            for step, batch in self._steps():
+                self._advance(step, batch)
+                now = time.monotonic()
+                self.progress.seconds = now - started
+                last = step == self.plan.steps
+                if last or step % self.plan.validate_every == 0:
+                    self._select(step)
+                if last or stopped() or now - saved >= self.plan.checkpoint_seconds:
+                    self._save()
+                    saved = now
+                if stopped():
+                    raise DownlinkError(
+                        f"Stopped by SIGTERM after step {step} of {self.plan.steps}; a checkpoint "
+                        f"is in {self.folder}. Run the same command again to go on."
+                    )
         self.task.model.load_state_dict(self.progress.best_weights)
         self.task.model.eval()
-        self.checkpoint.unlink(missing_ok=True)
         p = self.progress
         return TrainingSummary(p.step, p.best_step, p.best, p.seconds, resumed_from)
 
-    def _steps(self) -> "tqdm[int]":
+    def _steps(self) -> Iterator[tuple[int, B]]:
+        """The remaining steps and their batches."""
         first, last = self.progress.step, self.plan.steps
-        return tqdm(
-            range(first + 1, last + 1),
+        steps = range(first + 1, last + 1)
+        draws = Draws(self.task.batch, partial(_generator, self.seed))
+        bar: Iterable[int] = tqdm(
+            steps,
             initial=first,
             total=last,
             unit="step",
@@ -138,31 +169,32 @@ class _Run:
             mininterval=2 if sys.stderr.isatty() else 15,
             miniters=1,
         )
+        return zip(bar, loaded(draws, steps, self.device), strict=True)
 
-    def _advance(self, step: int) -> None:
-        torch.manual_seed(_derive(self.seed, step, "global"))
-        generator = torch.Generator().manual_seed(_derive(self.seed, step, "crops"))
+    def _advance(self, step: int, batch: B) -> None:
+        torch.manual_seed(_derive(self.seed, step, "global"))  # of every device
         falling = 0.5 * (1 + math.cos(math.pi * (step - 1) / self.plan.steps))
         for group, peak in zip(self.optimiser.param_groups, self.peaks, strict=True):
             group["lr"] = peak * falling
         self.task.model.train()
         self.optimiser.zero_grad(set_to_none=True)
-        losses = self.task.training_losses(generator)
+        with self.precision:
+            losses = self.task.training_losses(batch)
         norms = self._clipped_gradients(losses["loss"])
-        values = {name: loss.item() for name, loss in losses.items()}
-        _require_finite({**values, **norms}, step)
+        values = _numbers(losses)
+        _require_finite({**values, **_numbers(norms)}, step)
         self.optimiser.step()
         self.progress.step = step
         self.progress.summed += 1
         for name, value in values.items():
             self.progress.sums[name] = self.progress.sums.get(name, 0.0) + value
 
-    def _clipped_gradients(self, loss: Tensor) -> dict[str, float]:
+    def _clipped_gradients(self, loss: Tensor) -> dict[str, Tensor]:
         loss.backward()  # type: ignore[no-untyped-call]
         return {
             f"gradient of group {number}": nn.utils.clip_grad_norm_(
                 group["params"], MAX_GRADIENT_NORM
-            ).item()
+            )
             for number, group in enumerate(self.optimiser.param_groups)
         }
 
@@ -206,26 +238,20 @@ class _Run:
             "optimiser": self.optimiser.state_dict(),
             "progress": vars(self.progress),
         }
-        packed = io.BytesIO()
-        torch.save(state, packed)
-        with atomic(self.checkpoint) as draft:
-            draft.write_bytes(packed.getbuffer())
+        checkpoints.save(state, self.folder)
 
     def _restore(self) -> None:
-        if not self.checkpoint.exists():
-            return
-        try:
-            found = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
-        except Exception as error:  # a damaged file fails in many ways, none worth stopping for
-            _log.warning("%s: unreadable, starting afresh (%s)", self.checkpoint, error)
-            return
-        if not isinstance(found, dict) or found.get("fingerprint") != self.fingerprint:
-            _log.warning("%s: belongs to another run, starting afresh", self.checkpoint)
+        found = checkpoints.restored(self.folder, self.fingerprint)
+        if found is None:
             return
         self.task.model.load_state_dict(found["model"])
         self.optimiser.load_state_dict(found["optimiser"])
         self.progress = _Progress(**found["progress"])
-        _log.info("%s: going on after step %d", self.checkpoint, self.progress.step)
+        _log.info("%s: going on after step %d", self.folder, self.progress.step)
+
+
+def _generator(seed: int, step: int) -> torch.Generator:
+    return torch.Generator().manual_seed(_derive(seed, step, "crops"))
 
 
 def _derive(seed: int, step: int, purpose: str) -> int:
@@ -234,7 +260,7 @@ def _derive(seed: int, step: int, purpose: str) -> int:
 
 
 def _fingerprint(
-    task: Task, plan: Training, seed: int, start: dict[str, float], identity: str
+    task: Task[B], plan: Training, seed: int, start: dict[str, float], identity: str
 ) -> str:
     # The first validation stands for data and initial weights; three digits of it are the same
     # on any machine, so that a run can go on elsewhere.
@@ -251,7 +277,13 @@ def _fingerprint(
 
 
 def _copy(model: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+    return {name: t.detach().to("cpu", copy=True) for name, t in model.state_dict().items()}
+
+
+def _numbers(scalars: Mapping[str, Tensor]) -> dict[str, float]:
+    """All at once: a GPU is waited for once, not for each."""
+    values = torch.stack([scalar.detach() for scalar in scalars.values()]).tolist()
+    return dict(zip(scalars, values, strict=True))
 
 
 def _step_of(line: str) -> float:

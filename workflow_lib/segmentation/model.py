@@ -95,4 +95,4 @@ class UNet(nn.Module):
         height, width = x.shape[-2:]
         right, below = -width % self.multiple, -height % self.multiple
         logits: Tensor = self.network(nn.functional.pad(x, (0, right, 0, below)))
-        return logits[:, 0, :height, :width]
+        return logits[:, 0, :height, :width].float()
