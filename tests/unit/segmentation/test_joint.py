@@ -253,23 +253,27 @@ def test_the_segmenter_sees_nodata_and_no_count_that_a_decoder_cannot_give(setti
     ("arm", "task", "before"),
     [("joint", JointTask, 4), ("control", CodecTask, 2), ("control", SegmenterTask, 4)],
 )
-def test_an_interrupted_run_writes_the_same_bytes(
+def test_an_interrupted_run_trains_nothing_twice_and_writes_the_same_bytes(
     setting, tmp_path, monkeypatch, arm, task, before
 ):
     plan = schedule(1.0, 5.0, steps=2, checkpoint_seconds=0)
     whole, _ = tuned(arm, setting, tmp_path / "whole", finetuning=plan)
-    losses, calls = task.training_losses, iter(range(1, 100))
+    losses, begun = task.training_losses, []
 
     def killed(self, batch):
-        if next(calls) == before:
+        begun.append(batch)
+        if len(begun) == before:
             raise KeyboardInterrupt
         return losses(self, batch)
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(task, "training_losses", killed)
+    monkeypatch.setattr(task, "training_losses", killed)
+    with pytest.raises(KeyboardInterrupt):
         tuned(arm, setting, tmp_path / "cut", finetuning=plan)
     assert not (tmp_path / "cut" / "codec").exists()
     cut, _ = tuned(arm, setting, tmp_path / "cut", finetuning=plan)
+    # two configurations of two steps, and the one that was killed
+    assert len(begun) == 4 + 1
+    assert not list((tmp_path / "cut").rglob("checkpoint.pt"))
     for name in ("codec", "segmenter", "choice"):
         assert getattr(cut, name).read_bytes() == getattr(whole, name).read_bytes()
 
