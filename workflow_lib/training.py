@@ -22,6 +22,7 @@ from workflow_lib import checkpoints
 from workflow_lib.config.training import Training
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import atomic
+from workflow_lib.journal import Journal
 from workflow_lib.loading import Draws, loaded
 from workflow_lib.precision import reduced
 from workflow_lib.stopping import termination_noted
@@ -118,7 +119,7 @@ class _Run(Generic[B]):
         self, task: Task[B], plan: Training, seed: int, folder: Path, identity: str
     ) -> None:
         self.task, self.plan, self.seed, self.folder = task, plan, seed, folder
-        self.metrics = folder / "metrics.jsonl"
+        self.journal = Journal(folder)
         self.device = next(task.model.parameters()).device
         self.precision = reduced(self.device)
         self.optimiser = torch.optim.Adam(task.parameter_groups(), lr=plan.learning_rate)
@@ -131,7 +132,7 @@ class _Run(Generic[B]):
         """Go on from the checkpoint, if there is one, to the last step."""
         self._restore()
         resumed_from = self.progress.step
-        self._drop_metrics_after(resumed_from)
+        self.journal.drop_after(resumed_from)
         with termination_noted() as stopped:
             started = saved = time.monotonic() - self.progress.seconds
             for step, batch in self._steps():
@@ -212,24 +213,15 @@ class _Run(Generic[B]):
             p.best, p.best_step, p.best_weights = validation, step, _copy(self.task.model)
         training = {name: total / p.summed for name, total in p.sums.items()}
         p.sums, p.summed = {}, 0
-        line = {
-            "step": step,
-            "training": training,
-            "validation": validation,
-            "learning_rates": [group["lr"] for group in self.optimiser.param_groups],
-            "seconds": round(p.seconds, 3),
-        }
-        self.metrics.parent.mkdir(parents=True, exist_ok=True)
-        with self.metrics.open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(line) + "\n")
-
-    def _drop_metrics_after(self, step: int) -> None:
-        if not self.metrics.exists():
-            return
-        with self.metrics.open(encoding="utf-8") as lines:
-            kept = [line for line in lines if _step_of(line) <= step]
-        with atomic(self.metrics) as draft:
-            draft.write_text("".join(kept), encoding="utf-8")
+        self.journal.write(
+            {
+                "step": step,
+                "training": training,
+                "validation": validation,
+                "learning_rates": [group["lr"] for group in self.optimiser.param_groups],
+                "seconds": round(p.seconds, 3),
+            }
+        )
 
     def _save(self) -> None:
         state = {
@@ -284,13 +276,6 @@ def _numbers(scalars: Mapping[str, Tensor]) -> dict[str, float]:
     """All at once: a GPU is waited for once, not for each."""
     values = torch.stack([scalar.detach() for scalar in scalars.values()]).tolist()
     return dict(zip(scalars, values, strict=True))
-
-
-def _step_of(line: str) -> float:
-    try:
-        return float(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):  # cut off when the run was killed
-        return math.inf
 
 
 def _require_finite(values: Mapping[str, float], step: int) -> None:
