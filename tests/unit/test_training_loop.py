@@ -9,7 +9,8 @@ from torch import nn
 from workflow_lib.checkpoints import forget
 from workflow_lib.config.training import Training
 from workflow_lib.errors import DownlinkError
-from workflow_lib.training import load_weights, save_weights, train
+from workflow_lib.training import train
+from workflow_lib.weights import load_weights, save_weights
 
 PLAN = Training(
     steps=12, batch=4, crop=16, learning_rate=0.05, validate_every=5, checkpoint_seconds=0
