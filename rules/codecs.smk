@@ -29,8 +29,10 @@ rule fit_codec:
     message:
         "Training codec {wildcards.codec} at λ = {wildcards.rate} on {wildcards.dataset},"
         " fold {wildcards.fold} held out, seed {wildcards.seed}"
+    # exec: a shell that waits would die of SIGTERM at once, and the job end before the training has
+    # saved its step
     shell:
-        "python scripts/fit_codec.py --tiles {input.tiles:q} --codec {params.codec:q}"
+        "exec python scripts/fit_codec.py --tiles {input.tiles:q} --codec {params.codec:q}"
         " --rate {wildcards.rate} --held-out {wildcards.fold} --seed {wildcards.seed}"
         " --threads {params.threads} --device {params.device} --run {params.run:q}"
         " --weights {output:q} > {log:q} 2>&1"

@@ -54,8 +54,10 @@ rule train_on_originals:
     message:
         "Training {wildcards.segmenter} on originals of {wildcards.dataset},"
         " fold {wildcards.fold} held out, seed {wildcards.seed}"
+    # exec: a shell that waits would die of SIGTERM at once, and the job end before the training has
+    # saved its step
     shell:
-        "python scripts/train_segmenter.py --tiles {input.tiles:q}"
+        "exec python scripts/train_segmenter.py --tiles {input.tiles:q}"
         " --segmenter {params.segmenter:q} --held-out {wildcards.fold} --seed {wildcards.seed}"
         " --threads {params.threads} --device {params.device} --run {params.run:q}"
         " --weights {output:q} > {log:q} 2>&1"
@@ -96,7 +98,7 @@ rule train_on_reconstructions:
         "Training {wildcards.segmenter} on {wildcards.dataset} coded by {wildcards.codec}"
         " at {wildcards.rate}, fold {wildcards.fold} held out, seed {wildcards.seed}"
     shell:
-        "python scripts/train_segmenter.py --tiles {input.tiles:q}"
+        "exec python scripts/train_segmenter.py --tiles {input.tiles:q}"
         " --reconstructions {input.reconstructions:q}"
         " --segmenter {params.segmenter:q} --held-out {wildcards.fold} --seed {wildcards.seed}"
         " --threads {params.threads} --device {params.device} --run {params.run:q}"
@@ -150,7 +152,7 @@ rule finetune:
         " ({wildcards.regime}) on {wildcards.dataset}, fold {wildcards.fold} held out,"
         " seed {wildcards.seed}"
     shell:
-        "python scripts/finetune.py --regime {wildcards.regime} --tiles {input.tiles:q}"
+        "exec python scripts/finetune.py --regime {wildcards.regime} --tiles {input.tiles:q}"
         " --held-out {wildcards.fold} --codec {params.codec:q} --codec-weights {input.codec:q}"
         " --segmenter {params.segmenter:q} --segmenter-weights {input.segmenter:q}"
         " --finetuning {params.finetuning:q} --rate {wildcards.rate} --seed {wildcards.seed}"
