@@ -25,14 +25,18 @@ rule fit_codec:
             "fit_codec", PATHS.codec_weights("{dataset}", "{codec}", "{rate}", REPLICATE)
         ),
         threads=STUDY.threads,
+        device=STUDY.device,
         code=code("fit_codec"),
     message:
         "Training codec {wildcards.codec} at λ = {wildcards.rate} on {wildcards.dataset},"
         " fold {wildcards.fold} held out, seed {wildcards.seed}"
+    # exec: a shell that waits would die of SIGTERM at once, and the job end before the training has
+    # saved its step
     shell:
-        "python scripts/fit_codec.py --tiles {params.tiles:q} --codec {params.codec:q}"
+        "exec python scripts/fit_codec.py --tiles {params.tiles:q} --codec {params.codec:q}"
         " --rate {wildcards.rate} --held-out {wildcards.fold} --seed {wildcards.seed}"
-        " --threads {params.threads} --run {params.run:q} --weights {output:q} > {log:q} 2>&1"
+        " --threads {params.threads} --device {params.device} --run {params.run:q}"
+        " --weights {output:q} > {log:q} 2>&1"
 
 
 rule encode_scene:
@@ -65,6 +69,7 @@ rule encode_scene:
         codec=lambda w: CODEC_OPTIONS[w.codec],
         training=training_options,
         threads=STUDY.threads,
+        device=lambda w: "cpu" if w.training == UNTRAINED else STUDY.device,
         code=lambda w: code("encode_scene", MODULES[STUDY.codecs[w.codec].kind]),
     message:
         "Coding scene {wildcards.scene} of {wildcards.dataset} by {wildcards.codec}"
@@ -72,7 +77,7 @@ rule encode_scene:
     shell:
         "python scripts/encode_scene.py --tiles {input.tiles:q} --name {wildcards.codec:q}"
         " --codec {params.codec:q} --rate {wildcards.rate} {params.training}"
-        " --threads {params.threads} --bitstream {output.bitstream:q}"
+        " --threads {params.threads} --device {params.device} --bitstream {output.bitstream:q}"
         " --reconstruction {output.store:q} --distortion {output.distortion:q} > {log:q} 2>&1"
 
 

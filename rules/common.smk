@@ -45,7 +45,8 @@ CACHE = Path(STUDY.cache).expanduser() if STUDY.cache else user_cache_path("down
 ENVIRONMENT = "../envs/downlink.yaml"
 REPLICATE = replicate("{fold}", "{seed}")
 TRAINED = "fold[0-9]+-seed[0-9]+(-(joint|control)-[A-Za-z0-9_-]+)?"
-GPUS = 1  # of a job that trains a network or codes by one
+# Of a job that trains a network or codes by one.
+GPUS = 0 if STUDY.device == "cpu" else 1
 # Made once, not for every job.
 CODEC_OPTIONS = {name: codec.canonical() for name, codec in STUDY.codecs.items()}
 

@@ -50,14 +50,18 @@ rule train_on_originals:
             "train_segmenter", PATHS.original_segmenter("{dataset}", "{segmenter}", REPLICATE)
         ),
         threads=STUDY.threads,
+        device=STUDY.device,
         code=code("train_segmenter"),
     message:
         "Training {wildcards.segmenter} on originals of {wildcards.dataset},"
         " fold {wildcards.fold} held out, seed {wildcards.seed}"
+    # exec: a shell that waits would die of SIGTERM at once, and the job end before the training has
+    # saved its step
     shell:
-        "python scripts/train_segmenter.py --tiles {params.tiles:q}"
+        "exec python scripts/train_segmenter.py --tiles {params.tiles:q}"
         " --segmenter {params.segmenter:q} --held-out {wildcards.fold} --seed {wildcards.seed}"
-        " --threads {params.threads} --run {params.run:q} --weights {output:q} > {log:q} 2>&1"
+        " --threads {params.threads} --device {params.device} --run {params.run:q}"
+        " --weights {output:q} > {log:q} 2>&1"
 
 
 rule train_on_reconstructions:
@@ -91,15 +95,17 @@ rule train_on_reconstructions:
             PATHS.retrained_segmenter("{dataset}", "{codec}", "{rate}", "{segmenter}", REPLICATE),
         ),
         threads=STUDY.threads,
+        device=STUDY.device,
         code=code("train_segmenter"),
     message:
         "Training {wildcards.segmenter} on {wildcards.dataset} coded by {wildcards.codec}"
         " at {wildcards.rate}, fold {wildcards.fold} held out, seed {wildcards.seed}"
     shell:
-        "python scripts/train_segmenter.py --tiles {params.tiles:q}"
+        "exec python scripts/train_segmenter.py --tiles {params.tiles:q}"
         " --reconstructions {params.reconstructions:q}"
         " --segmenter {params.segmenter:q} --held-out {wildcards.fold} --seed {wildcards.seed}"
-        " --threads {params.threads} --run {params.run:q} --weights {output:q} > {log:q} 2>&1"
+        " --threads {params.threads} --device {params.device} --run {params.run:q}"
+        " --weights {output:q} > {log:q} 2>&1"
 
 
 FINETUNED_CODEC = PATHS.codec_weights(
@@ -143,17 +149,19 @@ rule finetune:
         ].canonical(),
         run=run_folder("finetune", CHOICE),
         threads=STUDY.threads,
+        device=STUDY.device,
         code=code("finetune"),
     message:
         "Fine-tuning {wildcards.codec} at λ = {wildcards.rate} and {wildcards.segmenter}"
         " ({wildcards.regime}) on {wildcards.dataset}, fold {wildcards.fold} held out,"
         " seed {wildcards.seed}"
     shell:
-        "python scripts/finetune.py --regime {wildcards.regime} --tiles {params.tiles:q}"
+        "exec python scripts/finetune.py --regime {wildcards.regime} --tiles {params.tiles:q}"
         " --held-out {wildcards.fold} --codec {params.codec:q} --codec-weights {input.codec:q}"
         " --segmenter {params.segmenter:q} --segmenter-weights {input.segmenter:q}"
         " --finetuning {params.finetuning:q} --rate {wildcards.rate} --seed {wildcards.seed}"
-        " --threads {params.threads} --run {params.run:q} --codec-target {output.codec:q}"
+        " --threads {params.threads} --device {params.device} --run {params.run:q}"
+        " --codec-target {output.codec:q}"
         " --segmenter-target {output.segmenter:q} --choice-target {output.choice:q}"
         " > {log:q} 2>&1"
 

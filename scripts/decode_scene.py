@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from workflow_lib import cli
+from workflow_lib import cli, torchinit
 from workflow_lib.codecs.coding import decode_scene, decode_tile
 from workflow_lib.codecs.registry import open_codec
 from workflow_lib.config.codecs import CodecConfig, Learned
@@ -28,6 +28,7 @@ def main() -> None:
     )
     parser.add_argument("--weights", type=Path, help="weights of a learned codec")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
+    parser.add_argument("--device", default="auto", choices=torchinit.DEVICES, help="of torch")
     parser.add_argument(
         "--tile",
         metavar="ROW,COL",
@@ -37,11 +38,11 @@ def main() -> None:
     parser.add_argument("--reconstruction", required=True, type=Path, help="store to write")
     args = parser.parse_args()
     if isinstance(args.codec, Learned):
-        from workflow_lib import torchinit
-
         torchinit.prepare(args.threads)
     tiles = read_tiles([args.tiles])
     codec = open_codec(args.codec, tiles.info, args.weights)
+    if isinstance(args.codec, Learned):
+        codec.to(torchinit.device(args.device))
     if args.tile:
         index = index_of(tiles, *args.tile)
         image = decode_tile(args.bitstream, tiles, index, codec, args.codec)[None]

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from workflow_lib import cli
+from workflow_lib import cli, torchinit
 from workflow_lib.codecs.coding import decode_scene, encode_scene
 from workflow_lib.codecs.registry import open_codec
 from workflow_lib.config.codecs import CodecConfig, Learned
@@ -37,16 +37,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, help="the seed of a learned codec")
     parser.add_argument("--trained-on", help="the dataset whose tiles the weights know")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
+    parser.add_argument("--device", default="auto", choices=torchinit.DEVICES, help="of torch")
     parser.add_argument("--bitstream", required=True, type=Path, help="container to write")
     parser.add_argument("--reconstruction", required=True, type=Path, help="store to write")
     parser.add_argument("--distortion", required=True, type=Path, help="table to write")
     args = parser.parse_args()
     if isinstance(args.codec, Learned):
-        from workflow_lib import torchinit
-
         torchinit.prepare(args.threads)
     tiles = read_tiles([args.tiles])
     codec = open_codec(args.codec, tiles.info, args.weights)
+    if isinstance(args.codec, Learned):
+        codec.to(torchinit.device(args.device))
     target = None if args.rate == "lossless" else float(args.rate)
     size = encode_scene(tiles, codec, args.codec, target, args.bitstream)
     image = decode_scene(args.bitstream, tiles, codec, args.codec)

@@ -31,6 +31,7 @@ def main() -> None:
     parser.add_argument("--rate", required=True, type=float, help="λ")
     parser.add_argument("--seed", required=True, type=int, help="seed of the training")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
+    parser.add_argument("--device", default="auto", choices=torchinit.DEVICES, help="of torch")
     parser.add_argument("--run", required=True, type=Path, help="folder of checkpoints and logs")
     parser.add_argument("--codec-target", required=True, type=Path, help="weights to write")
     parser.add_argument("--segmenter-target", required=True, type=Path, help="weights to write")
@@ -39,7 +40,7 @@ def main() -> None:
     )
     args = parser.parse_args()
     torchinit.prepare(args.threads)
-    # compressai can be imported only now
+    # torch can be imported only now
     from workflow_lib.segmentation.choice import Finetuned
     from workflow_lib.segmentation.control import finetune_apart
     from workflow_lib.segmentation.finetuning import Setting
@@ -55,6 +56,7 @@ def main() -> None:
         lam=args.rate,
         seed=args.seed,
         run=args.run,
+        device=torchinit.device(args.device),
     )
     target = Finetuned(args.codec_target, args.segmenter_target, args.choice_target)
     regimes = {"joint": finetune_jointly, "control": finetune_apart}

@@ -21,14 +21,16 @@ def main() -> None:
     parser.add_argument("--rate", required=True, type=float, help="λ")
     parser.add_argument("--seed", required=True, type=int, help="seed of the training")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
+    parser.add_argument("--device", default="auto", choices=torchinit.DEVICES, help="of torch")
     parser.add_argument("--run", required=True, type=Path, help="folder of checkpoint and log")
     parser.add_argument("--weights", required=True, type=Path, help="safetensors file to write")
     args = parser.parse_args()
     torchinit.prepare(args.threads)
-    from workflow_lib.codecs.learned.fit import fit  # compressai can be imported only now
+    from workflow_lib.codecs.learned.fit import fit  # torch can be imported only now
 
+    device = torchinit.device(args.device)
     tiles = read_tiles(args.tiles, args.held_out)
-    fit(tiles, args.codec, args.rate, args.seed, args.run, args.weights)
+    fit(tiles, args.codec, args.rate, args.seed, args.run, args.weights, device)
 
 
 cli.run(main)

@@ -6,7 +6,6 @@ from pathlib import Path
 from workflow_lib import cli, torchinit
 from workflow_lib.config.segmentation import Segmenter
 from workflow_lib.data.store import read_reconstructions, read_tiles
-from workflow_lib.segmentation.train import train_segmenter
 
 
 def main() -> None:
@@ -19,14 +18,18 @@ def main() -> None:
     parser.add_argument("--segmenter", required=True, type=Segmenter.parse, help="as JSON")
     parser.add_argument("--seed", required=True, type=int, help="seed of the training")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
+    parser.add_argument("--device", default="auto", choices=torchinit.DEVICES, help="of torch")
     parser.add_argument("--run", required=True, type=Path, help="folder of checkpoint and log")
     parser.add_argument("--weights", required=True, type=Path, help="safetensors file to write")
     args = parser.parse_args()
     torchinit.prepare(args.threads)
+    from workflow_lib.segmentation.train import train_segmenter  # torch can be imported only now
+
+    device = torchinit.device(args.device)
     tiles = read_tiles(args.tiles, args.held_out)
     if args.reconstructions:
         tiles = read_reconstructions(tiles, args.reconstructions)
-    train_segmenter(tiles, args.segmenter, args.seed, args.run, args.weights)
+    train_segmenter(tiles, args.segmenter, args.seed, args.run, args.weights, device)
 
 
 cli.run(main)

@@ -1,39 +1,100 @@
-"""Torch as every script of the study sets it up."""
+"""Torch as every script of the study sets it up; imports torch only when asked to."""
 
+import logging
 import os
+import socket
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Literal
 
-import torch
+from workflow_lib.errors import DownlinkError
+
+if TYPE_CHECKING:
+    import torch
+
+Device = Literal["auto", "cpu", "cuda"]
+"""Where networks run: `auto` is CUDA where torch sees a GPU, and else the CPU."""
+DEVICES: tuple[Device, ...] = ("auto", "cpu", "cuda")
 
 _SCHEMAS = {
     "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 }
-_libraries: list[torch.library.Library] = []
+_libraries: list[Any] = []
+
+_log = logging.getLogger(__name__)
 
 
 def prepare(threads: int) -> None:
     """Set torch's thread count and deterministic algorithms, and make torchvision importable.
 
-    To be called before segmentation-models-pytorch or compressai is imported: both import
+    To be called before anything else imports torch: a script that does not can fail with a
+    traceback on a node that cannot load it. segmentation-models-pytorch and compressai import
     torchvision.
 
     Args:
         threads: threads of one operation; results are bit-equal for equal numbers of threads.
+
+    Raises:
+        DownlinkError: this machine cannot load torch.
     """
     # without a workspace of fixed size cuBLAS refuses to be deterministic
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    _require_torch()
+    import torch
+
     torch.set_num_threads(threads)
     # use_deterministic_algorithms would do the same, but import the compiler, which takes a second
     torch.set_deterministic_debug_mode("error")
     torch.backends.cudnn.benchmark = False
+    # with TF32's ten bits a GPU would decode counts that are off by several
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
     _declare_torchvision_operators()
+
+
+def device(asked: Device) -> "torch.device":
+    """The device that networks run on; the log says which.
+
+    Args:
+        asked: the study's `device`.
+
+    Raises:
+        DownlinkError: CUDA is asked for, but torch sees no GPU.
+    """
+    import torch
+
+    seen = torch.cuda.is_available()
+    if asked == "cuda" and not seen:
+        raise DownlinkError(
+            f"device: cuda, but torch {torch.__version__} sees no GPU on {socket.gethostname()}. "
+            "Ask the scheduler for a GPU, install a CUDA build of torch, or set device (--device) "
+            "to auto or cpu."
+        )
+    if not seen or asked == "cpu":
+        _log.info("device: cpu (%s)", socket.gethostname())
+        return torch.device("cpu")
+    _log.info("device: cuda (%s, %s)", torch.cuda.get_device_name(), socket.gethostname())
+    return torch.device("cuda")
+
+
+def _require_torch() -> None:
+    try:
+        import torch  # noqa: F401
+    except (ImportError, OSError) as error:  # OSError: a shared library is missing or too new
+        reason = " ".join(str(error).split())
+        raise DownlinkError(
+            f"{socket.gethostname()}: this machine cannot load torch ({reason}). Install the "
+            "environment again, for this kind of machine and on a file system that it sees: bash "
+            "envs/install.sh PYTHON; or let Snakemake bring one: --sdm conda or --sdm apptainer."
+        ) from error
 
 
 def _declare_torchvision_operators() -> None:
     # The index's torchvision is linked to CUDA: beside a CPU build of torch its operators cannot
     # load, and its import stops at a missing schema. Nothing here ever calls these operators.
     # A torchvision that was itself built for the CPU registers them and bears no second time.
+    import torch
+
     own = version("torchvision").endswith("+cpu")
     if torch.version.cuda is not None or own or _libraries:
         return

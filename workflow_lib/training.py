@@ -1,34 +1,42 @@
 """One training loop for codecs and segmenters: seeded, resumable, best weights kept."""
 
 import hashlib
-import io
 import json
 import logging
 import math
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
-import safetensors
 import torch
-from safetensors.torch import save
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from workflow_lib import checkpoints
 from workflow_lib.config.training import Training
 from workflow_lib.errors import DownlinkError
-from workflow_lib.files import atomic
+from workflow_lib.journal import Journal
+from workflow_lib.loading import Draws, loaded
+from workflow_lib.precision import reduced
+from workflow_lib.stopping import termination_noted
 
 MAX_GRADIENT_NORM = 1.0
 
 _log = logging.getLogger(__name__)
 
+B = TypeVar("B")
 
-class Task(Protocol):
-    """What is trained: a model, its losses and the data behind them."""
+
+class Task(Protocol[B]):
+    """What is trained: a model, its losses and the data behind them.
+
+    Batches are tensors, alone or in (named) tuples. They are drawn on the CPU, for a GPU by other
+    processes; losses are computed on the model's device.
+    """
 
     @property
     def model(self) -> nn.Module:
@@ -37,8 +45,11 @@ class Task(Protocol):
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Adam's parameter groups; a group's "lr" is its peak (default: the plan's)."""
 
-    def training_losses(self, generator: torch.Generator) -> dict[str, Tensor]:
-        """Losses of one step on crops drawn with `generator`; "loss" is minimised."""
+    def batch(self, generator: torch.Generator) -> B:
+        """Crops for one step, drawn with `generator` and nothing else."""
+
+    def training_losses(self, batch: B) -> dict[str, Tensor]:
+        """Losses of one step on its batch, scalars; "loss" is minimised."""
 
     def validation_losses(self) -> dict[str, float]:
         """Losses on the validation tiles: the weights with the lowest "loss" are kept."""
@@ -74,12 +85,17 @@ class _Progress:
     summed: int = 0
 
 
-def train(task: Task, plan: Training, seed: int, run: Path, identity: str = "") -> TrainingSummary:
-    """Train `task.model` with Adam and leave its best weights on validation in it.
+def train(
+    task: Task[B], plan: Training, seed: int, run: Path, identity: str = ""
+) -> TrainingSummary:
+    """Train `task.model` with Adam, where it is, and leave its best weights on validation in it.
 
-    All randomness of a step (its generator and torch's global one) follows from `seed` and the
+    All randomness of a step (its generator and torch's global ones) follows from `seed` and the
     step's number, so a run resumed from its checkpoint ends with the same bits as one that was
-    never interrupted. Gradients are clipped per parameter group, to norm 1.
+    never interrupted. Gradients are clipped per parameter group, to norm 1. On a GPU training
+    passes are in bf16 where it can, validation is not.
+
+    The last checkpoint stays: a finished run is not trained again until `checkpoints.forget`.
 
     Args:
         task: what is trained.
@@ -89,16 +105,20 @@ def train(task: Task, plan: Training, seed: int, run: Path, identity: str = "") 
         identity: what is trained, and on what; a checkpoint of anything else is not gone on from.
 
     Raises:
-        DownlinkError: a loss or gradient is not finite.
+        DownlinkError: a loss or gradient is not finite, or SIGTERM came: then the step at hand was
+            finished and a checkpoint written.
     """
     return _Run(task, plan, seed, Path(run), identity).finish()
 
 
-class _Run:
-    def __init__(self, task: Task, plan: Training, seed: int, folder: Path, identity: str) -> None:
-        self.task, self.plan, self.seed = task, plan, seed
-        self.checkpoint = folder / "checkpoint.pt"
-        self.metrics = folder / "metrics.jsonl"
+class _Run(Generic[B]):
+    def __init__(
+        self, task: Task[B], plan: Training, seed: int, folder: Path, identity: str
+    ) -> None:
+        self.task, self.plan, self.seed, self.folder = task, plan, seed, folder
+        self.journal = Journal(folder)
+        self.device = next(task.model.parameters()).device
+        self.precision = reduced(self.device)
         self.optimiser = torch.optim.Adam(task.parameter_groups(), lr=plan.learning_rate)
         self.peaks = [group["lr"] for group in self.optimiser.param_groups]
         start = self._validate(step=0)
@@ -109,27 +129,36 @@ class _Run:
         """Go on from the checkpoint, if there is one, to the last step."""
         self._restore()
         resumed_from = self.progress.step
-        self._drop_metrics_after(resumed_from)
-        started = saved = time.monotonic() - self.progress.seconds
-        for step in self._steps():
-            self._advance(step)
-            now = time.monotonic()
-            self.progress.seconds = now - started
-            if step % self.plan.validate_every == 0 or step == self.plan.steps:
-                self._select(step)
-            if now - saved >= self.plan.checkpoint_seconds and step < self.plan.steps:
-                self._save()
-                saved = now
+        self.journal.drop_after(resumed_from)
+        with termination_noted() as stopped:
+            started = saved = time.monotonic() - self.progress.seconds
+            for step, batch in self._steps():
+                self._advance(step, batch)
+                now = time.monotonic()
+                self.progress.seconds = now - started
+                last = step == self.plan.steps
+                if last or step % self.plan.validate_every == 0:
+                    self._select(step)
+                if last or stopped() or now - saved >= self.plan.checkpoint_seconds:
+                    self._save()
+                    saved = now
+                if stopped():
+                    raise DownlinkError(
+                        f"Stopped by SIGTERM after step {step} of {self.plan.steps}; a checkpoint "
+                        f"is in {self.folder}. Run the same command again to go on."
+                    )
         self.task.model.load_state_dict(self.progress.best_weights)
         self.task.model.eval()
-        self.checkpoint.unlink(missing_ok=True)
         p = self.progress
         return TrainingSummary(p.step, p.best_step, p.best, p.seconds, resumed_from)
 
-    def _steps(self) -> "tqdm[int]":
+    def _steps(self) -> Iterator[tuple[int, B]]:
+        """The remaining steps and their batches."""
         first, last = self.progress.step, self.plan.steps
-        return tqdm(
-            range(first + 1, last + 1),
+        steps = range(first + 1, last + 1)
+        draws = Draws(self.task.batch, partial(_generator, self.seed))
+        bar: Iterable[int] = tqdm(
+            steps,
             initial=first,
             total=last,
             unit="step",
@@ -138,31 +167,32 @@ class _Run:
             mininterval=2 if sys.stderr.isatty() else 15,
             miniters=1,
         )
+        return zip(bar, loaded(draws, steps, self.device), strict=True)
 
-    def _advance(self, step: int) -> None:
-        torch.manual_seed(_derive(self.seed, step, "global"))
-        generator = torch.Generator().manual_seed(_derive(self.seed, step, "crops"))
+    def _advance(self, step: int, batch: B) -> None:
+        torch.manual_seed(_derive(self.seed, step, "global"))  # of every device
         falling = 0.5 * (1 + math.cos(math.pi * (step - 1) / self.plan.steps))
         for group, peak in zip(self.optimiser.param_groups, self.peaks, strict=True):
             group["lr"] = peak * falling
         self.task.model.train()
         self.optimiser.zero_grad(set_to_none=True)
-        losses = self.task.training_losses(generator)
+        with self.precision:
+            losses = self.task.training_losses(batch)
         norms = self._clipped_gradients(losses["loss"])
-        values = {name: loss.item() for name, loss in losses.items()}
-        _require_finite({**values, **norms}, step)
+        values = _numbers(losses)
+        _require_finite({**values, **_numbers(norms)}, step)
         self.optimiser.step()
         self.progress.step = step
         self.progress.summed += 1
         for name, value in values.items():
             self.progress.sums[name] = self.progress.sums.get(name, 0.0) + value
 
-    def _clipped_gradients(self, loss: Tensor) -> dict[str, float]:
+    def _clipped_gradients(self, loss: Tensor) -> dict[str, Tensor]:
         loss.backward()  # type: ignore[no-untyped-call]
         return {
             f"gradient of group {number}": nn.utils.clip_grad_norm_(
                 group["params"], MAX_GRADIENT_NORM
-            ).item()
+            )
             for number, group in enumerate(self.optimiser.param_groups)
         }
 
@@ -180,24 +210,15 @@ class _Run:
             p.best, p.best_step, p.best_weights = validation, step, _copy(self.task.model)
         training = {name: total / p.summed for name, total in p.sums.items()}
         p.sums, p.summed = {}, 0
-        line = {
-            "step": step,
-            "training": training,
-            "validation": validation,
-            "learning_rates": [group["lr"] for group in self.optimiser.param_groups],
-            "seconds": round(p.seconds, 3),
-        }
-        self.metrics.parent.mkdir(parents=True, exist_ok=True)
-        with self.metrics.open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(line) + "\n")
-
-    def _drop_metrics_after(self, step: int) -> None:
-        if not self.metrics.exists():
-            return
-        with self.metrics.open(encoding="utf-8") as lines:
-            kept = [line for line in lines if _step_of(line) <= step]
-        with atomic(self.metrics) as draft:
-            draft.write_text("".join(kept), encoding="utf-8")
+        self.journal.write(
+            {
+                "step": step,
+                "training": training,
+                "validation": validation,
+                "learning_rates": [group["lr"] for group in self.optimiser.param_groups],
+                "seconds": round(p.seconds, 3),
+            }
+        )
 
     def _save(self) -> None:
         state = {
@@ -206,26 +227,20 @@ class _Run:
             "optimiser": self.optimiser.state_dict(),
             "progress": vars(self.progress),
         }
-        packed = io.BytesIO()
-        torch.save(state, packed)
-        with atomic(self.checkpoint) as draft:
-            draft.write_bytes(packed.getbuffer())
+        checkpoints.save(state, self.folder)
 
     def _restore(self) -> None:
-        if not self.checkpoint.exists():
-            return
-        try:
-            found = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
-        except Exception as error:  # a damaged file fails in many ways, none worth stopping for
-            _log.warning("%s: unreadable, starting afresh (%s)", self.checkpoint, error)
-            return
-        if not isinstance(found, dict) or found.get("fingerprint") != self.fingerprint:
-            _log.warning("%s: belongs to another run, starting afresh", self.checkpoint)
+        found = checkpoints.restored(self.folder, self.fingerprint)
+        if found is None:
             return
         self.task.model.load_state_dict(found["model"])
         self.optimiser.load_state_dict(found["optimiser"])
         self.progress = _Progress(**found["progress"])
-        _log.info("%s: going on after step %d", self.checkpoint, self.progress.step)
+        _log.info("%s: going on after step %d", self.folder, self.progress.step)
+
+
+def _generator(seed: int, step: int) -> torch.Generator:
+    return torch.Generator().manual_seed(_derive(seed, step, "crops"))
 
 
 def _derive(seed: int, step: int, purpose: str) -> int:
@@ -234,7 +249,7 @@ def _derive(seed: int, step: int, purpose: str) -> int:
 
 
 def _fingerprint(
-    task: Task, plan: Training, seed: int, start: dict[str, float], identity: str
+    task: Task[B], plan: Training, seed: int, start: dict[str, float], identity: str
 ) -> str:
     # The first validation stands for data and initial weights; three digits of it are the same
     # on any machine, so that a run can go on elsewhere.
@@ -251,14 +266,13 @@ def _fingerprint(
 
 
 def _copy(model: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+    return {name: t.detach().to("cpu", copy=True) for name, t in model.state_dict().items()}
 
 
-def _step_of(line: str) -> float:
-    try:
-        return float(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):  # cut off when the run was killed
-        return math.inf
+def _numbers(scalars: Mapping[str, Tensor]) -> dict[str, float]:
+    """All at once: a GPU is waited for once, not for each."""
+    values = torch.stack([scalar.detach() for scalar in scalars.values()]).tolist()
+    return dict(zip(scalars, values, strict=True))
 
 
 def _require_finite(values: Mapping[str, float], step: int) -> None:
@@ -268,29 +282,3 @@ def _require_finite(values: Mapping[str, float], step: int) -> None:
                 f"Training diverged: {name} is {value} at step {step}. Lower learning_rate in the "
                 "training section of this codec or segmenter."
             )
-
-
-def save_weights(tensors: Mapping[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
-    """Write tensors, with `metadata`, as safetensors; equal input gives equal bytes."""
-    own = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    # one entry, because safetensors writes several in no fixed order
-    packed = {"downlink": json.dumps(metadata, sort_keys=True)}
-    with atomic(Path(path)) as draft:
-        draft.write_bytes(save(own, metadata=packed))
-
-
-def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors and metadata that `save_weights` wrote.
-
-    Raises:
-        DownlinkError: the file is missing, damaged or was written by something else.
-    """
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            metadata = json.loads(file.metadata()["downlink"])
-    except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise DownlinkError(
-            f"{path}: not a readable file of trained weights ({error}). Delete it and run again."
-        ) from error
-    return tensors, metadata

@@ -1,9 +1,18 @@
-"""Torch as the scripts set it up, and the examples of the unit tests."""
+"""Torch as the scripts set it up, the examples of the unit tests, and a skip without a GPU."""
 
 import sys
 from pathlib import Path
+
+import pytest
+import torch
 
 from workflow_lib.torchinit import prepare
 
 prepare(1)
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit/codecs/learned"))
+
+
+def pytest_runtest_setup(item):
+    """Asked of the tests of this folder only."""
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")

@@ -8,7 +8,7 @@ from learned_examples import random_model, smooth_counts
 from workflow_lib.codecs.learned.codec import LearnedCodec
 from workflow_lib.codecs.learned.schedule import Context
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+pytestmark = pytest.mark.gpu
 
 
 @pytest.fixture(scope="module", params=Context)

@@ -6,9 +6,11 @@ import pytest
 import torch
 from torch import nn
 
+from workflow_lib.checkpoints import forget
 from workflow_lib.config.training import Training
 from workflow_lib.errors import DownlinkError
-from workflow_lib.training import load_weights, save_weights, train
+from workflow_lib.training import train
+from workflow_lib.weights import load_weights, save_weights
 
 PLAN = Training(
     steps=12, batch=4, crop=16, learning_rate=0.05, validate_every=5, checkpoint_seconds=0
@@ -32,11 +34,13 @@ class Noisy:
     def _loss(self, x):
         return ((self.model(x) - x.sum(1, keepdim=True)) ** 2).mean()
 
-    def training_losses(self, generator):
+    def batch(self, generator):
+        return torch.randn(16, 3, generator=generator)
+
+    def training_losses(self, x):
         self.steps += 1
         if self.steps == self.stop_before:
             raise KeyboardInterrupt
-        x = torch.randn(16, 3, generator=generator)
         loss = self._loss(x + 0.1 * torch.randn_like(x))
         return {"loss": loss * math.nan if self.steps == self.spoil_at else loss, "extra": loss}
 
@@ -69,7 +73,18 @@ def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, before):
     assert (one.best_step, one.validation) == (two.best_step, two.validation)
     for a, b in zip(lines(tmp_path / "whole"), lines(tmp_path / "cut"), strict=True):
         assert {**a, "seconds": 0} == {**b, "seconds": 0}
-    assert not (tmp_path / "cut" / "checkpoint.pt").exists()
+
+
+def test_a_finished_run_is_not_trained_again_until_it_is_forgotten(tmp_path):
+    first, again, afresh = Noisy(), Noisy(), Noisy()
+    one = train(first, PLAN, 3, tmp_path / "run")
+    two = train(again, PLAN, 3, tmp_path / "run")
+    assert again.steps == 0
+    assert same(first.model.state_dict(), again.model.state_dict())
+    assert (one.best_step, one.validation, one.steps) == (two.best_step, two.validation, two.steps)
+    forget(tmp_path)
+    train(afresh, PLAN, 3, tmp_path / "run")
+    assert afresh.steps == PLAN.steps
 
 
 def test_another_seed_gives_other_weights(tmp_path):

@@ -14,6 +14,7 @@ from workflow_lib.config.segmentation import Segmenter
 from workflow_lib.config.statistics import Statistics
 from workflow_lib.errors import DownlinkError
 from workflow_lib.paths import UNTRAINED, replicate
+from workflow_lib.torchinit import Device
 
 BIT_DEPTH = 16
 """Bits of a stored count; no rate point lies above."""
@@ -33,6 +34,9 @@ class Study(Section):
     """Folder of archives that is looked at before the package index."""
     threads: int = Field(default=1, ge=1)
     """Threads of one job; results are bit-equal for the same number."""
+    device: Device = "auto"
+    """Where networks are trained and learned codecs run: `auto` is a GPU where torch sees one, and
+    else the CPU. Results are bit-equal on one kind of device."""
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(0,), min_length=1)
     """Seeds of all trainings: codecs and segmenters are trained once for each."""
     run: tuple[Name, ...] = Field(min_length=1)

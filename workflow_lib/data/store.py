@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from zarr.core.buffer import default_buffer_prototype
+from zarr.storage import MemoryStore
 
 from workflow_lib.data.info import TileInfo
 from workflow_lib.data.scenes import NODATA
@@ -129,7 +131,7 @@ def _opened(store: Path) -> xr.Dataset:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Object at .snakemake_timestamp")
             data: xr.Dataset = xr.open_zarr(
-                store, consolidated=False, mask_and_scale=False, chunks=None
+                _in_memory(store), consolidated=False, mask_and_scale=False, chunks=None
             )
     except (OSError, KeyError, ValueError) as error:
         raise DownlinkError(
@@ -141,3 +143,13 @@ def _opened(store: Path) -> xr.Dataset:
 def _remedy(store: Path) -> str:
     # What reads all scenes depends on their digests: only by its name is one store made again.
     return f"Delete it, make it again (snakemake --cores all {store}), and run again."
+
+
+def _in_memory(store: Path) -> MemoryStore:
+    """The store's files, each read once and from end to end.
+
+    zarr would read a shard that is not full, as a scene's last one is, chunk by chunk.
+    """
+    bytes_of = default_buffer_prototype().buffer.from_bytes
+    files = sorted(file for file in store.rglob("*") if file.is_file())
+    return MemoryStore({f.relative_to(store).as_posix(): bytes_of(f.read_bytes()) for f in files})

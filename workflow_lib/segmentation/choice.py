@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from workflow_lib import checkpoints
 from workflow_lib.codecs.learned.codec import LearnedCodec
 from workflow_lib.codecs.learned.fit import metadata
 from workflow_lib.codecs.learned.model import LearnedModel
@@ -98,6 +99,8 @@ def write_best(
     }
     with atomic(target.choice) as draft:
         draft.write_text(json.dumps(choice, indent=2) + "\n", encoding="utf-8")
+    # kept till here, so that an interrupted fine-tuning trains no configuration again
+    checkpoints.forget(setting.run)
 
 
 def _iou(candidate: Candidate) -> float:

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from workflow_lib.codecs.learned.model import LearnedModel
-from workflow_lib.codecs.learned.objective import Cost, coded, parameter_groups
+from workflow_lib.codecs.learned.objective import Cost, Examples, coded, parameter_groups
 from workflow_lib.config.segmentation import Segmenter
 from workflow_lib.data.tiles import Tiles
+from workflow_lib.loading import moved
 from workflow_lib.segmentation.choice import (
     Candidate,
     Finetuned,
@@ -35,7 +36,7 @@ def finetune_apart(setting: Setting, target: Finetuned) -> None:
         DownlinkError: weights or tiles that cannot be fine-tuned, or divergence.
     """
     setting.require_usable()
-    material = Material(setting, setting.start().codec)
+    material = Material(setting)
     write_best(_candidates(setting, material), setting, material, "control", target)
 
 
@@ -72,10 +73,13 @@ class CodecTask:
         rate = self._setting.finetuning.codec_learning_rate
         return parameter_groups(self._codec, self._setting.codec, rate)
 
-    def training_losses(self, generator: torch.Generator) -> dict[str, Tensor]:
+    def batch(self, generator: torch.Generator) -> Examples:
+        """Crops for one step; see `Task`."""
+        return self._material.draw(generator).examples
+
+    def training_losses(self, batch: Examples) -> dict[str, Tensor]:
         """Losses of one step; see `Task`."""
-        examples = self._material.draw(generator).examples
-        return coded(self._codec, examples, self._material.data_range)[1].losses(self._material.lam)
+        return coded(self._codec, batch, self._material.data_range)[1].losses(self._material.lam)
 
     def validation_losses(self) -> dict[str, float]:
         """Losses of forward passes on the validation tiles; see `Task`."""
@@ -102,6 +106,8 @@ class SegmenterTask(SegmentationTask):
         label = torch.from_numpy(scored_label(self._decoded))
         image = torch.from_numpy(self._decoded.image)
         entropy = MeanEntropy()
+        device = self._unet.mean.device
         for some in batches(len(image)):
-            entropy.add(self.model(image[some]), label[some])
+            part, known = moved((image[some], label[some]), device)
+            entropy.add(self.model(part), known)
         return {"loss": entropy.value()}

@@ -1,5 +1,7 @@
 """Crops that a segmenter learns from."""
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -8,6 +10,13 @@ from workflow_lib.crops import SYMMETRIES, Crop, stacked
 from workflow_lib.data.scenes import IGNORE
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.segmentation.labels import scored_label
+
+
+class Labelled(NamedTuple):
+    """Counts, uint16 [crop, band, y, x], and their label, uint8 [crop, y, x]."""
+
+    image: Tensor
+    label: Tensor
 
 
 class Crops:
@@ -22,10 +31,10 @@ class Crops:
         self._labelled = np.flatnonzero((self._label != IGNORE).any(axis=(1, 2)))
         self._positive = np.argwhere(self._label == 1)
 
-    def draw(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Counts, uint16 [batch, band, y, x], and label, uint8 [batch, y, x]."""
+    def draw(self, generator: torch.Generator) -> Labelled:
+        """One batch."""
         crops = self.choose(generator)
-        return stacked(self._image, crops), stacked(self._label, crops)
+        return Labelled(stacked(self._image, crops), stacked(self._label, crops))
 
     def choose(self, generator: torch.Generator) -> list[Crop]:
         """The crops of one batch."""

@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import nn
 
 from workflow_lib.codecs.learned.codec import open_codec
@@ -42,6 +43,7 @@ class Setting:
         lam: λ.
         seed: seed of all draws.
         run: folder of the configurations' checkpoints and logs.
+        device: where the networks are.
     """
 
     tiles: Tiles
@@ -53,6 +55,7 @@ class Setting:
     lam: float
     seed: int
     run: Path
+    device: torch.device | str = "cpu"
 
     def seed_of(self, number: int) -> int:
         """The seed of a configuration: the same in both arms, so that they see the same crops."""
@@ -82,7 +85,7 @@ class Setting:
                 f"{wanted.encoder} and {wanted.decoder_channels}. Train it again, or name the "
                 "weights that belong to it."
             )
-        return Pair(codec.model, segmenter).eval()
+        return Pair(codec.model, segmenter).eval().to(self.device)
 
     def require_usable(self) -> None:
         """Raises:

@@ -16,7 +16,7 @@ from workflow_lib.segmentation.choice import (
     write_best,
 )
 from workflow_lib.segmentation.finetuning import Pair, Setting
-from workflow_lib.segmentation.material import Material, mapped, validation_losses
+from workflow_lib.segmentation.material import Batch, Material, mapped, validation_losses
 from workflow_lib.segmentation.train import masked_cross_entropy
 from workflow_lib.training import train
 
@@ -32,7 +32,7 @@ def finetune_jointly(setting: Setting, target: Finetuned) -> None:
         DownlinkError: weights or tiles that cannot be fine-tuned, or divergence.
     """
     setting.require_usable()
-    material = Material(setting, setting.start().codec)
+    material = Material(setting)
     write_best(_candidates(setting, material), setting, material, "joint", target)
 
 
@@ -62,9 +62,13 @@ class JointTask:
         own = parameter_groups(self._pair.codec, self._setting.codec, config.codec_learning_rate)
         return [*own, {"params": list(self._pair.segmenter.parameters())}]
 
-    def training_losses(self, generator: torch.Generator) -> dict[str, Tensor]:
+    def batch(self, generator: torch.Generator) -> Batch:
+        """Crops for one step; see `Task`."""
+        return self._material.draw(generator)
+
+    def training_losses(self, batch: Batch) -> dict[str, Tensor]:
         """Losses of one step; see `Task`."""
-        examples, label = self._material.draw(generator)
+        examples, label = batch
         cost, logits = mapped(self._pair, examples, self._material.data_range)
         entropy = masked_cross_entropy(logits, label)
         losses = cost.losses(self._material.lam)

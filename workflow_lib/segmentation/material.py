@@ -10,6 +10,7 @@ from workflow_lib.codecs.learned.model import LearnedModel
 from workflow_lib.codecs.learned.objective import Cost, Examples, coded
 from workflow_lib.crops import stacked
 from workflow_lib.data.scenes import IGNORE, NODATA
+from workflow_lib.loading import moved
 from workflow_lib.segmentation.crops import Crops
 from workflow_lib.segmentation.finetuning import Pair, Setting
 from workflow_lib.segmentation.labels import scored_label
@@ -19,7 +20,7 @@ _BATCH = 8
 
 
 class Batch(NamedTuple):
-    """Images as the codec takes them, and their labels, uint8 [tile, y, x]."""
+    """Images to code, and their labels, uint8 [tile, y, x]."""
 
     examples: Examples
     label: Tensor
@@ -28,15 +29,16 @@ class Batch(NamedTuple):
 class Material:
     """Training crops and validation tiles, for codec and segmenter alike."""
 
-    def __init__(self, setting: Setting, codec: LearnedModel) -> None:
+    def __init__(self, setting: Setting) -> None:
         plan, tiles = setting.finetuning.training, setting.tiles
         training, validation = tiles.where("train"), tiles.where("validation")
         self.data_range, self.lam = tiles.info.data_range, setting.lam
         self._crops = Crops(training, plan.batch, plan.crop)
-        self._training, self._label = Examples.of(training, codec), scored_label(training)
+        self._training, self._label = Examples.of(training), scored_label(training)
         self._validation = Batch(
-            Examples.of(validation, codec), torch.from_numpy(scored_label(validation))
+            Examples.of(validation), torch.from_numpy(scored_label(validation))
         )
+        self._device = setting.device
 
     def draw(self, generator: torch.Generator) -> Batch:
         """Training crops, half of them with a positive pixel; see `Crops`."""
@@ -44,10 +46,10 @@ class Material:
         return Batch(self._training.at(crops), stacked(self._label, crops))
 
     def validation(self) -> Iterator[Batch]:
-        """The validation tiles."""
+        """The validation tiles, where the networks are."""
         examples, label = self._validation
-        for some in batches(len(examples)):
-            yield Batch(examples[some], label[some])
+        for some in batches(len(label)):
+            yield moved(Batch(examples.some(some), label[some]), self._device)
 
 
 def batches(count: int) -> list[slice]:
@@ -58,7 +60,7 @@ def batches(count: int) -> list[slice]:
 def seen(codec: LearnedModel, reconstruction: Tensor, examples: Examples) -> Tensor:
     """Counts [tile, band, y, x] that the segmenter sees: those a decoder may give, not rounded."""
     counts = codec.counts(reconstruction).clamp(1, 65535)
-    return torch.where(examples.valid > 0, counts, float(NODATA))
+    return torch.where(examples.valid, counts, float(NODATA))
 
 
 def mapped(pair: Pair, examples: Examples, data_range: float) -> tuple[Cost, Tensor]:

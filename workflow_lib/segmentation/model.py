@@ -11,7 +11,7 @@ from workflow_lib.config.segmentation import Segmenter
 from workflow_lib.data.scenes import NODATA
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.errors import DownlinkError
-from workflow_lib.training import load_weights, save_weights
+from workflow_lib.weights import load_weights, save_weights
 
 
 class UNet(nn.Module):
@@ -95,4 +95,4 @@ class UNet(nn.Module):
         height, width = x.shape[-2:]
         right, below = -width % self.multiple, -height % self.multiple
         logits: Tensor = self.network(nn.functional.pad(x, (0, right, 0, below)))
-        return logits[:, 0, :height, :width]
+        return logits[:, 0, :height, :width].float()

@@ -46,9 +46,13 @@ def opened(weights: Path, bands: int) -> UNet:
 
 def probabilities(model: UNet, image: NDArray[np.uint16]) -> NDArray[np.float32]:
     """Probabilities, float32 [tile, y, x], of counts, uint16 [tile, band, y, x], in batches."""
+    device = model.mean.device
     with torch.inference_mode():
         batches = [
-            model(torch.from_numpy(image[first : first + _BATCH])).sigmoid().numpy()
+            model(torch.from_numpy(image[first : first + _BATCH]).to(device))
+            .sigmoid()
+            .cpu()
+            .numpy()
             for first in range(0, len(image), _BATCH)
         ]
     return np.concatenate(batches) if batches else np.zeros((0, *image.shape[2:]), np.float32)

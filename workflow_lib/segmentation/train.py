@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from workflow_lib import checkpoints
 from workflow_lib.config.segmentation import Segmenter
 from workflow_lib.data.scenes import IGNORE
 from workflow_lib.data.tiles import Tiles
-from workflow_lib.segmentation.crops import Crops
+from workflow_lib.segmentation.crops import Crops, Labelled
 from workflow_lib.segmentation.labels import require_both_classes, scored_label
 from workflow_lib.segmentation.model import UNet
 from workflow_lib.segmentation.predict import probabilities
@@ -21,7 +22,12 @@ from workflow_lib.training import TrainingSummary, train
 
 
 def train_segmenter(
-    tiles: Tiles, config: Segmenter, seed: int, run: Path, weights: Path
+    tiles: Tiles,
+    config: Segmenter,
+    seed: int,
+    run: Path,
+    weights: Path,
+    device: torch.device | str = "cpu",
 ) -> TrainingSummary:
     """Train a segmenter on the training tiles and keep its best weights on the validation tiles.
 
@@ -34,16 +40,18 @@ def train_segmenter(
         seed: seed of initial weights, crops and augmentation.
         run: folder of checkpoint and log.
         weights: safetensors file to write.
+        device: where it is trained.
 
     Raises:
         DownlinkError: training or validation tiles lack one of the classes, or training diverges.
     """
     require_both_classes(tiles, "train", "validation")
-    model = UNet.for_tiles(config, tiles.where("train"), seed)
+    model = UNet.for_tiles(config, tiles.where("train"), seed).to(device)
     task = SegmentationTask(model, tiles, config)
     summary = train(task, config.training, seed, run, f"{config.canonical()} {tiles.digest()}")
     choose_threshold(model, tiles.where("validation"))
     model.save(weights)
+    checkpoints.forget(run)
     return summary
 
 
@@ -61,9 +69,13 @@ class SegmentationTask:
         """All weights alike."""
         return [{"params": list(self.model.parameters())}]
 
-    def training_losses(self, generator: torch.Generator) -> dict[str, Tensor]:
-        """Cross-entropy of a batch of crops."""
-        image, label = self._crops.draw(generator)
+    def batch(self, generator: torch.Generator) -> Labelled:
+        """Crops for one step."""
+        return self._crops.draw(generator)
+
+    def training_losses(self, batch: Labelled) -> dict[str, Tensor]:
+        """Cross-entropy of a batch."""
+        image, label = batch
         return {"loss": masked_cross_entropy(self._unet(image), label)}
 
     def validation_losses(self) -> dict[str, float]:

@@ -28,7 +28,7 @@ from workflow_lib.segmentation.labels import scored_label
 from workflow_lib.segmentation.material import Material, mapped, seen, validation_losses
 from workflow_lib.segmentation.predict import predict, probabilities
 from workflow_lib.segmentation.train import masked_cross_entropy, train_segmenter
-from workflow_lib.training import load_weights
+from workflow_lib.weights import load_weights
 
 LAM = 0.05
 TILES = 36
@@ -102,7 +102,7 @@ def result(request, setting, tmp_path_factory):
 
 def test_the_task_reaches_the_analysis_transform(setting):
     pair = setting.start()
-    material = Material(setting, pair.codec)
+    material = Material(setting)
     examples, label = material.draw(torch.Generator().manual_seed(0))
     _, logits = mapped(pair, examples, 10000.0)
     masked_cross_entropy(logits, label).backward()
@@ -139,7 +139,7 @@ def test_joint_training_mends_the_codec_for_the_map(setting, tmp_path):
     # with the segmenter of the start, what the map gains is the codec's doing
     mended = setting.start()
     mended.codec = LearnedCodec.load(target.codec).model
-    material = Material(setting, mended.codec)
+    material = Material(setting)
     with torch.no_grad():
         found = validation_losses(mended, material)["cross_entropy"]
     assert found < 0.97 * choice["start"]["cross_entropy"]
@@ -197,7 +197,7 @@ def test_the_configuration_of_best_iou_is_written(setting, tmp_path):
             yield Candidate(name, pair, {"name": name, "validation": {"iou": iou}})
 
     target = Finetuned(tmp_path / "codec", tmp_path / "segmenter", tmp_path / "choice.json")
-    write_best(candidates(), setting, Material(setting, setting.start().codec), "joint", target)
+    write_best(candidates(), setting, Material(setting), "joint", target)
     assert json.loads(target.choice.read_text())["chosen"] == "b"
     _, threshold = predict(target.segmenter, setting.tiles.image[:1])
     assert threshold == pytest.approx(ord("b") / 200)
@@ -238,11 +238,11 @@ def test_nodata_and_ignored_pixels_never_matter(setting, tmp_path, arm):
 
 def test_the_segmenter_sees_nodata_and_no_count_that_a_decoder_cannot_give(setting):
     pair = setting.start()
-    batch = next(Material(setting, pair.codec).validation())
-    wild = torch.full_like(batch.examples.image, 1e6)
+    batch = next(Material(setting).validation())
+    wild = torch.full(batch.examples.counts.shape, 1e6)
     wild[:, 0] = -1e6
     counts = seen(pair.codec, wild, batch.examples)
-    valid = batch.examples.valid[:, 0] > 0
+    valid = batch.examples.valid[:, 0]
     assert not valid.all()
     assert (counts[:, 0][valid] == 1).all()
     assert (counts[:, 1][valid] == 65535).all()
@@ -253,23 +253,27 @@ def test_the_segmenter_sees_nodata_and_no_count_that_a_decoder_cannot_give(setti
     ("arm", "task", "before"),
     [("joint", JointTask, 4), ("control", CodecTask, 2), ("control", SegmenterTask, 4)],
 )
-def test_an_interrupted_run_writes_the_same_bytes(
+def test_an_interrupted_run_trains_nothing_twice_and_writes_the_same_bytes(
     setting, tmp_path, monkeypatch, arm, task, before
 ):
     plan = schedule(1.0, 5.0, steps=2, checkpoint_seconds=0)
     whole, _ = tuned(arm, setting, tmp_path / "whole", finetuning=plan)
-    losses, calls = task.training_losses, iter(range(1, 100))
+    losses, begun = task.training_losses, []
 
-    def killed(self, generator):
-        if next(calls) == before:
+    def killed(self, batch):
+        begun.append(batch)
+        if len(begun) == before:
             raise KeyboardInterrupt
-        return losses(self, generator)
+        return losses(self, batch)
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(task, "training_losses", killed)
+    monkeypatch.setattr(task, "training_losses", killed)
+    with pytest.raises(KeyboardInterrupt):
         tuned(arm, setting, tmp_path / "cut", finetuning=plan)
     assert not (tmp_path / "cut" / "codec").exists()
     cut, _ = tuned(arm, setting, tmp_path / "cut", finetuning=plan)
+    # two configurations of two steps, and the one that was killed
+    assert len(begun) == 4 + 1
+    assert not list((tmp_path / "cut").rglob("checkpoint.pt"))
     for name in ("codec", "segmenter", "choice"):
         assert getattr(cut, name).read_bytes() == getattr(whole, name).read_bytes()
 
@@ -311,7 +315,7 @@ def test_what_cannot_be_finetuned_is_refused(setting, tmp_path, arm, toy_tiles):
 
 def test_validation_losses_do_not_depend_on_the_batches(setting, monkeypatch):
     pair = setting.start()
-    material = Material(setting, pair.codec)
+    material = Material(setting)
     with torch.no_grad():
         together = validation_losses(pair, material)
         monkeypatch.setattr(materials, "_BATCH", 1)

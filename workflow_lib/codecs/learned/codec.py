@@ -51,7 +51,7 @@ class LearnedCodec(Codec):
     def __init__(self, model: LearnedModel, training_tiles: int = 0) -> None:
         self.model = model.eval()
         self.training_tiles = training_tiles
-        self.prior = IntegerPrior(model.prior, model.spread)
+        self.prior = IntegerPrior(model.prior, model.spread).to(model.offset.device)
         self._digest: bytes | None = None
 
     @property
@@ -87,9 +87,13 @@ class LearnedCodec(Codec):
             raise DownlinkError(
                 f"{weights}: not the weights of a learned codec ({error}). Delete it, run again."
             ) from error
-        codec.model.to(device)
-        codec.prior.to(device)
-        return codec
+        return codec.to(device)
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same codec, which from now on computes on the device."""
+        self.model.to(device)
+        self.prior.to(device)
+        return self
 
     def encode(self, image: Image, budget: int | None = None) -> Encoded:
         """See `Codec.encode`; the rate follows from λ alone."""

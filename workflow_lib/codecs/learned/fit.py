@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from workflow_lib import checkpoints
 from workflow_lib.codecs.learned.codec import LearnedCodec
 from workflow_lib.codecs.learned.klt_start import start_from_klt
 from workflow_lib.codecs.learned.model import LearnedModel
@@ -28,7 +29,15 @@ from workflow_lib.training import train
 _VALIDATION_TILES = 64
 
 
-def fit(tiles: Tiles, config: Learned, lam: float, seed: int, run: Path, weights: Path) -> None:
+def fit(
+    tiles: Tiles,
+    config: Learned,
+    lam: float,
+    seed: int,
+    run: Path,
+    weights: Path,
+    device: torch.device | str = "cpu",
+) -> None:
     """Train a codec for one λ and write what encoder and decoder need.
 
     Loss = R + λ·MSE₂₅₅, R in bits per pixel and band. Missing pixels do not count.
@@ -40,6 +49,7 @@ def fit(tiles: Tiles, config: Learned, lam: float, seed: int, run: Path, weights
         seed: seed of initial weights, crops and noise.
         run: folder for checkpoint and metrics; see `train`.
         weights: the safetensors file to write.
+        device: where it is trained.
 
     Raises:
         DownlinkError: no tiles to train or validate on, crops larger than tiles, or divergence.
@@ -50,8 +60,10 @@ def fit(tiles: Tiles, config: Learned, lam: float, seed: int, run: Path, weights
     task = CodecTask(LearnedModel(sizes), tiles, config, lam)
     if config.init == "klt":
         task.start_from_klt()
+    task.model.to(device)
     train(task, config.training, seed, run, f"{config.canonical()} {lam} {tiles.digest()}")
     LearnedCodec(task.model, len(tiles.where("train"))).save(weights, metadata(tiles.info, lam))
+    checkpoints.forget(run)
 
 
 def metadata(info: TileInfo, lam: float) -> dict[str, str]:
@@ -93,25 +105,29 @@ class CodecTask:
         offset, gain = (torch.from_numpy(a)[:, None, None] for a in training.moments())
         model.offset.copy_(offset)
         model.gain.copy_(gain)
-        self.training = Examples.of(training, model)
+        self.training = Examples.of(training)
         self.validation = _as_one_image(validation)
         self.data_range = tiles.info.data_range
 
     def start_from_klt(self) -> None:
         """Start the model from the training tiles' patch KLT."""
         weights = self.model.gain * PEAK / self.data_range
-        start_from_klt(self.model, self.training.image, weights, self.lam)
+        image = self.model.normalise(self.training.counts.float())
+        start_from_klt(self.model, image, weights, self.lam)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """See `Task`."""
         return parameter_groups(self.model, self.config, self.config.training.learning_rate)
 
-    def training_losses(self, generator: torch.Generator) -> dict[str, Tensor]:
-        """Losses of one step; see `Task`."""
+    def batch(self, generator: torch.Generator) -> Examples:
+        """Crops for one step; see `Task`."""
         plan = self.config.training
-        crops = anywhere(self.training.image.shape, plan.batch, plan.crop, generator)
-        _, cost = coded(self.model, self.training.at(crops), self.data_range)
-        return cost.losses(self.lam)
+        crops = anywhere(self.training.counts.shape, plan.batch, plan.crop, generator)
+        return self.training.at(crops)
+
+    def training_losses(self, batch: Examples) -> dict[str, Tensor]:
+        """Losses of one step; see `Task`."""
+        return coded(self.model, batch, self.data_range)[1].losses(self.lam)
 
     def validation_losses(self) -> dict[str, float]:
         """Losses of the validation tiles' real bitstream; see `Task`."""

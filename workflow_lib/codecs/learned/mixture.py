@@ -56,7 +56,7 @@ class Mixture(NamedTuple):
         lower = torch.erfc(slope * (-0.5 - distance))
         weights = torch.softmax(self.log_weights * math.log(2), dim=1)
         likelihood = (weights * 0.5 * (upper - lower)).sum(1)
-        bounded: Tensor = LowerBound(_LEAST_LIKELIHOOD)(likelihood)
+        bounded: Tensor = LowerBound(_LEAST_LIKELIHOOD).to(likelihood.device)(likelihood)
         return -bounded.log2().sum()
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from workflow_lib.codecs.learned.prior import HYPER_STRIDE, Architecture, Prior
 from workflow_lib.codecs.learned.rounding import passing, quantised
 from workflow_lib.codecs.learned.transforms import PATCH, Analysis, Synthesis
+from workflow_lib.precision import full
 
 
 class Output(NamedTuple):
@@ -77,7 +78,8 @@ class LearnedModel(nn.Module):
         # only the hyperprior pads: an image of 32×32 pixels has 2×2 latents
         border = (0, -latents.shape[3] % HYPER_STRIDE, 0, -latents.shape[2] % HYPER_STRIDE)
         padded = nn.functional.pad(latents / self.spread, border, mode="replicate")
-        return latents, self.hyper_analysis(padded)
+        hyper: Tensor = self.hyper_analysis(padded)
+        return latents, hyper.float()
 
     def synthesise(self, latents: Tensor) -> Tensor:
         """Normalised image [batch, bands, 16·y, 16·x] from rounded latents."""
@@ -93,8 +95,11 @@ class LearnedModel(nn.Module):
         latents, hyper = self.analyse(image)
         latents = quantised(latents, self.zone)
         hyper = passing(hyper, hyper.round())
-        bits = self.prior(hyper, latents, self.spread).bits(latents)
-        bits = bits + self.prior.hyper_mixture().bits(hyper)
+        # The mean of a well-predicted channel must be right to a small part of its range, and
+        # likelihoods are differences of nearly equal numbers: bf16's 8 bits do for neither.
+        with full(latents):
+            bits = self.prior(hyper, latents, self.spread).bits(latents)
+            bits = bits + self.prior.hyper_mixture().bits(hyper)
         return Output(self.synthesise(latents), bits)
 
 

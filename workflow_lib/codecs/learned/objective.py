@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -20,40 +20,30 @@ PEAK = 255.0
 _PRIOR_LEARNING_RATE = 1e-2
 
 
-@dataclass(frozen=True)
-class Examples:
-    """Images as a codec takes them.
+class Examples(NamedTuple):
+    """Images to code, as small as they travel to a GPU.
 
     Attributes:
-        image: normalised, missing pixels filled, float32 [tile, band, y, x].
-        valid: 1 where pixels count and 0 elsewhere, float32 [tile, 1, y, x].
+        counts: missing pixels filled, uint16 [tile, band, y, x].
+        valid: where pixels count, bool [tile, 1, y, x].
     """
 
-    image: Tensor
+    counts: Tensor
     valid: Tensor
 
     @classmethod
-    def of(cls, tiles: Tiles, model: LearnedModel) -> Self:
-        """The tiles, normalised by the model."""
-        counts = np.stack([fill(image) for image in tiles.image]).astype(np.float32)
-        valid = torch.from_numpy(tiles.valid)[:, None].float()
-        return cls(model.normalise(torch.from_numpy(counts)), valid)
+    def of(cls, tiles: Tiles) -> Self:
+        """The tiles."""
+        counts = np.stack([fill(image) for image in tiles.image])
+        return cls(torch.from_numpy(counts), torch.from_numpy(tiles.valid)[:, None])
 
-    def __len__(self) -> int:
-        return len(self.image)
-
-    def __getitem__(self, some: slice) -> "Examples":
-        return Examples(self.image[some], self.valid[some])
+    def some(self, which: slice) -> "Examples":
+        """Some of the images."""
+        return Examples(self.counts[which], self.valid[which])
 
     def at(self, crops: Sequence[Crop]) -> "Examples":
         """Crops of the images."""
-        return Examples(stacked(self.image.numpy(), crops), stacked(self.valid.numpy(), crops))
-
-    def aligned(self) -> "Examples":
-        """Padded to whole patches; the padding does not count."""
-        height, width = self.image.shape[2:]
-        border = (0, -width % PATCH, 0, -height % PATCH)
-        return Examples(padded_to_patches(self.image), nn.functional.pad(self.valid, border))
+        return Examples(stacked(self.counts.numpy(), crops), stacked(self.valid.numpy(), crops))
 
 
 @dataclass(frozen=True)
@@ -98,12 +88,15 @@ def coded(model: LearnedModel, examples: Examples, data_range: float) -> tuple[T
         examples: of any size.
         data_range: peak in counts.
     """
-    height, width = examples.image.shape[2:]
-    batch = examples.aligned()
-    output = model(batch.image)
+    height, width = examples.counts.shape[2:]
+    image = padded_to_patches(model.normalise(examples.counts.float()))
+    # the padding does not count
+    border = (0, -width % PATCH, 0, -height % PATCH)
+    valid = nn.functional.pad(examples.valid.float(), border)
+    output = model(image)
     weights = model.gain * PEAK / data_range
-    error = (output.image - batch.image) * weights * batch.valid
-    samples = batch.valid.sum() * batch.image.shape[1]
+    error = (output.image - image) * weights * valid
+    samples = valid.sum() * image.shape[1]
     cost = Cost(output.bits, error.square().sum(), samples)
     return output.image[:, :, :height, :width], cost
 

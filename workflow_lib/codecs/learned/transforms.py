@@ -3,6 +3,10 @@
 The nonlinear branches are those of Z. Cheng, H. Sun, M. Takeuchi, J. Katto, "Learned Image
 Compression with Discretized Gaussian Mixture Likelihoods and Attention Modules", CVPR 2020, built
 from CompressAI's layers, with 1×1 convolutions between N hidden channels and M latents.
+
+The linear transforms are never in bf16: latents reach hundreds and are rounded to integers, and an
+image of 50 dB differs from the original by less than bf16 tells apart. What the branches add is
+smaller.
 """
 
 from compressai.layers import (
@@ -14,6 +18,8 @@ from compressai.layers import (
     conv3x3,
 )
 from torch import Tensor, nn
+
+from workflow_lib.precision import full
 
 PATCH = 16
 """Side of the patch that one latent position stands for, in pixels."""
@@ -41,7 +47,8 @@ class Analysis(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Latents in units of their rounding step."""
-        linear: Tensor = self.linear(self.patches(image))
+        with full(image):
+            linear: Tensor = self.linear(self.patches(image))
         nonlinear: Tensor = self.last(self.branch(image))
         return linear + nonlinear
 
@@ -70,6 +77,7 @@ class Synthesis(nn.Module):
 
     def forward(self, latents: Tensor, normalised: Tensor) -> Tensor:
         """The image; `normalised` are the same latents at about unit variance."""
-        linear: Tensor = self.patches(self.linear(latents))
+        with full(latents):
+            linear: Tensor = self.patches(self.linear(latents))
         nonlinear: Tensor = self.subpixels(self.last(self.branch(normalised)))
         return linear + nonlinear

@@ -60,10 +60,10 @@ def test_an_interrupted_fit_writes_the_same_bytes(tmp_path, monkeypatch):
     losses = CodecTask.training_losses
     calls = iter(range(8))
 
-    def killed_at_the_sixth_step(task, generator):
+    def killed_at_the_sixth_step(task, batch):
         if next(calls) == 5:
             raise KeyboardInterrupt
-        return losses(task, generator)
+        return losses(task, batch)
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(CodecTask, "training_losses", killed_at_the_sixth_step)

@@ -1,0 +1,194 @@
+"""What training waits for: tiles read, crops drawn for the network, and the network's own steps.
+
+A store of generated tiles is written and read; then for the U-Net and the learned codec of
+config.yaml, in turns, the best of each quoted: batches drawn as training draws them and brought to
+the device; optimiser steps on a batch that is there already; and both together, as training runs.
+A loader that gives more crops than the network takes does not hold it up.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import yaml
+from scipy.ndimage import gaussian_filter
+from tabulate import tabulate
+from timing import minima
+
+from workflow_lib import torchinit
+from workflow_lib.config.codecs import Learned
+from workflow_lib.config.data import Band
+from workflow_lib.config.segmentation import Segmenter
+from workflow_lib.config.study import Study, validate
+from workflow_lib.config.training import Training
+from workflow_lib.data.store import read_tiles, tiles_per_shard, write_store
+from workflow_lib.data.tiles import TileInfo, Tiles
+
+SIDE = 128
+_DISTINCT = 32
+"""Tiles that are generated; the others are these again."""
+
+
+@dataclass(frozen=True)
+class Rival:
+    """One network in training.
+
+    Attributes:
+        name: its name.
+        batch: crops of a step.
+        parts: what a training does, by name: one step of it each.
+    """
+
+    name: str
+    batch: int
+    parts: dict[str, Callable[[], object]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tiles", type=int, default=256, help="tiles of 128 × 128 pixels")
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of a timed run")
+    parser.add_argument("--repeats", type=int, default=3, help="turns")
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
+    parser.add_argument("--device", default="auto", choices=torchinit.DEVICES, help="of torch")
+    args = parser.parse_args()
+    torchinit.prepare(args.threads)
+    device = torchinit.device(args.device)
+    study = validate(yaml.safe_load(Path("config.yaml").read_text()))
+    with tempfile.TemporaryDirectory() as folder:
+        store = stored(Path(folder) / "scene.zarr", args.tiles, study.sensors["sentinel2"])
+        reading = minima({"read": lambda: read_tiles([store])}, args.repeats)["read"]
+        tiles = read_tiles([store])
+    print(f"{args.tiles} tiles of {tiles.image.shape[1:]}, on {device.type}\n")
+    megabytes = tiles.image.nbytes / 1e6
+    print(f"reading: {args.tiles / reading:,.0f} tiles/s, {megabytes / reading:,.0f} MB/s\n")
+    figures: dict[str, Any] = {
+        "device": device.type,
+        "threads": args.threads,
+        "read_tiles_per_s": round(args.tiles / reading, 1),
+    }
+    table = []
+    for rival in rivals(study, tiles, device):
+        turns = [
+            {name: rival.batch * rate(part, args.seconds) for name, part in rival.parts.items()}
+            for _ in range(args.repeats)
+        ]
+        speed = {name: max(turn[name] for turn in turns) for name in rival.parts}
+        ratio = speed["loader"] / speed["model"]
+        table.append((rival.name, rival.batch, *speed.values(), ratio))
+        figures |= {f"{rival.name}_{name}_per_s": round(each, 1) for name, each in speed.items()}
+        figures[f"{rival.name}_loader_over_model"] = round(ratio, 2)
+    heads = ("network", "batch", "loader, crops/s", "model, crops/s", "together", "loader / model")
+    print(tabulate(table, heads, floatfmt=(".0f", ".0f", ",.0f", ",.0f", ",.0f", ".2f")))
+    print(json.dumps(figures))
+
+
+def rivals(study: Study, tiles: Tiles, device: Any) -> Iterator[Rival]:
+    """The U-Net and the learned codec of the study, at their own batch and crop."""
+    from workflow_lib.codecs.learned.fit import CodecTask
+    from workflow_lib.codecs.learned.model import LearnedModel
+    from workflow_lib.codecs.learned.prior import Architecture
+    from workflow_lib.segmentation.model import UNet
+    from workflow_lib.segmentation.train import SegmentationTask
+
+    segmenter, codec = study.segmenters["unet"], study.codecs["dgml"]
+    assert isinstance(segmenter, Segmenter)
+    assert isinstance(codec, Learned)
+    unet = UNet.for_tiles(segmenter, tiles, 0)
+    learned = CodecTask(
+        LearnedModel(Architecture.configured(codec, tiles.image.shape[1])), tiles, codec, 0.05
+    )
+    tasks = {
+        "unet": (SegmentationTask(unet, tiles, segmenter), segmenter.training),
+        "dgml": (learned, codec.training),
+    }
+    for name, (task, plan) in tasks.items():
+        task.model.to(device).train()
+        yield rival(name, task, plan, device)
+
+
+def rival(name: str, task: Any, plan: Training, device: Any) -> Rival:
+    """What one task's training is made of."""
+    import torch
+
+    from workflow_lib.loading import Draws, loaded
+    from workflow_lib.precision import reduced
+
+    draws = Draws(task.batch, lambda step: torch.Generator().manual_seed(step))
+    optimiser = torch.optim.Adam(task.parameter_groups(), lr=1e-6)
+    endless = loaded(draws, range(10**9), device)  # workers start once, as in a training
+    (ready,) = loaded(draws, range(1), device)
+    precision = reduced(device)
+
+    def step(batch: Any) -> float:
+        optimiser.zero_grad(set_to_none=True)
+        with precision:
+            loss = task.training_losses(batch)["loss"]
+        loss.backward()
+        optimiser.step()
+        return float(loss.item())  # waits for the device, as a training does
+
+    step(ready)  # warms allocators and the choice of kernels
+    parts = {
+        "loader": lambda: next(endless),
+        "model": lambda: step(ready),
+        "together": lambda: step(next(endless)),
+    }
+    return Rival(name, plan.batch, parts)
+
+
+def rate(part: Callable[[], object], seconds: float) -> float:
+    """How often per second; far more than the batches that a loader keeps ready are asked for."""
+    started, done = time.perf_counter(), 0
+    while (spent := time.perf_counter() - started) < seconds:
+        part()
+        done += 1
+    return done / spent
+
+
+def stored(target: Path, tiles: int, bands: tuple[Band, ...]) -> Path:
+    """A store of textured tiles, a tenth of whose pixels are of the class looked for."""
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(_DISTINCT, len(bands), SIDE, SIDE))
+    fields = sum(gaussian_filter(noise, (0, 1.5, s, s)) * 30 * s for s in (1, 9))
+    image = (3000 + 400 * fields + 20 * noise).clip(1, 65535).astype(np.uint16)
+    again = np.arange(tiles) % _DISTINCT
+    number = np.arange(tiles, dtype=np.int32)
+    label = (fields[:, 0] > np.quantile(fields[:, 0], 0.9)).astype(np.uint8)
+    info = TileInfo(
+        dataset="generated",
+        bands=tuple(band.name for band in bands),
+        wavelengths_um=tuple(band.wavelength_um for band in bands),
+        native_fraction=(1.0,) * len(bands),
+        scale=1e-4,
+        offset=0.0,
+        unit="1",
+        data_range=10000,
+    )
+    data = xr.Dataset(
+        {
+            "image": (("tile", "band", "y", "x"), image[again]),
+            "label": (("tile", "y", "x"), label[again]),
+        },
+        coords={
+            "row": ("tile", number),
+            "col": ("tile", 0 * number),
+            "block": ("tile", number),
+            "fold": ("tile", 0 * number),
+            "validation": ("tile", (number % 8 == 0).astype(np.uint8)),
+        },
+        attrs={"scene": "generated", "info": info.canonical()},
+    )
+    write_store(data, target, tiles_per_shard(len(bands) + 1, SIDE))
+    return target
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Which device is chosen, and what a machine that cannot load torch says."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from workflow_lib import torchinit
+from workflow_lib.config.codecs import Dgml
+from workflow_lib.config.finetuning import Finetuning
+from workflow_lib.config.segmentation import Segmenter
+from workflow_lib.config.study import Study
+from workflow_lib.config.training import Training
+from workflow_lib.errors import DownlinkError
+
+ROOT = Path(__file__).parents[2]
+PLAN = Training(steps=1, batch=2, crop=16, learning_rate=1e-3)
+CODEC = Dgml(kind="dgml", channels=8, latents=24, training=PLAN).canonical()
+SEGMENTER = Segmenter(encoder="mobilenet_v2", training=PLAN).canonical()
+FINETUNING = Finetuning(gammas=(1.0,), codec_learning_rate=1e-4, training=PLAN).canonical()
+NEEDED = {
+    "fit_codec": f"--tiles t --held-out 0 --codec {CODEC} --rate 1 --seed 0 --run r --weights w",
+    "train_segmenter": f"--tiles t --held-out 0 --segmenter {SEGMENTER} --seed 0 --run r"
+    " --weights w",
+    "finetune": f"--regime joint --tiles t --held-out 0 --codec {CODEC} --codec-weights c"
+    f" --segmenter {SEGMENTER} --segmenter-weights s --finetuning {FINETUNING} --rate 1 --seed 0"
+    " --run r --codec-target a --segmenter-target b --choice-target c",
+    "encode_scene": f"--tiles t --name n --codec {CODEC} --rate 1 --weights w --held-out 0"
+    " --bitstream b --reconstruction r --distortion d",
+    "decode_scene": f"--bitstream b --tiles t --codec {CODEC} --weights w --reconstruction r",
+    "score_segmenter": "--tiles t --held-out 0 --weights w --regime frozen --segmenter n --seed 0"
+    " --scores s --predictions p",
+}
+
+
+@pytest.mark.parametrize("seen", [False, True])
+def test_a_gpu_is_taken_where_there_is_one_and_none_forbidden(monkeypatch, seen):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: seen)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "made up")
+    assert torchinit.device("auto").type == ("cuda" if seen else "cpu")
+    assert torchinit.device("cpu").type == "cpu"
+
+
+def test_a_gpu_that_is_asked_for_but_missing_is_an_error(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(DownlinkError, match=r"device: cuda.*set device .*to auto or cpu"):
+        torchinit.device("cuda")
+
+
+def test_the_log_says_which_device_runs(caplog):
+    with caplog.at_level("INFO"):
+        torchinit.device("cpu")
+    assert "device: cpu" in caplog.text
+
+
+def test_the_study_takes_the_devices_that_the_scripts_take():
+    assert Study.model_fields["device"].annotation == torchinit.Device
+    assert Study.model_fields["device"].default == "auto"
+
+
+def run(script, options, broken):
+    path = f"{broken}{os.pathsep}{ROOT}"
+    return subprocess.run(
+        [sys.executable, ROOT / "scripts" / f"{script}.py", *options.split(" ")],
+        env={**os.environ, "PYTHONPATH": path},
+        cwd=broken,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def broken(tmp_path):
+    """A folder whose torch stops as one without its libraries does."""
+    package = tmp_path / "torch"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise OSError('libcudart.so.12: cannot open\\nit')\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("script", NEEDED)
+def test_a_machine_that_cannot_load_torch_names_the_remedy(broken, script):
+    done = run(script, NEEDED[script], broken)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    for part in (socket.gethostname(), "libcudart.so.12", "bash envs/install.sh", "--sdm conda"):
+        assert part in line
+
+
+def test_classical_codecs_do_without_torch(broken):
+    options = '--bitstream b --tiles t --codec {"kind":"jpeg2000"} --reconstruction r'
+    done = run("decode_scene", options, broken)
+    assert "t: this is no readable tile store" in done.stderr
