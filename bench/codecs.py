@@ -37,7 +37,7 @@ from workflow_lib.config.training import Training  # noqa: E402
 from workflow_lib.data.info import TileInfo  # noqa: E402
 from workflow_lib.data.store import read_tiles  # noqa: E402
 from workflow_lib.data.tiles import Tiles  # noqa: E402
-from workflow_lib.training import train  # noqa: E402
+from workflow_lib.training.loop import train  # noqa: E402
 
 LATENTS = 128
 LAMBDA = 0.05

@@ -118,8 +118,8 @@ def rival(name: str, task: Any, plan: Training, device: Any) -> Rival:
     """What one task's training is made of."""
     import torch
 
-    from workflow_lib.loading import Draws, loaded
-    from workflow_lib.precision import reduced
+    from workflow_lib.training.loading import Draws, loaded
+    from workflow_lib.training.precision import reduced
 
     draws = Draws(task.batch, lambda step: torch.Generator().manual_seed(step))
     optimiser = torch.optim.Adam(task.parameter_groups(), lr=1e-6)

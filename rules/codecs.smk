@@ -18,6 +18,7 @@ rule fit_codec:
         mem_mb=memory(4000),
         runtime=minutes(120),
         gpu=GPUS,
+        cpus_per_gpu=CORES_PER_GPU,
     params:
         tiles=lambda w: stores(w.dataset),
         codec=lambda w: STUDY.codecs[w.codec].as_fitted().canonical(),
@@ -92,6 +93,7 @@ use rule encode_scene as encode_learned with:
         mem_mb=memory(5000),
         runtime=minutes(30),
         gpu=GPUS,
+        cpus_per_gpu=CORES_PER_GPU,
 
 
 rule gather_reconstructions:

@@ -47,6 +47,7 @@ REPLICATE = replicate("{fold}", "{seed}")
 TRAINED = "fold[0-9]+-seed[0-9]+(-(joint|control)-[A-Za-z0-9_-]+)?"
 # Of a job that trains a network or codes by one.
 GPUS = 0 if STUDY.device == "cpu" else 1
+CORES_PER_GPU = 4  # draw batches while the GPU computes; see training/loading.py
 # Made once, not for every job.
 CODEC_OPTIONS = {name: codec.canonical() for name, codec in STUDY.codecs.items()}
 

@@ -43,6 +43,7 @@ rule train_on_originals:
         mem_mb=memory(4000),
         runtime=minutes(120),
         gpu=GPUS,
+        cpus_per_gpu=CORES_PER_GPU,
     params:
         tiles=lambda w: stores(w.dataset),
         segmenter=lambda w: STUDY.segmenters[w.segmenter].canonical(),
@@ -86,6 +87,7 @@ rule train_on_reconstructions:
         mem_mb=memory(4000),
         runtime=minutes(120),
         gpu=GPUS,
+        cpus_per_gpu=CORES_PER_GPU,
     params:
         tiles=lambda w: stores(w.dataset),
         reconstructions=lambda w: reconstructions(w.dataset, w.codec, w.rate, seen_by(w)),
@@ -140,6 +142,7 @@ rule finetune:
         mem_mb=memory(6000),
         runtime=minutes(240),
         gpu=GPUS,
+        cpus_per_gpu=CORES_PER_GPU,
     params:
         tiles=lambda w: stores(w.dataset),
         codec=lambda w: STUDY.codecs[w.codec].canonical(),

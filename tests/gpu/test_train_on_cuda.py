@@ -9,13 +9,11 @@ import torch
 from learned_examples import make_config, make_tiles, smooth_counts, two_band_tiles
 
 from workflow_lib import torchinit
-from workflow_lib.checkpoints import restored
 from workflow_lib.codecs.learned.codec import LearnedCodec
 from workflow_lib.codecs.learned.fit import CodecTask, fit
 from workflow_lib.config.finetuning import Finetuning
 from workflow_lib.config.segmentation import Segmenter
 from workflow_lib.config.training import Training
-from workflow_lib.loading import Draws, loaded
 from workflow_lib.segmentation.choice import Finetuned
 from workflow_lib.segmentation.control import finetune_apart
 from workflow_lib.segmentation.crops import Crops
@@ -23,6 +21,8 @@ from workflow_lib.segmentation.finetuning import Setting
 from workflow_lib.segmentation.joint import finetune_jointly
 from workflow_lib.segmentation.predict import predict
 from workflow_lib.segmentation.train import SegmentationTask, train_segmenter
+from workflow_lib.training.checkpoints import restored
+from workflow_lib.training.loading import Draws, loaded
 
 pytestmark = pytest.mark.gpu
 CUDA = torch.device("cuda")

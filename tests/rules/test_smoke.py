@@ -12,7 +12,7 @@ import yaml
 from workflow_lib.data.store import read_reconstructions, read_tiles
 from workflow_lib.metrics.findings import Findings
 from workflow_lib.paths import Paths, rate_name
-from workflow_lib.weights import load_weights
+from workflow_lib.training.weights import load_weights
 
 SMOKE = ("--configfile", "configs/smoke.yaml")
 PATHS = Paths("results/smoke")

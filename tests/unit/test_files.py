@@ -17,7 +17,7 @@ from workflow_lib.errors import DownlinkError
 from workflow_lib.files import atomic, tree_sha256
 from workflow_lib.metrics.maps import Predictions, write_predictions
 from workflow_lib.metrics.table import Key, pooled_rows, write
-from workflow_lib.weights import save_weights
+from workflow_lib.training.weights import save_weights
 
 
 def test_a_failure_leaves_the_old_file_and_no_draft(tmp_path):

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from workflow_lib import checkpoints
 from workflow_lib.codecs.learned.codec import LearnedCodec
 from workflow_lib.codecs.learned.fit import metadata
 from workflow_lib.codecs.learned.model import LearnedModel
@@ -18,6 +17,7 @@ from workflow_lib.files import atomic
 from workflow_lib.segmentation.finetuning import Pair, Setting
 from workflow_lib.segmentation.material import Material, validation_losses
 from workflow_lib.segmentation.train import choose_threshold
+from workflow_lib.training import checkpoints
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from workflow_lib.codecs.learned.model import LearnedModel
 from workflow_lib.codecs.learned.objective import Cost, Examples, coded, parameter_groups
 from workflow_lib.config.segmentation import Segmenter
 from workflow_lib.data.tiles import Tiles
-from workflow_lib.loading import moved
 from workflow_lib.segmentation.choice import (
     Candidate,
     Finetuned,
@@ -23,7 +22,8 @@ from workflow_lib.segmentation.labels import scored_label
 from workflow_lib.segmentation.material import Material, MeanEntropy, batches
 from workflow_lib.segmentation.model import UNet
 from workflow_lib.segmentation.train import SegmentationTask
-from workflow_lib.training import train
+from workflow_lib.training.loading import moved
+from workflow_lib.training.loop import train
 
 
 def finetune_apart(setting: Setting, target: Finetuned) -> None:

@@ -18,7 +18,7 @@ from workflow_lib.segmentation.choice import (
 from workflow_lib.segmentation.finetuning import Pair, Setting
 from workflow_lib.segmentation.material import Batch, Material, mapped, validation_losses
 from workflow_lib.segmentation.train import masked_cross_entropy
-from workflow_lib.training import train
+from workflow_lib.training.loop import train
 
 
 def finetune_jointly(setting: Setting, target: Finetuned) -> None:

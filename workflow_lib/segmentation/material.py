@@ -8,13 +8,13 @@ from torch import Tensor
 
 from workflow_lib.codecs.learned.model import LearnedModel
 from workflow_lib.codecs.learned.objective import Cost, Examples, coded
-from workflow_lib.crops import stacked
 from workflow_lib.data.scenes import IGNORE, NODATA
-from workflow_lib.loading import moved
 from workflow_lib.segmentation.crops import Crops
 from workflow_lib.segmentation.finetuning import Pair, Setting
 from workflow_lib.segmentation.labels import scored_label
 from workflow_lib.segmentation.train import masked_cross_entropy
+from workflow_lib.training.crops import stacked
+from workflow_lib.training.loading import moved
 
 _BATCH = 8
 

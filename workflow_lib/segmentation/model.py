@@ -11,7 +11,7 @@ from workflow_lib.config.segmentation import Segmenter
 from workflow_lib.data.scenes import NODATA
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.errors import DownlinkError
-from workflow_lib.weights import load_weights, save_weights
+from workflow_lib.training.weights import load_weights, save_weights
 
 
 class UNet(nn.Module):

@@ -28,7 +28,7 @@ from workflow_lib.segmentation.labels import scored_label
 from workflow_lib.segmentation.material import Material, mapped, seen, validation_losses
 from workflow_lib.segmentation.predict import predict, probabilities
 from workflow_lib.segmentation.train import masked_cross_entropy, train_segmenter
-from workflow_lib.weights import load_weights
+from workflow_lib.training.weights import load_weights
 
 LAM = 0.05
 TILES = 36

@@ -9,7 +9,7 @@ from workflow_lib.config.segmentation import Segmenter
 from workflow_lib.errors import DownlinkError
 from workflow_lib.segmentation.model import UNet
 from workflow_lib.segmentation.predict import predict, probabilities
-from workflow_lib.weights import load_weights, save_weights
+from workflow_lib.training.weights import load_weights, save_weights
 
 TRAINING = {"steps": 1, "batch": 2, "crop": 16, "learning_rate": 1e-3}
 CONFIG = Segmenter(encoder="mobilenet_v2", depth=3, decoder_channels=(16, 8, 8), training=TRAINING)

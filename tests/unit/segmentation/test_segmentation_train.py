@@ -3,7 +3,6 @@ import pytest
 import torch
 
 from workflow_lib.config.segmentation import Segmenter
-from workflow_lib.crops import turned
 from workflow_lib.errors import DownlinkError
 from workflow_lib.metrics.segmentation import confusion
 from workflow_lib.segmentation.crops import Crops
@@ -11,6 +10,7 @@ from workflow_lib.segmentation.labels import scored_label
 from workflow_lib.segmentation.predict import predict
 from workflow_lib.segmentation.train import masked_cross_entropy, train_segmenter
 from workflow_lib.segmentation.trivial import choose
+from workflow_lib.training.crops import turned
 
 
 def config(steps, batch=8, crop=32, learning_rate=3e-3):

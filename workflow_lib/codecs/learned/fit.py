@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from workflow_lib import checkpoints
 from workflow_lib.codecs.learned.codec import LearnedCodec
 from workflow_lib.codecs.learned.klt_start import start_from_klt
 from workflow_lib.codecs.learned.model import LearnedModel
@@ -19,12 +18,13 @@ from workflow_lib.codecs.learned.prior import Architecture
 from workflow_lib.codecs.learned.transforms import PATCH
 from workflow_lib.codecs.mosaic import Mosaic, fill
 from workflow_lib.config.codecs import Learned
-from workflow_lib.crops import anywhere
 from workflow_lib.data.info import TileInfo
 from workflow_lib.data.scenes import NODATA
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.errors import DownlinkError
-from workflow_lib.training import train
+from workflow_lib.training import checkpoints
+from workflow_lib.training.crops import anywhere
+from workflow_lib.training.loop import train
 
 _VALIDATION_TILES = 64
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from workflow_lib.codecs.learned.prior import HYPER_STRIDE, Architecture, Prior
 from workflow_lib.codecs.learned.rounding import passing, quantised
 from workflow_lib.codecs.learned.transforms import PATCH, Analysis, Synthesis
-from workflow_lib.precision import full
+from workflow_lib.training.precision import full
 
 
 class Output(NamedTuple):

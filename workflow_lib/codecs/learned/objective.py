@@ -12,8 +12,8 @@ from workflow_lib.codecs.learned.model import LearnedModel, padded_to_patches
 from workflow_lib.codecs.learned.transforms import PATCH
 from workflow_lib.codecs.mosaic import fill
 from workflow_lib.config.codecs import Learned
-from workflow_lib.crops import Crop, stacked
 from workflow_lib.data.tiles import Tiles
+from workflow_lib.training.crops import Crop, stacked
 
 PEAK = 255.0
 """MSE₂₅₅ is the squared error of counts scaled by 255 / data_range."""

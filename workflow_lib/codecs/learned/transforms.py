@@ -19,7 +19,7 @@ from compressai.layers import (
 )
 from torch import Tensor, nn
 
-from workflow_lib.precision import full
+from workflow_lib.training.precision import full
 
 PATCH = 16
 """Side of the patch that one latent position stands for, in pixels."""

@@ -11,7 +11,7 @@ from workflow_lib.codecs.learned.model import LearnedModel
 from workflow_lib.codecs.learned.prior import Architecture
 from workflow_lib.codecs.learned.schedule import Context
 from workflow_lib.codecs.learned.transforms import PATCH
-from workflow_lib.weights import load_weights, save_weights
+from workflow_lib.training.weights import load_weights, save_weights
 
 _TRANSFORMS, _INTEGERS, _TRAINED = "transforms.", "prior.", "trained_prior."
 _TRAINING_TILES = "training_tiles"

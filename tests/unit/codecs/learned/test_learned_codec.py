@@ -14,7 +14,7 @@ from workflow_lib.codecs.learned.codec import LearnedCodec, open_codec
 from workflow_lib.codecs.learned.fit import fit
 from workflow_lib.codecs.learned.schedule import Context
 from workflow_lib.errors import BitstreamError, DownlinkError
-from workflow_lib.weights import load_weights, save_weights
+from workflow_lib.training.weights import load_weights, save_weights
 
 LAM = 0.05
 

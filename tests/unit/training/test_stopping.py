@@ -19,9 +19,9 @@ from workflow_lib.config.training import Training
 from workflow_lib.data.store import read_tiles, write_store
 from workflow_lib.errors import DownlinkError
 from workflow_lib.segmentation.train import train_segmenter
-from workflow_lib.training import train
+from workflow_lib.training.loop import train
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PLAN = Training(steps=6, batch=1, crop=16, learning_rate=0.1, validate_every=2)
 
 

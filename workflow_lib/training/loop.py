@@ -16,13 +16,13 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from workflow_lib import checkpoints
 from workflow_lib.config.training import Training
 from workflow_lib.errors import DownlinkError
-from workflow_lib.journal import Journal
-from workflow_lib.loading import Draws, loaded
-from workflow_lib.precision import reduced
-from workflow_lib.stopping import termination_noted
+from workflow_lib.training import checkpoints
+from workflow_lib.training.journal import Journal
+from workflow_lib.training.loading import Draws, loaded
+from workflow_lib.training.precision import reduced
+from workflow_lib.training.stopping import termination_noted
 
 MAX_GRADIENT_NORM = 1.0
 
