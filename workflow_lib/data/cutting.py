@@ -13,7 +13,6 @@ from itertools import chain
 from pathlib import Path
 
 import rasterio
-import zarr
 from dask.base import compute
 from dask.delayed import Delayed, delayed
 from tqdm.dask import TqdmCallback
@@ -25,8 +24,6 @@ from workflow_lib.errors import DownlinkError
 
 _LIBRARIES = 300 * 10**6
 _CACHE = 16 * 2**20
-_COPIES = 4
-"""A shard's tiles, side by side, compressed, and as one file."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,6 @@ def cut(scene: Path, grid: Grid, min_valid: float, shards: Shards, budget: Budge
     cells = _plan(scene, grid, min_valid, shards, ahead)
     with (
         rasterio.Env(GDAL_CACHEMAX=_CACHE * budget.threads),
-        zarr.config.set({"async.concurrency": 1, "threading.max_workers": budget.threads}),
         TqdmCallback(desc="tiling", mininterval=0.2 if sys.stderr.isatty() else 15),
         ThreadPoolExecutor(budget.threads) as pool,  # leaving it waits for jobs after an error too
     ):
@@ -89,7 +85,7 @@ def cut(scene: Path, grid: Grid, min_valid: float, shards: Shards, budget: Budge
 
 
 def _strips_at_once(grid: Grid, shards: Shards, budget: Budget) -> int:
-    per_thread = _CACHE + grid.piece_bytes + _COPIES * shards.bytes_each
+    per_thread = _CACHE + grid.piece_bytes
     fixed = _LIBRARIES + budget.threads * per_thread + shards.bytes_each
     if fixed + grid.strip_bytes > budget.memory_mb * 10**6:
         needed = -(-(fixed + grid.strip_bytes) // 10**6)

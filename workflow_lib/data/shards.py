@@ -1,14 +1,27 @@
-"""A tile store that is written shard by shard, and described when all are there."""
+"""A tile store that is written shard by shard, by threads, and described when all are there.
 
-from collections.abc import Sequence
+Shards are put together here: Zarr's own writer, one event loop for all threads, takes several times
+as long as compressing does. Their layout is that of the `sharding_indexed` codec of Zarr v3
+(https://zarr-specs.readthedocs.io, codecs/sharding-indexed): chunks one after another, then for
+each its place and length, then a CRC-32C of these.
+"""
+
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import google_crc32c
 import numpy as np
 import xarray as xr
-import zarr
+from numcodecs.blosc import BITSHUFFLE, Blosc
+from numcodecs.zstd import Zstd
 from numpy.typing import NDArray
 
-from workflow_lib.data.store import describe_store, encoding, tiles_per_shard
+from workflow_lib.data.store import describe_store, tiles_per_shard
+
+# As `store.encoding` says.
+_IMAGE = Blosc(cname="lz4", clevel=5, shuffle=BITSHUFFLE)
+_LABEL = Zstd(level=0)
+_MISSING = np.iinfo(np.uint64).max
 
 
 class Shards:
@@ -16,33 +29,14 @@ class Shards:
 
     Args:
         folder: where they are kept meanwhile; on the store's file system.
-        tiles: the most tiles that may come.
         layers: bands and label.
         side: of a tile, in pixels.
     """
 
-    def __init__(self, folder: Path, tiles: int, layers: int, side: int) -> None:
+    def __init__(self, folder: Path, layers: int, side: int) -> None:
         self._folder = folder
         self.tiles_each = tiles_per_shard(layers, side)
         self.bytes_each = self.tiles_each * 2 * layers * side**2
-        capacity = -(-tiles // self.tiles_each) * self.tiles_each
-        shape, label = (capacity, layers - 1, side, side), (capacity, side, side)
-        # An image is never empty, and to find that out takes longer than to compress it.
-        self._image = zarr.create_array(
-            folder / "image",
-            shape=shape,
-            dtype="uint16",
-            fill_value=0,
-            config={"write_empty_chunks": True},
-            **encoding("image", shape, self.tiles_each),
-        )
-        self._label = zarr.create_array(
-            folder / "label",
-            shape=label,
-            dtype="uint8",
-            fill_value=0,
-            **encoding("label", label, self.tiles_each),
-        )
 
     def write(self, number: int, tiles: Sequence[NDArray[np.uint16]]) -> None:
         """Write a shard; each has one writer, and all but the last are full.
@@ -51,19 +45,29 @@ class Shards:
             number: which shard of the store.
             tiles: uint16 [band, y, x], the label last.
         """
-        pixels = np.stack(tiles)
-        first = number * self.tiles_each
-        self._image[first : first + len(tiles)] = pixels[:, :-1]
-        self._label[first : first + len(tiles)] = pixels[:, -1].astype(np.uint8)
+        images = (_IMAGE.encode(np.ascontiguousarray(tile[:-1])) for tile in tiles)
+        self._save(self._folder / f"image/c/{number}/0/0/0", images)
+        labels = (tile[-1].astype(np.uint8) for tile in tiles)
+        # Like Zarr, which keeps no chunk that holds nothing but zeros.
+        coded = (_LABEL.encode(label) if label.any() else b"" for label in labels)
+        self._save(self._folder / f"label/c/{number}/0/0", coded)
+
+    def _save(self, file: Path, chunks: Iterator[bytes]) -> None:
+        index = np.full((self.tiles_each, 2), _MISSING, "<u8")
+        end = 0
+        file.parent.mkdir(parents=True)
+        with file.open("wb") as shard:
+            for place, chunk in zip(index, chunks, strict=False):
+                if chunk:
+                    place[:] = end, len(chunk)
+                    end += shard.write(chunk)
+            shard.write(index.tobytes())
+            shard.write(google_crc32c.value(index.tobytes()).to_bytes(4, "little"))
+        if end == 0:
+            file.unlink()
 
     def become(self, data: xr.Dataset, store: Path) -> None:
-        """Describe the shards as `data`, whose images and labels are lazy, and make them a store.
-
-        Raises:
-            OSError: the disk is full.
-        """
+        """Make the shards a store, described by `data`, whose images and labels are lazy."""
         describe_store(data, store, self.tiles_each)
         for name in ("image", "label"):
-            shards = self._folder / name / "c"
-            if shards.exists():  # no label is stored where none is set
-                shards.rename(store / name / "c")
+            (self._folder / name / "c").rename(store / name / "c")

@@ -65,10 +65,10 @@ def describe_store(data: xr.Dataset, target: Path, per_shard: int) -> None:
         data.to_zarr(target, zarr_format=3, consolidated=False, encoding=how, compute=False)
 
 
-def write_manifest(store: Path) -> None:
+def write_manifest(store: Path, threads: int = 1) -> None:
     """Write the manifest of a complete store: its digest."""
     with atomic(Path(manifest(str(store)))) as draft:
-        draft.write_text(json.dumps({"sha256": tree_sha256(store)}) + "\n")
+        draft.write_text(json.dumps({"sha256": tree_sha256(store, threads)}) + "\n")
 
 
 def read_tiles(stores: list[Path], held_out: int | None = None) -> Tiles:

@@ -57,8 +57,7 @@ def write_tiles(
             crs, transform = raster.crs, raster.transform
             grid = Grid.over(raster, tiling.tile)
         with atomic(target) as draft:
-            tiles = grid.rows * grid.cols
-            shards = Shards(draft.parent / "shards", tiles, grid.layers, grid.side)
+            shards = Shards(draft.parent / "shards", grid.layers, grid.side)
             cells = cut(scene, grid, tiling.min_valid, shards, budget)
             if not cells:
                 raise DownlinkError(
@@ -75,7 +74,7 @@ def write_tiles(
             shards.become(data, draft)
     except RasterioIOError as error:
         raise DownlinkError(f"{scene}: damaged ({error}). Delete it and run again.") from error
-    write_manifest(target)
+    write_manifest(target, budget.threads)
     return Census(
         scene=np.full(len(cells), name),
         block=np.array([p.block for p in places], np.int32),
