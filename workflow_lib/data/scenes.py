@@ -27,7 +27,7 @@ IGNORE = 255
 """Label of a pixel that counts nowhere."""
 _BLOCK = 256
 _WIDE = 8 * _BLOCK
-_CACHE = 64 * 2**20
+_CACHE = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -49,30 +49,17 @@ class Scene:
     notes: list[str] = field(default_factory=list)
 
 
-def check(scene: Scene, name: str) -> None:
-    """Refuse a scene from which nothing can be learned.
-
-    Raises:
-        DownlinkError: every pixel is nodata, or none is labelled.
-    """
-    valid = (scene.image != NODATA).all(axis=0)
-    if not valid.any():
-        raise DownlinkError(
-            f"{name}: no pixel has a value in every band. Check the nodata value, or remove the "
-            "scene."
-        )
-    if (scene.label[valid] == IGNORE).all():
-        raise DownlinkError(
-            f"{name}: no valid pixel is labelled. Check source.positive and source.ignore and the "
-            "label raster, or remove the scene."
-        )
-
-
-def write_scene(scene: Scene, bands: tuple[str, ...], path: Path) -> None:
+def write_scene(scene: Scene, bands: tuple[str, ...], name: str, path: Path) -> None:
     """Write a scene as GeoTIFF, uint16; the last band is the label.
 
+    Args:
+        scene: bands and label.
+        bands: names of the bands.
+        name: what to call the scene in messages.
+        path: the GeoTIFF.
+
     Raises:
-        DownlinkError: the disk is full.
+        DownlinkError: the disk is full, or nothing can be learned from the scene.
     """
     _, height, width = scene.image.shape
     with new_scene(path, bands, (height, width), scene.transform, scene.crs) as file:
@@ -80,6 +67,7 @@ def write_scene(scene: Scene, bands: tuple[str, ...], path: Path) -> None:
             part = window.toslices()
             file.write(scene.image[:, *part], scene.label[part], window)
         file.notes.extend(scene.notes)
+        file.require_learnable(name)
 
 
 def windows(height: int, width: int) -> Iterator[Window]:
@@ -99,14 +87,36 @@ class SceneFile:
     def __init__(self, raster: DatasetWriter) -> None:
         self.notes: list[str] = []
         self._raster = raster
+        self._valid = False
+        self._labelled = False
         self._written: list[tuple[Window, int]] = []
 
     def write(self, image: NDArray[np.uint16], label: NDArray[np.uint8], window: Window) -> None:
         """Write a window: counts, uint16 [band, y, x], and label, uint8 [y, x]."""
+        valid = image.min(axis=0) != NODATA
+        self._valid |= bool(valid.any())
+        self._labelled |= bool((label[valid] != IGNORE).any())
         pixels = np.concatenate([image, label[None].astype(np.uint16)])
         with _noticing_a_full_disk():
             self._raster.write(pixels, window=window)
         self._written.append((window, crc32(pixels.data)))
+
+    def require_learnable(self, name: str) -> None:
+        """Refuse a scene from which nothing can be learned.
+
+        Raises:
+            DownlinkError: every pixel is nodata, or none is labelled.
+        """
+        if not self._valid:
+            raise DownlinkError(
+                f"{name}: no pixel has a value in every band. Check the nodata value, or remove "
+                "the scene."
+            )
+        if not self._labelled:
+            raise DownlinkError(
+                f"{name}: no valid pixel is labelled. Check source.positive and source.ignore and "
+                "the label raster, or remove the scene."
+            )
 
     def require_whole(self, path: Path) -> None:
         """Read the closed file again: GDAL does not always say when the disk is full.

@@ -7,7 +7,7 @@ from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
 from workflow_lib.config.data import Imagery, Quantity, Rasters
-from workflow_lib.data import listing, prepare, rasters
+from workflow_lib.data import listing, prepare
 from workflow_lib.data.quantise import to_counts
 from workflow_lib.errors import DownlinkError
 
@@ -100,8 +100,8 @@ def test_counts_stay_as_they_are(own):
     counts = np.rint(own[2] * 10000).astype(np.uint16)
     save(own[0] / "images/a.tif", counts)
     source = own[1].source.model_copy(update={"values": "counts"})
-    scene = rasters.read(source, own[1], own[0] / "images/a.tif")
-    np.testing.assert_array_equal(scene.image, counts)
+    pixels, _ = prepared((own[0], own[1].model_copy(update={"source": source})))
+    np.testing.assert_array_equal(pixels[:2], counts)
 
 
 def test_counts_taken_for_physical_values_are_refused(own):
@@ -177,6 +177,7 @@ def test_rasters_without_georeference_are_welcome(own):
     identity = rasterio.Affine.identity()
     save(own[0] / "images/a.tif", own[2], transform=identity, crs=None)
     save(own[0] / "masks/a.tif", own[3][None], transform=identity, crs=None)
-    scene = rasters.read(own[1].source, own[1], own[0] / "images/a.tif")
-    assert scene.crs is None
-    assert scene.image.shape == (2, 40, 50)
+    pixels, _ = prepared(own)
+    assert pixels.shape == (3, 40, 50)
+    with rasterio.open(own[0] / "scene.tif") as raster:
+        assert raster.crs is None

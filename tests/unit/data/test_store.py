@@ -53,6 +53,7 @@ def write(folder, height=150, width=200, crs=UTM, hole=40, name="scene"):
     write_scene(
         Scene(image, label, from_origin(5e5, 4e6, 10, 10), crs, ["saturated: 3"]),
         INFO.bands,
+        name,
         raster,
     )
     target = folder / f"{name}.zarr"
