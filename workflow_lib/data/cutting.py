@@ -31,13 +31,13 @@ class _Queue:
     """Tiles on their way into shards, in the grid's order.
 
     Attributes:
-        number: of the first full shard.
-        full: full shards.
+        following: number of the shard that comes after the full ones.
+        full: shards to be written.
         rest: what is left for the next.
         cells: the tiles that came last.
     """
 
-    number: int = 0
+    following: int = 0
     full: tuple[tuple[Found, ...], ...] = ()
     rest: tuple[Found, ...] = ()
     cells: tuple[Cell, ...] = ()
@@ -48,7 +48,7 @@ class _Queue:
         line = [*self.rest, *new]
         end = len(line) // per_shard * per_shard
         return _Queue(
-            self.number + len(self.full),
+            self.following + end // per_shard,
             tuple(tuple(line[i : i + per_shard]) for i in range(0, end, per_shard)),
             # Copies, for a view would keep its whole piece.
             tuple(replace(found, pixels=found.pixels.copy()) for found in line[end:]),
@@ -108,24 +108,27 @@ def _plan(scene: Path, grid: Grid, min_valid: float, shards: Shards, ahead: int)
 
     def write(queue: _Queue, slot: int) -> None:
         if slot < len(queue.full):
-            shards.write(queue.number + slot, [found.pixels for found in queue.full[slot]])
+            number = queue.following - len(queue.full) + slot
+            shards.write(number, [found.pixels for found in queue.full[slot]])
 
     def write_rest(queue: _Queue) -> list[Cell]:
         if queue.rest:
-            number = queue.number + len(queue.full)
-            shards.write(number, [found.pixels for found in queue.rest])
+            shards.write(queue.following, [found.pixels for found in queue.rest])
         return []
 
-    def cells(queue: _Queue, _written: object) -> tuple[Cell, ...]:
+    def left(queue: _Queue) -> _Queue:
+        return replace(queue, full=(), cells=())
+
+    def cells(queue: _Queue, *_after: object) -> tuple[Cell, ...]:
         return queue.cells
 
     most = grid.strip_tiles // shards.tiles_each + 1
-    queue = delayed(_Queue)()
-    written: list[Delayed] = []
-    results = []
+    waiting = delayed(_Queue)()
+    done: list[Delayed] = []
     for number, pieces in enumerate(grid.strips()):
-        before = written[number - ahead] if number >= ahead else None
-        queue = delayed(line_up)(queue, [delayed(read)(piece, before) for piece in pieces])
-        written.append(delayed(len)([delayed(write)(queue, slot) for slot in range(most)]))
-        results.append(delayed(cells)(queue, written[-1]))
-    return [*results, delayed(write_rest)(queue)]
+        before = done[number - ahead] if number >= ahead else None
+        queue = delayed(line_up)(waiting, [delayed(read)(piece, before) for piece in pieces])
+        waiting = delayed(left)(queue)
+        written = [delayed(write)(queue, slot) for slot in range(most)]
+        done.append(delayed(cells)(queue, waiting, written))
+    return [*done, delayed(write_rest)(waiting)]

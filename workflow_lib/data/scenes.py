@@ -97,9 +97,12 @@ class SceneFile:
         self._valid |= bool(valid.any())
         self._labelled |= bool((label[valid] != IGNORE).any())
         pixels = np.concatenate([image, label[None].astype(np.uint16)])
+        self._put(pixels, window)
+        self._written.append((window, crc32(pixels.data)))
+
+    def _put(self, pixels: NDArray[np.uint16], window: Window) -> None:
         with _noticing_a_full_disk():
             self._raster.write(pixels, window=window)
-        self._written.append((window, crc32(pixels.data)))
 
     def require_learnable(self, name: str) -> None:
         """Refuse a scene from which nothing can be learned.
