@@ -69,8 +69,9 @@ rule tile_scene:
     priority: 40  # everything waits for these
     conda:
         ENVIRONMENT
+    threads: STUDY.tiling.threads
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(STUDY.tiling.memory_mb),
         runtime=minutes(30),
     params:
         info=lambda w: describe(
@@ -84,6 +85,7 @@ rule tile_scene:
     shell:
         "python scripts/tile_scene.py --scene {input:q} --info {params.info:q}"
         " --quantity {params.quantity:q} --tiling {params.tiling:q}"
+        " --threads {threads} --memory-mb {resources.mem_mb}"
         " --target {output.store:q} > {log:q} 2>&1"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from workflow_lib import cli
 from workflow_lib.config.data import Folds
-from workflow_lib.data.splits import balance, dealt_again, imbalance
+from workflow_lib.data.splits import balance, census, dealt_again, imbalance
 from workflow_lib.data.store import read_tiles
 
 
@@ -34,7 +34,7 @@ def main() -> None:
     best = min(tried, key=lambda folds: imbalance(dealt_again(tiles, folds), folds))
     print(f"salt: {best.salt!r}")
     for fold in best.held_out:
-        print(f"fold {fold} held out\n{balance(dealt_again(tiles, best).holding_out(fold))}")
+        print(f"fold {fold} held out\n{balance(census(dealt_again(tiles, best)), fold)}")
 
 
 cli.run(main)

@@ -5,10 +5,9 @@ import logging
 from pathlib import Path
 
 from workflow_lib import cli
-from workflow_lib.config.data import Tiling
+from workflow_lib.config.data import Budget, Tiling
 from workflow_lib.data.info import TileInfo
 from workflow_lib.data.splits import balance
-from workflow_lib.data.store import read_tiles
 from workflow_lib.data.tiling import write_tiles
 
 
@@ -21,10 +20,22 @@ def main() -> None:
         "--tiling", required=True, type=Tiling.parse, help="tiles and folds, as JSON"
     )
     parser.add_argument("--target", required=True, type=Path, help="tile store to write")
+    parser.add_argument("--threads", required=True, type=int, help="threads")
+    parser.add_argument(
+        "--memory-mb", required=True, type=int, help="memory that it may take, in MB"
+    )
     args = parser.parse_args()
-    write_tiles(args.scene, args.scene.stem, args.info, args.quantity, args.tiling, args.target)
+    counted = write_tiles(
+        args.scene,
+        args.scene.stem,
+        args.info,
+        args.quantity,
+        args.tiling,
+        args.target,
+        Budget(threads=args.threads, memory_mb=args.memory_mb),
+    )
     for fold in args.tiling.folds.held_out:
-        logging.info("fold %d held out\n%s", fold, balance(read_tiles([args.target], fold)))
+        logging.info("fold %d held out\n%s", fold, balance(counted, fold))
 
 
 cli.run(main)

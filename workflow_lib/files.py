@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -58,13 +59,15 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def tree_sha256(folder: Path) -> str:
+def tree_sha256(folder: Path, threads: int = 1) -> str:
     """Hexadecimal SHA-256 over the names and bytes of all files below `folder`.
 
     Snakemake's own marks in a folder do not count.
     """
+    below = (file for file in Path(folder).rglob("*") if file.is_file())
+    files = sorted(file for file in below if not file.name.startswith(".snakemake"))
     digest = hashlib.sha256()
-    for file in sorted(Path(folder).rglob("*")):
-        if file.is_file() and not file.name.startswith(".snakemake"):
-            digest.update(f"{file.relative_to(folder).as_posix()}\0{sha256(file)}\n".encode())
+    with ThreadPoolExecutor(threads) as pool:
+        for file, content in zip(files, pool.map(sha256, files), strict=True):
+            digest.update(f"{file.relative_to(folder).as_posix()}\0{content}\n".encode())
     return digest.hexdigest()

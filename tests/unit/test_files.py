@@ -57,7 +57,7 @@ def scene(folder):
     rng = np.random.default_rng(0)
     image = rng.integers(1, 9999, (1, 128, 128)).astype(np.uint16)
     made = Scene(image, np.zeros((128, 128), np.uint8), Affine.identity(), None)
-    write_scene(made, ("a",), folder / "scene.tif")
+    write_scene(made, ("a",), "scene", folder / "scene.tif")
 
 
 def store(folder, make_tiles):

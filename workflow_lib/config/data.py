@@ -90,6 +90,15 @@ class Tiling(Section):
     """Spatial blocks and folds."""
 
 
+class Budget(Section):
+    """What the tiling of one scene may take; it changes no result."""
+
+    threads: int = Field(default=2, ge=1)
+    """Threads that read, compress and write."""
+    memory_mb: int = Field(default=2000, ge=1)
+    """Memory, in MB; a job that failed gets more."""
+
+
 class Window(Section):
     """A rectangle of a raster, in its pixels."""
 

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from workflow_lib.config.base import Name, Section
 from workflow_lib.config.codecs import CodecConfig, Learned
-from workflow_lib.config.data import Archive, Band, Dataset, Rate
+from workflow_lib.config.data import Archive, Band, Budget, Dataset, Rate
 from workflow_lib.config.finetuning import Finetuning
 from workflow_lib.config.segmentation import Segmenter
 from workflow_lib.config.statistics import Statistics
@@ -37,6 +37,8 @@ class Study(Section):
     device: Device = "auto"
     """Where networks are trained and learned codecs run: `auto` is a GPU where torch sees one, and
     else the CPU. Results are bit-equal on one kind of device."""
+    tiling: Budget = Field(default_factory=Budget)
+    """What the tiling of one scene may take."""
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(0,), min_length=1)
     """Seeds of all trainings: codecs and segmenters are trained once for each."""
     run: tuple[Name, ...] = Field(min_length=1)

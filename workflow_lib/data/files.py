@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import rasterio
+from numpy.typing import NDArray
 from rasterio.errors import RasterioIOError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
@@ -35,9 +38,23 @@ def open_raster(file: Path) -> Iterator[DatasetReader]:
         with rasterio.open(file) as raster:
             yield raster
     except RasterioIOError as error:
-        raise DownlinkError(
-            f"{file}: this is no readable raster ({error}). Replace or remove it."
-        ) from error
+        raise _unreadable(file, error) from error
+
+
+def read_window(raster: DatasetReader, window: Window) -> NDArray[Any]:
+    """All bands of a window, [band, y, x]; says whose they were where several rasters are open.
+
+    Raises:
+        DownlinkError: they cannot be read.
+    """
+    try:
+        return np.asarray(raster.read(window=window))
+    except RasterioIOError as error:
+        raise _unreadable(raster.name, error) from error
+
+
+def _unreadable(file: Path | str, error: Exception) -> DownlinkError:
+    return DownlinkError(f"{file}: this is no readable raster ({error}). Replace or remove it.")
 
 
 def within(window: Window, raster: DatasetReader) -> None:

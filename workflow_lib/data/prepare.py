@@ -15,7 +15,7 @@ from workflow_lib.config.data import (
 )
 from workflow_lib.data import archives, listing, rasters
 from workflow_lib.data.recipes import cloud, fire, generated, roofs, settlement
-from workflow_lib.data.scenes import Scene, check, write_scene
+from workflow_lib.data.scenes import Scene, write_scene
 
 _log = logging.getLogger(__name__)
 
@@ -34,21 +34,23 @@ def prepare_scene(
     Raises:
         DownlinkError: the source is damaged, or nothing can be learned from the scene.
     """
-    scene = _read(name, imagery, archive)
-    check(scene, f"scene {name}")
-    for note in scene.notes:
+    source, called = imagery.source, f"scene {name}"
+    if isinstance(source, Rasters):
+        notes = rasters.convert(source, imagery, listing.images(source)[name], called, target)
+    else:
+        scene = _read(name, imagery, archive)
+        write_scene(scene, imagery.bands, called, target)
+        notes = scene.notes
+    for note in notes:
         _log.warning("%s: %s", name, note)
-    write_scene(scene, imagery.bands, target)
 
 
 def _read(name: str, imagery: Imagery, archive: tuple[Path, Archive] | None) -> Scene:
     source = imagery.source
-    match source:
-        case Rasters():
-            return rasters.read(source, imagery, listing.images(source)[name])
-        case Generated():
-            return generated.read(source, imagery, listing.scenes(source).index(name))
+    if isinstance(source, Generated):
+        return generated.read(source, imagery, listing.scenes(source).index(name))
     assert archive is not None
+    assert not isinstance(source, Rasters)
     file, pin = archive
     recipe = {
         "landsat-cloud": cloud,

@@ -10,32 +10,67 @@ from workflow_lib.errors import DownlinkError
 _SUSPICIOUS = 0.5
 
 
+class Quantiser:
+    """Counts of a scene's values, part by part, and what is to be said of them all.
+
+    Args:
+        quantity: scale and offset.
+    """
+
+    def __init__(self, quantity: Quantity) -> None:
+        self._quantity = quantity
+        self._known = 0
+        self._outside = 0
+        self._first = 0.0
+
+    def counts(self, values: NDArray[np.floating]) -> NDArray[np.uint16]:
+        """Counts of physical values, of the same shape.
+
+        NaN and infinite values become nodata. What lies outside 1..65535 saturates, never wraps.
+        """
+        known = np.isfinite(values)
+        counts = np.where(known, values, 0) - self._quantity.offset
+        counts = np.rint(counts / self._quantity.scale)
+        if self._known == 0 and known.any():
+            self._first = values[known].flat[0]
+        self._known += int(known.sum())
+        self._outside += int((known & ((counts < 1) | (counts > MAX_COUNT))).sum())
+        limited = np.clip(counts, 1, MAX_COUNT).astype(np.uint16)
+        return np.where(known, limited, np.uint16(NODATA))
+
+    def notes(self) -> list[str]:
+        """How many values were saturated, if any.
+
+        Raises:
+            DownlinkError: most values lie outside, so the quantity must be wrong.
+        """
+        if self._outside > _SUSPICIOUS * self._known:
+            raise DownlinkError(
+                f"{self._outside} of {self._known} values lie outside the counts that "
+                f"quantity.scale {self._quantity.scale:g} and offset {self._quantity.offset:g} can "
+                f"hold; the first is {self._first:g}. Correct quantity, or source.values."
+            )
+        if self._outside:
+            return [
+                f"{self._outside} of {self._known} values lay outside the counts and were saturated"
+            ]
+        return []
+
+
 def to_counts(
     values: NDArray[np.floating], quantity: Quantity, notes: list[str]
 ) -> NDArray[np.uint16]:
-    """Counts of physical values, of the same shape.
-
-    NaN and infinite values become nodata. What lies outside 1..65535 saturates, never wraps, and a
-    note says how many values did.
+    """Counts of all physical values of a scene, of the same shape; see `Quantiser`.
 
     Args:
         values: physical values, any shape.
         quantity: scale and offset.
-        notes: where the note goes.
+        notes: where the notes go.
 
     Raises:
         DownlinkError: most values lie outside, so the quantity must be wrong.
     """
-    known = np.isfinite(values)
-    counts = np.rint((np.where(known, values, 0) - quantity.offset) / quantity.scale)
-    outside = int((known & ((counts < 1) | (counts > MAX_COUNT))).sum())
-    if outside > _SUSPICIOUS * known.sum():
-        raise DownlinkError(
-            f"{outside} of {known.sum()} values lie outside the counts that quantity.scale "
-            f"{quantity.scale:g} and offset {quantity.offset:g} can hold; the first is "
-            f"{values[known].flat[0]:g}. Correct quantity, or source.values."
-        )
-    if outside:
-        notes.append(f"{outside} of {known.sum()} values lay outside the counts and were saturated")
-    limited = np.clip(counts, 1, MAX_COUNT).astype(np.uint16)
-    return np.where(known, limited, np.uint16(NODATA))
+    quantiser = Quantiser(quantity)
+    counts = quantiser.counts(values)
+    notes.extend(quantiser.notes())
+    return counts

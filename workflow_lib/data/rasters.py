@@ -6,55 +6,70 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.io import DatasetReader
+from rasterio.windows import Window
 
-from workflow_lib.config.data import Imagery, Rasters
-from workflow_lib.data.files import open_raster
-from workflow_lib.data.quantise import to_counts
-from workflow_lib.data.scenes import IGNORE, Scene
+from workflow_lib.config.data import Imagery, Quantity, Rasters
+from workflow_lib.data.files import open_raster, read_window
+from workflow_lib.data.quantise import Quantiser
+from workflow_lib.data.scenes import IGNORE, new_scene, windows
 from workflow_lib.errors import DownlinkError
 
 
-def read(source: Rasters, imagery: Imagery, image: Path) -> Scene:
-    """The scene in an image raster and its label raster.
+def convert(source: Rasters, imagery: Imagery, image: Path, name: str, target: Path) -> list[str]:
+    """Write the scene in an image raster and its label raster as GeoTIFF, window by window.
+
+    Args:
+        source: where labels lie, and what the values mean.
+        imagery: bands and quantity.
+        image: the image raster.
+        name: what to call the scene in messages.
+        target: the GeoTIFF.
+
+    Returns:
+        The notes of `Scene`.
 
     Raises:
-        DownlinkError: a missing or damaged raster, another number of bands than configured, or a
-            label on another grid.
+        DownlinkError: a missing or damaged raster, another number of bands than configured, a label
+            on another grid, or a scene from which nothing can be learned.
     """
     label = Path(source.labels.replace("{scene}", image.stem))
     if not label.is_file():
         raise DownlinkError(f"{label}: the label of {image} is missing (source.labels).")
-    with open_raster(image) as raster:
-        if raster.count != len(imagery.bands):
+    with open_raster(image) as values, open_raster(label) as mask:
+        if values.count != len(imagery.bands):
             raise DownlinkError(
-                f"{image}: {raster.count} bands, but {len(imagery.bands)} are configured (bands)."
+                f"{image}: {values.count} bands, but {len(imagery.bands)} are configured (bands)."
             )
-        grid = _grid(raster)
-        values = raster.read().astype(np.float64)
-        nodata = source.nodata if source.nodata is not None else raster.nodata
-    if nodata is not None:
-        values[values == nodata] = np.nan
-    with open_raster(label) as raster:
-        for what, of_label in _grid(raster).items():
+        grid = _grid(values)
+        for what, of_label in _grid(mask).items():
             if of_label != grid[what]:
                 raise DownlinkError(
                     f"{label}: its {what} {of_label} is not that of {image}, {grid[what]}. Warp "
                     "the label onto the image's grid."
                 )
-        mask = raster.read(1)
-        unlabelled = raster.nodata
-        transform, crs = raster.transform, raster.crs
-    quantity = imagery.quantity
+        quantiser = Quantiser(_quantity(source, imagery))
+        with new_scene(target, imagery.bands, values.shape, mask.transform, mask.crs) as file:
+            for window in windows(*values.shape):
+                counts = quantiser.counts(_physical(values, source, window))
+                classes = read_window(mask, window)[0]
+                file.write(counts, _binary(classes, source, mask.nodata), window)
+            file.notes.extend(quantiser.notes())
+            file.require_learnable(name)
+    return file.notes
+
+
+def _quantity(source: Rasters, imagery: Imagery) -> Quantity:
     if source.values == "counts":
-        quantity = quantity.model_copy(update={"scale": 1.0, "offset": 0.0})
-    notes: list[str] = []
-    return Scene(
-        image=to_counts(values, quantity, notes),
-        label=_binary(mask, source, unlabelled),
-        transform=transform,
-        crs=crs,
-        notes=notes,
-    )
+        return imagery.quantity.model_copy(update={"scale": 1.0, "offset": 0.0})
+    return imagery.quantity
+
+
+def _physical(raster: DatasetReader, source: Rasters, window: Window) -> NDArray[np.float64]:
+    values = read_window(raster, window).astype(np.float64)
+    nodata = source.nodata if source.nodata is not None else raster.nodata
+    if nodata is not None:
+        values[values == nodata] = np.nan
+    return values
 
 
 def _grid(raster: DatasetReader) -> dict[str, Any]:

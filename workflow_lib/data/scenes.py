@@ -1,13 +1,20 @@
 """A scene: one acquisition's bands and label on a common grid, and the GeoTIFF it is kept in."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from errno import ENOSPC
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
+import rasterio
 from numpy.typing import NDArray
 from rasterio.crs import CRS
-from rasterio.io import MemoryFile
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetWriter
 from rasterio.transform import Affine
+from rasterio.windows import Window
 
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import atomic
@@ -18,6 +25,9 @@ MAX_COUNT = 65535
 """Largest count; larger values saturate."""
 IGNORE = 255
 """Label of a pixel that counts nowhere."""
+_BLOCK = 256
+_WIDE = 8 * _BLOCK
+_CACHE = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -39,51 +49,140 @@ class Scene:
     notes: list[str] = field(default_factory=list)
 
 
-def check(scene: Scene, name: str) -> None:
-    """Refuse a scene from which nothing can be learned.
+def write_scene(scene: Scene, bands: tuple[str, ...], name: str, path: Path) -> None:
+    """Write a scene as GeoTIFF, uint16; the last band is the label.
+
+    Args:
+        scene: bands and label.
+        bands: names of the bands.
+        name: what to call the scene in messages.
+        path: the GeoTIFF.
 
     Raises:
-        DownlinkError: every pixel is nodata, or none is labelled.
+        DownlinkError: the disk is full, or nothing can be learned from the scene.
     """
-    valid = (scene.image != NODATA).all(axis=0)
-    if not valid.any():
-        raise DownlinkError(
-            f"{name}: no pixel has a value in every band. Check the nodata value, or remove the "
-            "scene."
-        )
-    if (scene.label[valid] == IGNORE).all():
-        raise DownlinkError(
-            f"{name}: no valid pixel is labelled. Check source.positive and source.ignore and the "
-            "label raster, or remove the scene."
-        )
+    _, height, width = scene.image.shape
+    with new_scene(path, bands, (height, width), scene.transform, scene.crs) as file:
+        for window in windows(height, width):
+            part = window.toslices()
+            file.write(scene.image[:, *part], scene.label[part], window)
+        file.notes.extend(scene.notes)
+        file.require_learnable(name)
 
 
-def write_scene(scene: Scene, bands: tuple[str, ...], path: Path) -> None:
-    """Write a scene as GeoTIFF, uint16; the last band is the label.
+def windows(height: int, width: int) -> Iterator[Window]:
+    """Windows of a scene from the top and from the left, none of which cuts a block."""
+    for row in range(0, height, _BLOCK):
+        for col in range(0, width, _WIDE):
+            yield Window(col, row, min(_WIDE, width - col), min(_BLOCK, height - row))
+
+
+class SceneFile:
+    """A scene's GeoTIFF while it is written.
+
+    Attributes:
+        notes: as in `Scene`.
+    """
+
+    def __init__(self, raster: DatasetWriter) -> None:
+        self.notes: list[str] = []
+        self._raster = raster
+        self._valid = False
+        self._labelled = False
+        self._written: list[tuple[Window, int]] = []
+
+    def write(self, image: NDArray[np.uint16], label: NDArray[np.uint8], window: Window) -> None:
+        """Write a window: counts, uint16 [band, y, x], and label, uint8 [y, x]."""
+        valid = image.min(axis=0) != NODATA
+        self._valid |= bool(valid.any())
+        self._labelled |= bool((label[valid] != IGNORE).any())
+        pixels = np.concatenate([image, label[None].astype(np.uint16)])
+        self._put(pixels, window)
+        self._written.append((window, crc32(pixels.data)))
+
+    def _put(self, pixels: NDArray[np.uint16], window: Window) -> None:
+        with _noticing_a_full_disk():
+            self._raster.write(pixels, window=window)
+
+    def require_learnable(self, name: str) -> None:
+        """Refuse a scene from which nothing can be learned.
+
+        Raises:
+            DownlinkError: every pixel is nodata, or none is labelled.
+        """
+        if not self._valid:
+            raise DownlinkError(
+                f"{name}: no pixel has a value in every band. Check the nodata value, or remove "
+                "the scene."
+            )
+        if not self._labelled:
+            raise DownlinkError(
+                f"{name}: no valid pixel is labelled. Check source.positive and source.ignore and "
+                "the label raster, or remove the scene."
+            )
+
+    def require_whole(self, path: Path) -> None:
+        """Read the closed file again: GDAL does not always say when the disk is full.
+
+        Raises:
+            OSError: it does not hold what was written.
+        """
+        with rasterio.open(path) as raster:
+            for window, crc in self._written:
+                if crc32(raster.read(window=window).data) != crc:
+                    raise OSError(ENOSPC, "GDAL wrote less than it was given")
+
+
+@contextmanager
+def new_scene(
+    path: Path, bands: tuple[str, ...], shape: tuple[int, int], transform: Affine, crs: CRS | None
+) -> Iterator[SceneFile]:
+    """Yield a scene's GeoTIFF to be written window by window, in bounded memory.
+
+    Args:
+        path: the GeoTIFF; it appears when the block succeeds.
+        bands: names of the bands, without the label.
+        shape: height and width, in pixels.
+        transform: pixel to map coordinates.
+        crs: None where there is none.
 
     Raises:
         DownlinkError: the disk is full.
     """
-    count, height, width = scene.image.shape
-    # Through memory: GDAL does not say when the disk is full.
-    with MemoryFile() as memory:
-        with memory.open(
-            driver="GTiff",
-            dtype="uint16",
-            count=count + 1,
-            height=height,
-            width=width,
-            crs=scene.crs,
-            transform=scene.transform,
-            tiled=True,
-            blockxsize=256,
-            blockysize=256,
-            compress="deflate",
-            predictor=2,
-        ) as raster:
-            raster.write(scene.image, list(range(1, count + 1)))
-            raster.write(scene.label.astype(np.uint16), count + 1)
+    with atomic(path) as draft, rasterio.Env(GDAL_CACHEMAX=_CACHE):
+        with _noticing_a_full_disk():
+            raster = rasterio.open(
+                draft,
+                "w",
+                driver="GTiff",
+                dtype="uint16",
+                count=len(bands) + 1,
+                height=shape[0],
+                width=shape[1],
+                crs=crs,
+                transform=transform,
+                tiled=True,
+                blockxsize=_BLOCK,
+                blockysize=_BLOCK,
+                compress="deflate",
+                predictor=2,
+                bigtiff="if_safer",
+            )
+        try:
             raster.descriptions = (*bands, "label")
-            raster.update_tags(notes="\n".join(scene.notes))
-        with atomic(path) as draft:
-            draft.write_bytes(memory.getbuffer())
+            file = SceneFile(raster)
+            yield file
+            with _noticing_a_full_disk():
+                raster.update_tags(notes="\n".join(file.notes))
+                raster.close()
+                file.require_whole(draft)
+        finally:
+            raster.close()
+
+
+@contextmanager
+def _noticing_a_full_disk() -> Iterator[None]:
+    try:
+        yield
+    except RasterioError as error:
+        raise OSError(ENOSPC, f"GDAL: {error}") from error

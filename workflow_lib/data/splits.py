@@ -1,5 +1,7 @@
 """How well folds balance the splits, and tiles dealt to other folds."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,25 +13,62 @@ from workflow_lib.data.tiles import Tiles
 SPLITS = ("train", "validation", "test")
 
 
-def balance(tiles: Tiles) -> str:
+@dataclass(frozen=True)
+class Census:
+    """What the labels of some tiles hold.
+
+    Attributes:
+        scene: name of each tile's scene, str [tile].
+        block, fold, validation: as in `Tiles`, [tile].
+        labelled: valid pixels that have a label, int [tile].
+        positive: those of the class looked for, int [tile].
+    """
+
+    scene: NDArray[np.str_]
+    block: NDArray[np.int32]
+    fold: NDArray[np.int32]
+    validation: NDArray[np.bool_]
+    labelled: NDArray[np.int64]
+    positive: NDArray[np.int64]
+
+
+def census(tiles: Tiles) -> Census:
+    """What the labels of tiles in memory hold."""
+    labelled = (tiles.label != IGNORE) & tiles.valid
+    return Census(
+        tiles.scene,
+        tiles.block,
+        tiles.fold,
+        tiles.validation,
+        labelled.sum(axis=(1, 2)),
+        (labelled & (tiles.label == 1)).sum(axis=(1, 2)),
+    )
+
+
+def balance(counted: Census, held_out: int) -> str:
     """A table of blocks, tiles, labelled pixels and share of the class, by split.
 
     Args:
-        tiles: as `Tiles.holding_out` gives them.
+        counted: the tiles.
+        held_out: the fold that is test.
     """
     lines = [f"{'split':<12}{'blocks':>8}{'tiles':>8}{'labelled px':>14}{'class share':>13}"]
+    trained = np.where(counted.validation, "validation", "train")
+    splits = np.where(counted.fold == held_out, "test", trained)
     for split in SPLITS:
-        part = tiles.where(split)
-        blocks = len(set(zip(part.scene.tolist(), part.block.tolist(), strict=True)))
-        labelled, positive = _counts(part)
+        own = splits == split
+        blocks = len(
+            set(zip(counted.scene[own].tolist(), counted.block[own].tolist(), strict=True))
+        )
+        labelled, positive = int(counted.labelled[own].sum()), int(counted.positive[own].sum())
         share = f"{positive / labelled:13.4f}" if labelled else f"{'-':>13}"
-        lines.append(f"{split:<12}{blocks:>8}{len(part):>8}{labelled:>14}{share}")
+        lines.append(f"{split:<12}{blocks:>8}{int(own.sum()):>8}{labelled:>14}{share}")
     return "\n".join(lines)
 
 
 def _counts(tiles: Tiles) -> tuple[int, int]:
-    labelled: NDArray[np.bool_] = (tiles.label != IGNORE) & tiles.valid
-    return int(labelled.sum()), int((labelled & (tiles.label == 1)).sum())
+    counted = census(tiles)
+    return int(counted.labelled.sum()), int(counted.positive.sum())
 
 
 def imbalance(tiles: Tiles, folds: Folds) -> float:

@@ -4,10 +4,12 @@ import json
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from zarr.codecs import BloscCodec
 from zarr.core.buffer import default_buffer_prototype
 from zarr.storage import MemoryStore
 
@@ -26,28 +28,50 @@ def tiles_per_shard(bands: int, side: int) -> int:
     return max(1, _SHARD_BYTES // (2 * bands * side**2))
 
 
+def encoding(name: str, shape: tuple[int, ...], per_shard: int) -> dict[str, Any]:
+    """How Zarr keeps an array of tiles: in chunks, shards and a compression."""
+    how: dict[str, Any] = {"chunks": (1, *shape[1:]), "shards": (per_shard, *shape[1:])}
+    if name == "image":
+        # On counts of 12 to 16 bits smaller than Zarr's own Zstandard, and five times as fast.
+        how["compressors"] = (BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle"),)
+    return how
+
+
 def write_store(data: xr.Dataset, target: Path, per_shard: int) -> None:
-    """Write a store and, when it is complete, its manifest with the store's digest.
+    """Write a store from tiles in memory and, when it is complete, its manifest.
 
     Args:
-        data: tiles along the first dimension of every variable; lazy ones in chunks of
-            `per_shard` tiles, so that each shard has one writer.
+        data: tiles along the first dimension of every variable.
         target: the store's folder.
         per_shard: tiles per shard.
     """
-    encoding = {
-        name: {
-            "chunks": (1, *data[name].shape[1:]),
-            "shards": (per_shard, *data[name].shape[1:]),
-        }
+    with atomic(target) as draft:
+        describe_store(data, draft, per_shard)
+    write_manifest(target)
+
+
+def describe_store(data: xr.Dataset, target: Path, per_shard: int) -> None:
+    """Write coordinates, attributes and what is in memory, but none of the lazy tiles.
+
+    Args:
+        data: as for `write_store`.
+        target: the store's folder.
+        per_shard: tiles per shard.
+    """
+    how = {
+        name: encoding(str(name), data[name].shape, per_shard)
         for name in data.data_vars
         if name != "crs"
     }
-    with atomic(target) as draft, warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The data type")
-        data.to_zarr(draft, zarr_format=3, consolidated=False, encoding=encoding)
-    with atomic(Path(manifest(str(target)))) as draft:
-        draft.write_text(json.dumps({"sha256": tree_sha256(target)}) + "\n")
+        data.to_zarr(target, zarr_format=3, consolidated=False, encoding=how, compute=False)
+
+
+def write_manifest(store: Path, threads: int = 1) -> None:
+    """Write the manifest of a complete store: its digest."""
+    with atomic(Path(manifest(str(store)))) as draft:
+        draft.write_text(json.dumps({"sha256": tree_sha256(store, threads)}) + "\n")
 
 
 def read_tiles(stores: list[Path], held_out: int | None = None) -> Tiles:

@@ -7,7 +7,7 @@ from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
 from workflow_lib.config.data import Imagery, Quantity, Rasters
-from workflow_lib.data import listing, prepare, rasters
+from workflow_lib.data import listing, prepare, scenes
 from workflow_lib.data.quantise import to_counts
 from workflow_lib.errors import DownlinkError
 
@@ -100,8 +100,8 @@ def test_counts_stay_as_they_are(own):
     counts = np.rint(own[2] * 10000).astype(np.uint16)
     save(own[0] / "images/a.tif", counts)
     source = own[1].source.model_copy(update={"values": "counts"})
-    scene = rasters.read(source, own[1], own[0] / "images/a.tif")
-    np.testing.assert_array_equal(scene.image, counts)
+    pixels, _ = prepared((own[0], own[1].model_copy(update={"source": source})))
+    np.testing.assert_array_equal(pixels[:2], counts)
 
 
 def test_counts_taken_for_physical_values_are_refused(own):
@@ -177,6 +177,46 @@ def test_rasters_without_georeference_are_welcome(own):
     identity = rasterio.Affine.identity()
     save(own[0] / "images/a.tif", own[2], transform=identity, crs=None)
     save(own[0] / "masks/a.tif", own[3][None], transform=identity, crs=None)
-    scene = rasters.read(own[1].source, own[1], own[0] / "images/a.tif")
-    assert scene.crs is None
-    assert scene.image.shape == (2, 40, 50)
+    pixels, _ = prepared(own)
+    assert pixels.shape == (3, 40, 50)
+    with rasterio.open(own[0] / "scene.tif") as raster:
+        assert raster.crs is None
+
+
+@pytest.fixture
+def in_windows(monkeypatch):
+    """Scenes are written in windows of 16 × 32 pixels, so that the images here take several."""
+    monkeypatch.setattr(scenes, "_BLOCK", 16)
+    monkeypatch.setattr(scenes, "_WIDE", 32)
+
+
+def test_windows_make_the_scene_that_the_whole_makes(own, in_windows):
+    image = own[2].copy()
+    image[0, 0, 0], image[1, 39, 49], image[0, 20, 40] = 7.0, -0.5, np.nan
+    save(own[0] / "images/a.tif", image)
+    pixels, notes = prepared(own)
+    told = []
+    np.testing.assert_array_equal(pixels[:2], to_counts(image.astype(float), QUANTITY, told))
+    np.testing.assert_array_equal(pixels[2], np.select([own[3] == 64, own[3] >= 192], [255, 1], 0))
+    assert notes == told[0]
+    assert "2 of 3999 values" in notes
+
+
+@pytest.mark.parametrize("damaged", ["images/a.tif", "masks/a.tif"])
+def test_damage_in_one_window_names_its_file_and_leaves_nothing(own, in_windows, damaged):
+    mask = own[3][None]
+    save(own[0] / "images/a.tif", own[2], tiled=True, blockxsize=16, blockysize=16)
+    save(own[0] / "masks/a.tif", mask, tiled=True, blockxsize=16, blockysize=16, compress="lzw")
+    file = own[0] / damaged
+    file.write_bytes(file.read_bytes()[:-300])
+    with pytest.raises(DownlinkError, match=rf"{damaged}: this is no readable raster"):
+        prepared(own)
+    assert sorted(path.name for path in own[0].iterdir()) == ["images", "masks"]
+
+
+def test_a_scene_that_gdal_did_not_write_in_full_is_no_scene(own, monkeypatch):
+    """GDAL may close a file without a word of what it could not write."""
+    monkeypatch.setattr(scenes.SceneFile, "_put", lambda *_: None)
+    with pytest.raises(DownlinkError, match=r"scene\.tif: the disk is full"):
+        prepared(own)
+    assert not (own[0] / "scene.tif").exists()

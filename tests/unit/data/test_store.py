@@ -13,17 +13,18 @@ from rasterio.crs import CRS
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 
-from workflow_lib.config.data import Folds, Tiling
+from workflow_lib.config.data import Budget, Folds, Tiling
 from workflow_lib.data import store, tiling
 from workflow_lib.data.folds import place, require_fair_folds
 from workflow_lib.data.info import TileInfo
 from workflow_lib.data.scenes import Scene, write_scene
-from workflow_lib.data.splits import balance, dealt_again, imbalance
+from workflow_lib.data.splits import balance, census, dealt_again, imbalance
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import tree_sha256
 
 UTM = CRS.from_epsg(32633)
 TILING = Tiling(tile=32, min_valid=0.25, folds=Folds(block_tiles=2, salt="a"))
+BUDGET = Budget(threads=2, memory_mb=600)
 INFO = TileInfo(
     dataset="made",
     bands=("red", "green", "blue"),
@@ -46,10 +47,11 @@ def write(folder, height=150, width=200, crs=UTM, hole=40, name="scene"):
     write_scene(
         Scene(image, label, from_origin(5e5, 4e6, 10, 10), crs, ["saturated: 3"]),
         INFO.bands,
+        name,
         raster,
     )
     target = folder / f"{name}.zarr"
-    tiling.write_tiles(raster, name, INFO, "reflectance", TILING, target)
+    tiling.write_tiles(raster, name, INFO, "reflectance", TILING, target, BUDGET)
     return raster, target
 
 
@@ -118,7 +120,9 @@ def test_a_truncated_scene_names_file_and_remedy(tmp_path):
     raster, _ = write(tmp_path)
     raster.write_bytes(raster.read_bytes()[:5000])
     with pytest.raises(DownlinkError, match=r"scene\.tif.*run again"):
-        tiling.write_tiles(raster, "scene", INFO, "reflectance", TILING, tmp_path / "new.zarr")
+        tiling.write_tiles(
+            raster, "scene", INFO, "reflectance", TILING, tmp_path / "new.zarr", BUDGET
+        )
     assert not (tmp_path / "new.zarr").exists()
 
 
@@ -204,7 +208,7 @@ def test_scenes_that_leave_a_fold_empty_are_refused_with_a_salt_that_does_not():
 def test_balance_counts_labelled_pixels_and_imbalance_prefers_even_folds(tmp_path):
     _, target = write(tmp_path)
     tiles = store.read_tiles([target])
-    table = balance(tiles.holding_out(1))
+    table = balance(census(tiles), 1)
     labelled = ((tiles.label != 255) & tiles.valid).sum()
     assert sum(int(line.split()[3]) for line in table.splitlines()[1:]) == labelled
     salts = [Folds(block_tiles=2, salt=str(i)) for i in range(30)]

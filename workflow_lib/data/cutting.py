@@ -1,0 +1,134 @@
+"""Strips of a scene become shards: dask reads and writes, within a budget of threads and memory.
+
+A strip is read in pieces, its tiles queue up in the grid's order, and full shards are written while
+the next strips are read. A strip is not read before the shards of an earlier one are written: these
+edges of dask's graph bound the memory.
+"""
+
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+
+import rasterio
+from dask.base import compute
+from dask.delayed import Delayed, delayed
+from tqdm.dask import TqdmCallback
+
+from workflow_lib.config.data import Budget
+from workflow_lib.data.shards import Shards
+from workflow_lib.data.strips import Cell, Found, Grid, Piece, read_tiles
+from workflow_lib.errors import DownlinkError
+
+_LIBRARIES = 300 * 10**6
+_CACHE = 16 * 2**20
+
+
+@dataclass(frozen=True)
+class _Queue:
+    """Tiles on their way into shards, in the grid's order.
+
+    Attributes:
+        following: number of the shard that comes after the full ones.
+        full: shards to be written.
+        rest: what is left for the next.
+        cells: the tiles that came last.
+    """
+
+    following: int = 0
+    full: tuple[tuple[Found, ...], ...] = ()
+    rest: tuple[Found, ...] = ()
+    cells: tuple[Cell, ...] = ()
+
+    def joined_by(self, tiles: Iterable[Found], per_shard: int) -> "_Queue":
+        """The queue after a strip's tiles have joined and the full shards have left."""
+        new = sorted(tiles, key=lambda found: (found.cell.row, found.cell.col))
+        line = [*self.rest, *new]
+        end = len(line) // per_shard * per_shard
+        return _Queue(
+            self.following + end // per_shard,
+            tuple(tuple(line[i : i + per_shard]) for i in range(0, end, per_shard)),
+            # Copies, for a view would keep its whole piece.
+            tuple(replace(found, pixels=found.pixels.copy()) for found in line[end:]),
+            tuple(found.cell for found in new),
+        )
+
+
+def cut(scene: Path, grid: Grid, min_valid: float, shards: Shards, budget: Budget) -> list[Cell]:
+    """Read a scene, and write its tiles that are valid enough into shards.
+
+    Args:
+        scene: what `write_scene` wrote.
+        grid: its tiles.
+        min_valid: share of valid pixels that a tile needs.
+        shards: where the tiles go.
+        budget: threads and memory; the shards do not depend on it.
+
+    Returns:
+        The cells of the tiles, in order.
+
+    Raises:
+        DownlinkError: the memory is too small.
+        RasterioIOError: the raster is damaged.
+    """
+    ahead = _strips_at_once(grid, shards, budget)
+    cells = _plan(scene, grid, min_valid, shards, ahead)
+    with (
+        rasterio.Env(GDAL_CACHEMAX=_CACHE * budget.threads),
+        TqdmCallback(desc="tiling", mininterval=0.2 if sys.stderr.isatty() else 15),
+        ThreadPoolExecutor(budget.threads) as pool,  # leaving it waits for jobs after an error too
+    ):
+        (done,) = compute(cells, scheduler="threads", pool=pool)
+    return list(chain.from_iterable(done))
+
+
+def _strips_at_once(grid: Grid, shards: Shards, budget: Budget) -> int:
+    per_thread = _CACHE + grid.piece_bytes
+    fixed = _LIBRARIES + budget.threads * per_thread + shards.bytes_each
+    if fixed + grid.strip_bytes > budget.memory_mb * 10**6:
+        needed = -(-(fixed + grid.strip_bytes) // 10**6)
+        raise DownlinkError(
+            f"configuration: tiling.memory_mb: {budget.memory_mb} MB are too little for a scene of "
+            f"{grid.height} × {grid.width} pixels and {grid.layers - 1} bands on {budget.threads} "
+            f"threads; {needed} MB will do. Allow more memory, or fewer threads (tiling.threads)."
+        )
+    allowed = (budget.memory_mb * 10**6 - fixed) // grid.strip_bytes
+    useful = 2 + 4 * budget.threads // len(grid.strips()[0])
+    return min(allowed, useful)
+
+
+def _plan(scene: Path, grid: Grid, min_valid: float, shards: Shards, ahead: int) -> list[Delayed]:
+    def read(piece: Piece, _before: object) -> list[Found]:
+        return read_tiles(scene, grid, piece, min_valid)
+
+    def line_up(queue: _Queue, pieces: list[list[Found]]) -> _Queue:
+        return queue.joined_by(chain.from_iterable(pieces), shards.tiles_each)
+
+    def write(queue: _Queue, slot: int) -> None:
+        if slot < len(queue.full):
+            number = queue.following - len(queue.full) + slot
+            shards.write(number, [found.pixels for found in queue.full[slot]])
+
+    def write_rest(queue: _Queue) -> list[Cell]:
+        if queue.rest:
+            shards.write(queue.following, [found.pixels for found in queue.rest])
+        return []
+
+    def left(queue: _Queue) -> _Queue:
+        return replace(queue, full=(), cells=())
+
+    def cells(queue: _Queue, *_after: object) -> tuple[Cell, ...]:
+        return queue.cells
+
+    most = grid.strip_tiles // shards.tiles_each + 1
+    waiting = delayed(_Queue)()
+    done: list[Delayed] = []
+    for number, pieces in enumerate(grid.strips()):
+        before = done[number - ahead] if number >= ahead else None
+        queue = delayed(line_up)(waiting, [delayed(read)(piece, before) for piece in pieces])
+        waiting = delayed(left)(queue)
+        written = [delayed(write)(queue, slot) for slot in range(most)]
+        done.append(delayed(cells)(queue, waiting, written))
+    return [*done, delayed(write_rest)(waiting)]
