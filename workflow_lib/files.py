@@ -5,7 +5,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,10 +20,21 @@ def atomic(target: Path) -> Iterator[Path]:
     """Yield a temporary name beside `target`; rename it to `target` when the block succeeds.
 
     The block may write a file or make a folder under that name. When it fails, what was written is
-    removed and an older `target` stays as it was.
+    removed and an older `target` stays as it was. A power failure leaves the old or the new one.
 
     Raises:
         DownlinkError: the disk or the quota is full.
+    """
+    with unsynchronised(target) as draft:
+        yield draft
+        _synchronise(draft)
+
+
+@contextmanager
+def unsynchronised(target: Path) -> Iterator[Path]:
+    """`atomic`, but the disk is not waited for: a power failure may leave something else.
+
+    For what is large and compared with its digest whenever it is read.
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -31,7 +42,6 @@ def atomic(target: Path) -> Iterator[Path]:
     draft = scratch / target.name
     try:
         yield draft
-        _synchronise(draft)
         if target.is_dir():
             target.rename(scratch / "replaced")
         draft.replace(target)
@@ -60,14 +70,20 @@ def sha256(path: Path) -> str:
 
 
 def tree_sha256(folder: Path, threads: int = 1) -> str:
-    """Hexadecimal SHA-256 over the names and bytes of all files below `folder`.
+    """Hexadecimal SHA-256 over names and bytes of the files below `folder`; see `tree_files`."""
+    files = tree_files(folder)
+    with ThreadPoolExecutor(threads) as pool:
+        return joined_sha256(dict(zip(files, pool.map(sha256, files.values()), strict=True)))
 
-    Snakemake's own marks in a folder do not count.
-    """
+
+def tree_files(folder: Path) -> dict[str, Path]:
+    """All files below `folder` by name, in order; Snakemake's own marks do not count."""
     below = (file for file in Path(folder).rglob("*") if file.is_file())
     files = sorted(file for file in below if not file.name.startswith(".snakemake"))
-    digest = hashlib.sha256()
-    with ThreadPoolExecutor(threads) as pool:
-        for file, content in zip(files, pool.map(sha256, files), strict=True):
-            digest.update(f"{file.relative_to(folder).as_posix()}\0{content}\n".encode())
-    return digest.hexdigest()
+    return {file.relative_to(folder).as_posix(): file for file in files}
+
+
+def joined_sha256(digests: Mapping[str, str]) -> str:
+    """Hexadecimal SHA-256 of files by name, from their own."""
+    lines = (f"{name}\0{digest}\n" for name, digest in digests.items())
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

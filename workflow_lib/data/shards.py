@@ -6,8 +6,6 @@ as long as compressing does. Their layout is that of the `sharding_indexed` code
 each its place and length, then a CRC-32C of these.
 """
 
-import os
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -65,9 +63,6 @@ class Shards:
                     end += shard.write(chunk)
             shard.write(index.tobytes())
             shard.write(google_crc32c.value(index.tobytes()).to_bytes(4, "little"))
-            shard.flush()
-            if sys.platform == "linux":  # the disk starts now, not when the store is synchronised
-                os.posix_fadvise(shard.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         if end == 0:
             file.unlink()
 

@@ -1,5 +1,6 @@
 """The tile store of one scene (Zarr v3): one chunk per tile, many tiles per shard."""
 
+import hashlib
 import json
 import warnings
 from dataclasses import replace
@@ -17,7 +18,7 @@ from workflow_lib.data.info import TileInfo
 from workflow_lib.data.scenes import NODATA
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.errors import DownlinkError
-from workflow_lib.files import atomic, tree_sha256
+from workflow_lib.files import atomic, joined_sha256, tree_files, tree_sha256, unsynchronised
 from workflow_lib.paths import manifest
 
 _SHARD_BYTES = 16 * 2**20
@@ -45,7 +46,7 @@ def write_store(data: xr.Dataset, target: Path, per_shard: int) -> None:
         target: the store's folder.
         per_shard: tiles per shard.
     """
-    with atomic(target) as draft:
+    with unsynchronised(target) as draft:
         describe_store(data, draft, per_shard)
     write_manifest(target)
 
@@ -152,11 +153,9 @@ def read_reconstructions(tiles: Tiles, stores: list[Path]) -> Tiles:
 
 def _opened(store: Path) -> xr.Dataset:
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Object at .snakemake_timestamp")
-            data: xr.Dataset = xr.open_zarr(
-                _in_memory(store), consolidated=False, mask_and_scale=False, chunks=None
-            )
+        data: xr.Dataset = xr.open_zarr(
+            _in_memory(store), consolidated=False, mask_and_scale=False, chunks=None
+        )
     except (OSError, KeyError, ValueError) as error:
         raise DownlinkError(
             f"{store}: this is no readable tile store ({error}). {_remedy(store)}"
@@ -170,10 +169,19 @@ def _remedy(store: Path) -> str:
 
 
 def _in_memory(store: Path) -> MemoryStore:
-    """The store's files, each read once and from end to end.
+    """The store's files, each read once and from end to end, and found to be those written.
 
-    zarr would read a shard that is not full, as a scene's last one is, chunk by chunk.
+    zarr would read a shard that is not full, as a scene's last one is, chunk by chunk; and what is
+    missing of a store it would take for zeros.
     """
-    bytes_of = default_buffer_prototype().buffer.from_bytes
-    files = sorted(file for file in store.rglob("*") if file.is_file())
-    return MemoryStore({f.relative_to(store).as_posix(): bytes_of(f.read_bytes()) for f in files})
+    contents = {name: file.read_bytes() for name, file in tree_files(store).items()}
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    if joined_sha256(digests) != _manifested(store):
+        raise ValueError("its files are not those that its manifest was made for")
+    buffer = default_buffer_prototype().buffer
+    return MemoryStore({name: buffer.from_bytes(content) for name, content in contents.items()})
+
+
+def _manifested(store: Path) -> object:
+    """The digest in the manifest."""
+    return json.loads(Path(manifest(str(store))).read_text())["sha256"]

@@ -20,7 +20,7 @@ from workflow_lib.data.splits import Census
 from workflow_lib.data.store import write_manifest
 from workflow_lib.data.strips import Cell, Grid
 from workflow_lib.errors import DownlinkError
-from workflow_lib.files import atomic
+from workflow_lib.files import unsynchronised
 
 
 def write_tiles(
@@ -57,7 +57,7 @@ def write_tiles(
         with rasterio.open(scene) as raster:
             crs, transform = raster.crs, raster.transform
             grid = Grid.over(raster, tiling.tile)
-        with atomic(target) as draft:
+        with unsynchronised(target) as draft:
             shards = Shards(draft.parent / "shards", grid.layers, grid.side)
             cells = cut(scene, grid, tiling.min_valid, shards, budget)
             if not cells:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from workflow_lib.data.scenes import Scene, write_scene
 from workflow_lib.data.splits import balance, census, dealt_again, imbalance
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import tree_sha256
+from workflow_lib.paths import manifest
 
 UTM = CRS.from_epsg(32633)
 TILING = Tiling(tile=32, min_valid=0.25, folds=Folds(block_tiles=2, salt="a"))
@@ -126,10 +128,30 @@ def test_a_truncated_scene_names_file_and_remedy(tmp_path):
     assert not (tmp_path / "new.zarr").exists()
 
 
-def test_a_damaged_store_names_itself(tmp_path):
+def cut_short(file):
+    file.write_bytes(file.read_bytes()[:-1])
+
+
+def changed(file):
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [cut_short, changed, Path.unlink])
+@pytest.mark.parametrize("name", ["zarr.json", "image/c/0/0/0/0", "row/c/0"])
+def test_a_store_that_is_not_what_was_written_names_itself(tmp_path, damage, name):
+    """Zarr itself takes a missing shard for zeros, and a changed count for a count."""
     _, target = write(tmp_path)
-    (target / "zarr.json").unlink()
-    with pytest.raises(DownlinkError, match=r"scene\.zarr"):
+    damage(target / name)
+    with pytest.raises(DownlinkError, match=r"scene\.zarr.*manifest"):
+        store.read_tiles([target])
+
+
+def test_a_store_without_its_manifest_is_not_complete(tmp_path):
+    _, target = write(tmp_path)
+    Path(manifest(str(target))).unlink()
+    with pytest.raises(DownlinkError, match=r"scene\.zarr.*manifest"):
         store.read_tiles([target])
 
 
