@@ -50,7 +50,7 @@ class Job:
 
     @property
     def rule(self) -> str:
-        """The rule, or "group_" and the group of rules, that it runs."""
+        """The rule that it runs, or a group's name and the rules in it, all joined by "_"."""
         return self.comment.removeprefix("rule_").partition("_wildcards_")[0]
 
 
