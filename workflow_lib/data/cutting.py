@@ -103,7 +103,7 @@ def _plan(scene: Path, grid: Grid, min_valid: float, shards: Shards, ahead: int)
     def read(piece: Piece, _before: object) -> list[Found]:
         return read_tiles(scene, grid, piece, min_valid)
 
-    def line_up(queue: _Queue, pieces: list[list[Found]]) -> _Queue:
+    def line_up(queue: _Queue, *pieces: list[Found]) -> _Queue:
         return queue.joined_by(chain.from_iterable(pieces), shards.tiles_each)
 
     def write(queue: _Queue, slot: int) -> None:
@@ -127,8 +127,9 @@ def _plan(scene: Path, grid: Grid, min_valid: float, shards: Shards, ahead: int)
     done: list[Delayed] = []
     for number, pieces in enumerate(grid.strips()):
         before = done[number - ahead] if number >= ahead else None
-        queue = delayed(line_up)(waiting, [delayed(read)(piece, before) for piece in pieces])
+        # Not in a list: dask would optimise the whole graph for each.
+        queue = delayed(line_up)(waiting, *(delayed(read)(piece, before) for piece in pieces))
         waiting = delayed(left)(queue)
         written = [delayed(write)(queue, slot) for slot in range(most)]
-        done.append(delayed(cells)(queue, waiting, written))
+        done.append(delayed(cells)(queue, waiting, *written))
     return [*done, delayed(write_rest)(waiting)]
