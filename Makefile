@@ -15,6 +15,8 @@ BIN := $(VENV)/bin
 # content, not by time.
 RUN := snakemake --cores $(CORES) --scheduler greedy --rerun-incomplete --max-checksum-file-size 1GB
 READY := $(VENV)/.ready
+# Two processes of one thread each; the tests of a file stay together, for they share what they make.
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest --numprocesses 2
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .PHONY: study test test-slow test-slurm smoke bench lint format lock clean
@@ -24,10 +26,10 @@ study: $(READY)
 	@python scripts/show_results.py
 
 test: $(READY)
-	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest
+	$(PYTEST) --dist loadfile
 
 test-slow: $(READY)
-	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest -m "slow and not slurm"
+	$(PYTEST) -m "slow and not slurm"
 
 test-slurm: $(READY)
 	bash tests/slurm/install.sh
@@ -40,6 +42,8 @@ smoke: $(READY)
 bench: $(READY)
 	OMP_WAIT_POLICY=PASSIVE python bench/codecs.py
 	python bench/workflow.py
+	python bench/tiling.py
+	OMP_NUM_THREADS=1 python bench/loader.py
 	OMP_NUM_THREADS=1 python bench/coverage.py
 	OMP_NUM_THREADS=1 python bench/coverage.py --timing results/metrics.parquet
 

@@ -28,6 +28,18 @@ RUN = (
     *("--rerun-incomplete", "--max-checksum-file-size", "1GB"),
 )
 """What the Makefile runs Snakemake with."""
+TRIVIAL = """
+rule all:
+    input: expand("second/{{i}}", i=range({pairs}))
+rule second:
+    input: "first/{{i}}"
+    output: "second/{{i}}"
+    shell: "cp {{input}} {{output}}"
+rule first:
+    output: "first/{{i}}"
+    shell: "touch {{output}}"
+"""
+"""As many jobs, with nothing to them: what Snakemake itself takes to plan."""
 CLASSICAL = ("jpeg2000", "klt-jpeg2000", "jpegxl", "jpeg2000-per-band")
 LEARNED = ("dgml", "hyperprior")
 
@@ -57,7 +69,7 @@ def main() -> None:
         overlay = scratch / "study.yaml"
         study = large_study(args.scenes, args.rates, args.seeds)
         overlay.write_text(yaml.safe_dump({**study, "results": str(scratch / "results")}))
-        figures |= _planning(overlay)
+        figures |= _planning(overlay, scratch)
     figures |= _nothing_to_do(args.finished, args.repeats)
     print(tabulate(figures.items(), ("what", "value"), floatfmt=".2f"))
     print(json.dumps({name: round(value, 2) for name, value in figures.items()}))
@@ -107,16 +119,20 @@ def _parsing(scratch: Path, repeats: int) -> dict[str, float]:
     }
 
 
-def _planning(overlay: Path) -> dict[str, float]:
+def _planning(overlay: Path, scratch: Path) -> dict[str, float]:
     options = ["-n", "--quiet", "rules", "--configfile", str(overlay)]
     planned = _run([*SNAKEMAKE, *options], ROOT)
     total = re.search(r"^total +(\d+)$", planned.said, re.MULTILINE)
     if total is None:
         raise SystemExit(f"Snakemake names no number of jobs:\n{planned.said}")
+    pairs = int(total[1]) // 2
+    (scratch / "Snakefile").write_text(TRIVIAL.format(pairs=pairs))
+    trivial = _run([*SNAKEMAKE, "-n", "--quiet", "rules"], scratch)
     return {
         "jobs": int(total[1]),
         "dryrun_s": planned.seconds,
         "dryrun_mb": planned.peak_mb,
+        "dryrun_trivial_s": trivial.seconds,
     }
 
 

@@ -40,9 +40,10 @@ rule fit_codec:
         " --weights {output:q} > {log:q} 2>&1"
 
 
+# Most of a study's jobs are these, and a plan costs by the input and by the function: so one input
+# stands for a store, no message is made, and functions know their signature.
 rule encode_scene:
     input:
-        tiles=ancient(PATHS.tiles("{dataset}", "{scene}")),
         manifest=manifest(PATHS.tiles("{dataset}", "{scene}")),
     output:
         bitstream=PATHS.bitstream("{dataset}", "{codec}", "{rate}", "{training}", "{scene}"),
@@ -67,24 +68,17 @@ rule encode_scene:
         mem_mb=memory(5000),
         runtime=minutes(30),
     params:
-        codec=lambda w: CODEC_OPTIONS[w.codec],
-        training=training_options,
-        threads=STUDY.threads,
-        device=lambda w: "cpu" if w.training == UNTRAINED else STUDY.device,
-        code=lambda w: code("encode_scene", MODULES[STUDY.codecs[w.codec].kind]),
-    message:
-        "Coding scene {wildcards.scene} of {wildcards.dataset} by {wildcards.codec}"
-        " at {wildcards.rate} (training: {wildcards.training})"
+        tiles=PATHS.tiles("{dataset}", "{scene}"),
+        options=coding_options,
+        code=signed(lambda w: code("encode_scene", MODULES[STUDY.codecs[w.codec].kind])),
     shell:
-        "python scripts/encode_scene.py --tiles {input.tiles:q} --name {wildcards.codec:q}"
-        " --codec {params.codec:q} --rate {wildcards.rate} {params.training}"
-        " --threads {params.threads} --device {params.device} --bitstream {output.bitstream:q}"
-        " --reconstruction {output.store:q} --distortion {output.distortion:q} > {log:q} 2>&1"
+        "python scripts/encode_scene.py --tiles {params.tiles:q} {params.options}"
+        " --bitstream {output.bitstream:q} --reconstruction {output.store:q}"
+        " --distortion {output.distortion:q} > {log:q} 2>&1"
 
 
 use rule encode_scene as encode_learned with:
     input:
-        tiles=ancient(PATHS.tiles("{dataset}", "{scene}")),
         manifest=manifest(PATHS.tiles("{dataset}", "{scene}")),
         weights=weights_of,
     wildcard_constraints:
@@ -98,8 +92,7 @@ use rule encode_scene as encode_learned with:
 
 rule gather_reconstructions:
     input:
-        reconstructions=lambda w: ancient(reconstructions(w.dataset, w.codec, w.rate, w.training)),
-        manifests=lambda w: manifests(reconstructions(w.dataset, w.codec, w.rate, w.training)),
+        lambda w: manifests(reconstructions(w.dataset, w.codec, w.rate, w.training)),
     output:
         PATHS.gathered_reconstructions("{dataset}", "{codec}", "{rate}", "{training}"),
     log:
@@ -111,4 +104,4 @@ rule gather_reconstructions:
         "Gathering the reconstructions of {wildcards.dataset} by {wildcards.codec}"
         " at {wildcards.rate} (training: {wildcards.training})"
     shell:
-        "printf '%s\\n' {input.manifests:q} | xargs grep -H . > {output:q} 2> {log:q}"
+        "printf '%s\\n' {input:q} | xargs grep -H . > {output:q} 2> {log:q}"

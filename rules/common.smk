@@ -1,8 +1,10 @@
 # What all rules share: the validated study, the artifacts' names, and digests of code.
 import gc
+import inspect
 import json
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -48,8 +50,6 @@ TRAINED = "fold[0-9]+-seed[0-9]+(-(joint|control)-[A-Za-z0-9_-]+)?"
 # Of a job that trains a network or codes by one.
 GPUS = 0 if STUDY.device == "cpu" else 1
 CORES_PER_GPU = 4  # draw batches while the GPU computes; see training/loading.py
-# Made once, not for every job.
-CODEC_OPTIONS = {name: codec.canonical() for name, codec in STUDY.codecs.items()}
 
 # A plan is millions of objects that live to the end: looking through them for garbage took a sixth
 # of the time.
@@ -83,14 +83,20 @@ def code(script, *modules):
     )
 
 
+def signed(function):
+    """The same function, that knows its signature: Snakemake asks for it whenever it calls one."""
+    function.__signature__ = inspect.signature(function)
+    return function
+
+
 def memory(megabytes):
     """Memory of a job; a job that failed asks for more."""
-    return lambda wildcards, attempt: megabytes * attempt
+    return signed(lambda wildcards, attempt: megabytes * attempt)
 
 
 def minutes(first):
     """Time limit of a job; a job that failed asks for more."""
-    return lambda wildcards, attempt: first * attempt
+    return signed(lambda wildcards, attempt: first * attempt)
 
 
 def rate_names(rates):

@@ -14,6 +14,7 @@ def archive_of(dataset):
     return archives.file_name(name, STUDY.archives[name]), STUDY.archives[name]
 
 
+@signed
 def sources(wildcards):
     """The files that a scene is read from."""
     source = STUDY.datasets[wildcards.dataset].source
@@ -26,6 +27,7 @@ def sources(wildcards):
     return [PATHS.archive_mark(archive[0])] if archive else []
 
 
+@signed
 def archive_options(wildcards):
     archive = archive_of(wildcards.dataset)
     if archive is None:
@@ -48,25 +50,36 @@ def standalone_weights(wildcards):
     return PATHS.codec_weights(STUDY.trainer(w.dataset), w.codec, w.rate, training)
 
 
+@signed
 def weights_of(wildcards):
     """The weights that a scene is coded with by a learned codec."""
-    own = Training.of(wildcards.training).regime
-    trainer = wildcards.dataset if own else STUDY.trainer(wildcards.dataset)
-    return PATHS.codec_weights(trainer, wildcards.codec, wildcards.rate, wildcards.training)
+    w = wildcards
+    return PATHS.codec_weights(trainer_of(w.dataset, w.training), w.codec, w.rate, w.training)
 
 
-def training_options(wildcards, input):
-    """Which weights a scene is coded with, and on which folds that may be scored."""
-    dataset, training = wildcards.dataset, Training.of(wildcards.training)
-    own = training.regime or STUDY.trainer(dataset) == dataset
+def trainer_of(dataset, training):
+    """The dataset on which a codec was trained: fine-tuned ones on their own."""
+    return dataset if Training.of(training).regime else STUDY.trainer(dataset)
+
+
+@signed
+def coding_options(wildcards):
+    """How a scene is coded: by what, with which weights, and on which folds that may be scored."""
+    return _coding_options(wildcards.dataset, wildcards.codec, wildcards.rate, wildcards.training)
+
+
+@cache
+def _coding_options(dataset, codec, rate, name):
+    training, trainer = Training.of(name), trainer_of(dataset, name)
+    own = trainer == dataset
     held_out = STUDY.datasets[dataset].tiling.folds.held_out
-    options = [
-        "--held-out",
-        *map(str, [training.fold] if training.seed is not None and own else held_out),
-    ]
+    options = ["--name", codec, "--codec", STUDY.codecs[codec].canonical(), "--rate", rate]
+    options += ["--threads", str(STUDY.threads), "--held-out"]
+    options += map(str, [training.fold] if training.seed is not None and own else held_out)
     if training.seed is not None:
-        options += ["--weights", input.weights, "--seed", str(training.seed)]
-        options += ["--trained-on", dataset if own else STUDY.trainer(dataset)]
+        weights = PATHS.codec_weights(trainer, codec, rate, name)
+        options += ["--weights", weights, "--seed", str(training.seed)]
+        options += ["--trained-on", trainer, "--device", STUDY.device]
     if training.regime:
         options += ["--regime", training.regime, "--segmenter", training.segmenter]
     return shlex.join(options)
