@@ -15,8 +15,8 @@ BIN := $(VENV)/bin
 # content, not by time.
 RUN := snakemake --cores $(CORES) --scheduler greedy --rerun-incomplete --max-checksum-file-size 1GB
 READY := $(VENV)/.ready
-# Two processes of one thread each; the tests of a file stay together, for they share what they make.
-PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest --numprocesses 2
+# Two processes of one thread each.
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest --numprocesses 2 --dist loadgroup
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .PHONY: study test test-slow test-slurm smoke bench lint format lock clean
@@ -26,7 +26,7 @@ study: $(READY)
 	@python scripts/show_results.py
 
 test: $(READY)
-	$(PYTEST) --dist loadfile
+	$(PYTEST)
 
 test-slow: $(READY)
 	$(PYTEST) -m "slow and not slurm"
