@@ -22,13 +22,12 @@ include: "rules/report.smk"
 
 onstart:
     # they would write what this run writes
-    cancel_orphans(Path.cwd())
+    clear_of_orphans()
 
 
 localrules:
     all,
-    gather_tiles,
-    gather_reconstructions,
+    fetch_archive,
     gather_tiles,
     gather_reconstructions,
 

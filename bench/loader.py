@@ -57,7 +57,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="length of a timed run")
     parser.add_argument("--repeats", type=int, default=3, help="turns")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
-    parser.add_argument("--device", default="auto", choices=torchinit.DEVICES, help="of torch")
+    parser.add_argument(
+        "--device",
+        default="auto",
+        choices=torchinit.DEVICES,
+        help=torchinit.DEVICE_HELP,
+    )
     args = parser.parse_args()
     torchinit.prepare(args.threads)
     device = torchinit.device(args.device)

@@ -49,7 +49,9 @@ REPLICATE = replicate("{fold}", "{seed}")
 TRAINED = "fold[0-9]+-seed[0-9]+(-(joint|control)-[A-Za-z0-9_-]+)?"
 # Of a job that trains a network or codes by one.
 GPUS = 0 if STUDY.device == "cpu" else 1
-CORES_PER_GPU = 4  # draw batches while the GPU computes; see training/loading.py
+CORES_PER_GPU = max(
+    4, STUDY.threads
+)  # draw batches while the GPU computes; see training/loading.py
 
 # A plan is millions of objects that live to the end: looking through them for garbage took a sixth
 # of the time.
@@ -81,6 +83,14 @@ def code(script, *modules):
     return code_digest(
         f"scripts/{script}.py", *(f"{module.replace('.', '/')}.py" for module in modules)
     )
+
+
+def clear_of_orphans():
+    """Cancel what a killed Snakemake left on the cluster."""
+    try:
+        cancel_orphans(Path.cwd())
+    except DownlinkError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def signed(function):

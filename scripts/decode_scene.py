@@ -28,7 +28,12 @@ def main() -> None:
     )
     parser.add_argument("--weights", type=Path, help="weights of a learned codec")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
-    parser.add_argument("--device", default="auto", choices=torchinit.DEVICES, help="of torch")
+    parser.add_argument(
+        "--device",
+        default="auto",
+        choices=torchinit.DEVICES,
+        help=torchinit.DEVICE_HELP,
+    )
     parser.add_argument(
         "--tile",
         metavar="ROW,COL",

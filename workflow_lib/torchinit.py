@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 Device = Literal["auto", "cpu", "cuda"]
 """Where networks run: `auto` is CUDA where torch sees a GPU, and else the CPU."""
 DEVICES: tuple[Device, ...] = ("auto", "cpu", "cuda")
+DEVICE_HELP = "where networks run: auto (a GPU where torch sees one, else the CPU), cpu, or cuda"
 
 _SCHEMAS = {
     "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",

@@ -6,6 +6,8 @@ import pytest
 import yaml
 from project import copied
 
+from workflow_lib.orphans import JOBNAME_PREFIX
+
 WITH_GPU = {
     "fit_codec",
     "encode_learned",
@@ -62,6 +64,11 @@ def test_the_profile_groups_exactly_what_holds_no_gpu(talkative, first):
     profile = yaml.safe_load((talkative.folder / "slurm/config.yaml").read_text())
     groups = dict(pair.split("=") for pair in profile["groups"])
     components = dict(pair.split("=") for pair in profile["group-components"])
-    assert set(groups) == (set(first) | {"fetch_archive"}) - WITH_GPU
+    assert set(groups) == set(first) - WITH_GPU
     assert set(groups.values()) == set(components)
     assert "max_gpu" in profile["partitions"]["gpu"]
+
+
+def test_jobs_are_named_as_orphans_are_looked_for(talkative):
+    profile = yaml.safe_load((talkative.folder / "slurm/config.yaml").read_text())
+    assert f"{profile['slurm-jobname-prefix']}_" == JOBNAME_PREFIX

@@ -87,12 +87,20 @@ class Cluster:
 
     def stop(self) -> None:
         """Stop every daemon that was started here, by its pid, and remove the configuration."""
-        _quiet("scancel", "--state=RUNNING", "--state=PENDING", "--user=root")
+        if "slurmctld" in self.daemons:
+            _quiet("scancel", "--user=root")
+            deadline = time.monotonic() + 30  # KillWait and some more
+            while _said("squeue", "--noheader") and time.monotonic() < deadline:
+                time.sleep(0.2)
         for name in reversed(list(self.daemons)):
             self._stop(name)
         for file in _SETTINGS.glob("*.conf"):
             if file.read_text().startswith(f"{_MARK} {os.getpid()}\n"):
                 file.unlink()
+
+    def log_of_node(self) -> str:
+        """What slurmd and its job steps have logged."""
+        return (self.folder / "slurmd.log").read_text()
 
     def jobs(self, folder: Path) -> list[Job]:
         """Every job of the study in `folder` since the start, from slurmctld's own records."""

@@ -22,7 +22,8 @@ from workflow_lib.data.shards import Shards
 from workflow_lib.data.strips import Cell, Found, Grid, Piece, read_tiles
 from workflow_lib.errors import DownlinkError
 
-_LIBRARIES = 300 * 10**6
+# Of Python's libraries, and of the Snakemake processes that share the memory of a cluster's job.
+_LIBRARIES = 700 * 10**6
 _CACHE = 16 * 2**20
 
 

@@ -185,4 +185,5 @@ def _noticing_a_full_disk() -> Iterator[None]:
     try:
         yield
     except RasterioError as error:
-        raise OSError(ENOSPC, f"GDAL: {error}") from error
+        # the one reason that is seen in practice, and GDAL's own words beside it
+        raise OSError(ENOSPC, f"or GDAL cannot write: {error}") from error

@@ -165,7 +165,7 @@ def _opened(store: Path) -> xr.Dataset:
 
 def _remedy(store: Path) -> str:
     # What reads all scenes depends on their digests: only by its name is one store made again.
-    return f"Delete it, make it again (snakemake --cores all {store}), and run again."
+    return f"Delete it, and run the same snakemake command twice: with `-- {store}`, and without."
 
 
 def _in_memory(store: Path) -> MemoryStore:

@@ -26,7 +26,7 @@ from workflow_lib.paths import manifest
 
 UTM = CRS.from_epsg(32633)
 TILING = Tiling(tile=32, min_valid=0.25, folds=Folds(block_tiles=2, salt="a"))
-BUDGET = Budget(threads=2, memory_mb=600)
+BUDGET = Budget(threads=2, memory_mb=1000)
 INFO = TileInfo(
     dataset="made",
     bands=("red", "green", "blue"),

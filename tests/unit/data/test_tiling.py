@@ -142,7 +142,7 @@ def test_more_memory_lets_more_strips_in(scene):
     grid, shards = Grid(20_000, 20_000, 11, 128, 256), Shards(scene.parent / "none", 11, 128)
     few, many = (
         cutting._strips_at_once(grid, shards, Budget(threads=8, memory_mb=memory))
-        for memory in (700, 2000)
+        for memory in (1300, 4000)
     )
     assert 1 <= few < many
 
