@@ -2,6 +2,7 @@
 # make test       the tests
 # make test-slow  10,000 damaged bitstreams, decoded; coverage of the intervals, simulated
 # make test-slurm a Slurm on this machine, for the tests alone: the smoke study on it, and faults (as root)
+# make test-slurm-slow  slurmd restarted in mid-training
 # make smoke      the same study on tiny generated scenes
 # make bench      the measurements behind every claim of speed; the last one needs the study to have run
 # make lint       format, lint and types
@@ -19,7 +20,7 @@ READY := $(VENV)/.ready
 PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest --numprocesses 2 --dist loadgroup
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: study test test-slow test-slurm smoke bench lint format lock clean
+.PHONY: study test test-slow test-slurm test-slurm-slow smoke bench lint format lock clean
 
 study: $(READY)
 	$(RUN) $(SNAKEMAKE)
@@ -34,6 +35,10 @@ test-slow: $(READY)
 test-slurm: $(READY)
 	bash tests/slurm/install.sh
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest -m "slurm and not slow" tests/slurm
+
+test-slurm-slow: $(READY)
+	bash tests/slurm/install.sh
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest -m "slurm and slow" tests/slurm
 
 smoke: $(READY)
 	$(RUN) --configfile configs/smoke.yaml $(SNAKEMAKE)

@@ -1,4 +1,5 @@
 # What all rules share: the validated study, the artifacts' names, and digests of code.
+import atexit
 import gc
 import inspect
 import json
@@ -54,8 +55,9 @@ CORES_PER_GPU = max(
 )  # draw batches while the GPU computes; see training/loading.py
 
 # A plan is millions of objects that live to the end: looking through them for garbage took a sixth
-# of the time.
+# of the time, and again a tenth when Python ends.
 gc.set_threshold(50_000, 20, 50)
+atexit.register(gc.freeze)
 
 # Waiting threads must not spin: jobs share the cores.
 shell.prefix(f"set -euo pipefail; export OMP_NUM_THREADS={STUDY.threads} OMP_WAIT_POLICY=PASSIVE; ")
