@@ -16,8 +16,7 @@ BIN := $(VENV)/bin
 # content, not by time.
 RUN := snakemake --cores $(CORES) --scheduler greedy --rerun-incomplete --max-checksum-file-size 1GB
 READY := $(VENV)/.ready
-# Two processes of one thread each.
-PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest --numprocesses 2 --dist loadgroup
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .PHONY: study test test-slow test-slurm test-slurm-slow smoke bench lint format lock clean
@@ -34,11 +33,11 @@ test-slow: $(READY)
 
 test-slurm: $(READY)
 	bash tests/slurm/install.sh
-	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest -m "slurm and not slow" tests/slurm
+	$(PYTEST) -m "slurm and not slow" tests/slurm
 
 test-slurm-slow: $(READY)
 	bash tests/slurm/install.sh
-	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest -m "slurm and slow" tests/slurm
+	$(PYTEST) -m "slurm and slow" tests/slurm
 
 smoke: $(READY)
 	$(RUN) --configfile configs/smoke.yaml $(SNAKEMAKE)

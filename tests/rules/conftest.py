@@ -4,14 +4,6 @@ import pytest
 from project import copied
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Where tests run in several processes, those that share the finished study share one."""
-    for item in items:
-        if "finished" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("finished"))
-
-
 @pytest.fixture
 def project(tmp_path):
     """A fresh copy without results."""
