@@ -1,20 +1,9 @@
-"""A Slurm that lives as long as the tests do, and studies that run on it."""
-
-import os
-import signal
-import subprocess
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+"""A Slurm that lives as long as the tests do, and the smoke study on it."""
 
 import pytest
 from cluster import Cluster
-from project import Project, copied
-
-PATIENCE_S = 600
-# the profile asks for the status every 20 s and less often; the tests would mostly wait
-PROFILE = ("--profile", "slurm", "--slurm-init-seconds-before-status-checks", "2")
+from project import copied
+from submission import submitting
 
 
 @pytest.fixture(scope="session")
@@ -25,52 +14,6 @@ def cluster(tmp_path_factory):
         yield cluster
     finally:
         cluster.stop()
-
-
-@dataclass(frozen=True)
-class Run:
-    """A Snakemake that submits jobs, and what it prints."""
-
-    process: subprocess.Popen[bytes]
-    output: Path
-
-    def wait(self) -> int:
-        """Its exit status."""
-        return self.process.wait(timeout=PATIENCE_S)
-
-    def finish(self) -> str:
-        """Wait; fail with what it printed unless all went well."""
-        if self.wait():
-            pytest.fail(self.output.read_text()[-8000:])
-        return self.output.read_text()
-
-
-@contextmanager
-def running(project: Project, *options: str, **environment: str) -> Iterator[Run]:
-    """Snakemake in the background, ended with the context."""
-    output = project.folder / "snakemake.out"
-    with output.open("wb") as out:
-        process = subprocess.Popen(
-            ["snakemake", *options],
-            cwd=project.folder,
-            env={**os.environ, "PYTHONPATH": str(project.folder), **environment},
-            stdout=out,
-            stderr=out,
-        )
-    try:
-        yield Run(process, output)
-    finally:
-        process.send_signal(signal.SIGINT)  # cancels its jobs; at SIGTERM it would wait for them
-        try:
-            process.wait(timeout=60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def submitting(project: Project, *options: str, **environment: str) -> AbstractContextManager[Run]:
-    """`snakemake --profile slurm` in the background."""
-    return running(project, *PROFILE, *options, **environment)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import running, submitting
 from project import Project, copied
+from submission import running, submitting
 
 from workflow_lib.paths import Paths, manifest
 
