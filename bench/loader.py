@@ -56,13 +56,7 @@ def main() -> None:
     parser.add_argument("--tiles", type=int, default=256, help="tiles of 128 × 128 pixels")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of a timed run")
     parser.add_argument("--repeats", type=int, default=3, help="turns")
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
-    parser.add_argument(
-        "--device",
-        default="auto",
-        choices=torchinit.DEVICES,
-        help=torchinit.DEVICE_HELP,
-    )
+    torchinit.add_arguments(parser)
     args = parser.parse_args()
     torchinit.prepare(args.threads)
     device = torchinit.device(args.device)

@@ -90,7 +90,7 @@ use rule encode_scene as encode_learned with:
         cpus_per_gpu=CORES_PER_GPU,
 
 
-rule gather_reconstructions:
+use rule gather_tiles as gather_reconstructions with:
     input:
         lambda w: manifests(reconstructions(w.dataset, w.codec, w.rate, w.training)),
     output:
@@ -98,10 +98,6 @@ rule gather_reconstructions:
     log:
         PATHS.log(PATHS.gathered_reconstructions("{dataset}", "{codec}", "{rate}", "{training}")),
     priority: 20
-    conda:
-        ENVIRONMENT
     message:
         "Gathering the reconstructions of {wildcards.dataset} by {wildcards.codec}"
         " at {wildcards.rate} (training: {wildcards.training})"
-    shell:
-        "printf '%s\\n' {input:q} | xargs grep -H . > {output:q} 2> {log:q}"

@@ -50,9 +50,8 @@ REPLICATE = replicate("{fold}", "{seed}")
 TRAINED = "fold[0-9]+-seed[0-9]+(-(joint|control)-[A-Za-z0-9_-]+)?"
 # Of a job that trains a network or codes by one.
 GPUS = 0 if STUDY.device == "cpu" else 1
-CORES_PER_GPU = max(
-    4, STUDY.threads
-)  # draw batches while the GPU computes; see training/loading.py
+# They draw batches while the GPU computes; see training/loading.py.
+CORES_PER_GPU = max(4, STUDY.threads)
 
 # A plan is millions of objects that live to the end: looking through them for garbage took a sixth
 # of the time, and again a tenth when Python ends.

@@ -69,9 +69,9 @@ rule tile_scene:
     priority: 40  # everything waits for these
     conda:
         ENVIRONMENT
-    threads: STUDY.tiling.threads
+    threads: STUDY.tiling_budget.threads
     resources:
-        mem_mb=memory(STUDY.tiling.memory_mb),
+        mem_mb=memory(STUDY.tiling_budget.memory_mb),
         runtime=minutes(30),
     params:
         info=lambda w: describe(
@@ -93,8 +93,7 @@ rule tile_scene:
 # plans by the edge. What reads the stores takes their names from its parameters.
 rule gather_tiles:
     input:
-        tiles=lambda w: ancient(stores(w.dataset)),
-        manifests=lambda w: manifests(stores(w.dataset)),
+        lambda w: manifests(stores(w.dataset)),
     output:
         PATHS.gathered_tiles("{dataset}"),
     log:
@@ -105,4 +104,4 @@ rule gather_tiles:
     message:
         "Gathering the tiles of {wildcards.dataset}"
     shell:
-        "printf '%s\\n' {input.manifests:q} | xargs grep -H . > {output:q} 2> {log:q}"
+        "printf '%s\\n' {input:q} | xargs grep -H . > {output:q} 2> {log:q}"

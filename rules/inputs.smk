@@ -14,7 +14,6 @@ def archive_of(dataset):
     return archives.file_name(name, STUDY.archives[name]), STUDY.archives[name]
 
 
-@signed
 def sources(wildcards):
     """The files that a scene is read from."""
     source = STUDY.datasets[wildcards.dataset].source
@@ -27,7 +26,6 @@ def sources(wildcards):
     return [PATHS.archive_mark(archive[0])] if archive else []
 
 
-@signed
 def archive_options(wildcards):
     archive = archive_of(wildcards.dataset)
     if archive is None:

@@ -27,13 +27,7 @@ def main() -> None:
         help='the codec, as JSON: {"kind": "jpeg2000"}; of a learned one all keys',
     )
     parser.add_argument("--weights", type=Path, help="weights of a learned codec")
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
-    parser.add_argument(
-        "--device",
-        default="auto",
-        choices=torchinit.DEVICES,
-        help=torchinit.DEVICE_HELP,
-    )
+    torchinit.add_arguments(parser)
     parser.add_argument(
         "--tile",
         metavar="ROW,COL",

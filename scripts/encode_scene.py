@@ -36,13 +36,7 @@ def main() -> None:
     parser.add_argument("--segmenter", default="", help="the segmenter that it was fine-tuned with")
     parser.add_argument("--seed", type=int, help="the seed of a learned codec")
     parser.add_argument("--trained-on", help="the dataset whose tiles the weights know")
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
-    parser.add_argument(
-        "--device",
-        default="auto",
-        choices=torchinit.DEVICES,
-        help=torchinit.DEVICE_HELP,
-    )
+    torchinit.add_arguments(parser)
     parser.add_argument("--bitstream", required=True, type=Path, help="container to write")
     parser.add_argument("--reconstruction", required=True, type=Path, help="store to write")
     parser.add_argument("--distortion", required=True, type=Path, help="table to write")

@@ -20,13 +20,7 @@ def main() -> None:
     )
     parser.add_argument("--rate", required=True, type=float, help="λ")
     parser.add_argument("--seed", required=True, type=int, help="seed of the training")
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
-    parser.add_argument(
-        "--device",
-        default="auto",
-        choices=torchinit.DEVICES,
-        help=torchinit.DEVICE_HELP,
-    )
+    torchinit.add_arguments(parser)
     parser.add_argument("--run", required=True, type=Path, help="folder of checkpoint and log")
     parser.add_argument("--weights", required=True, type=Path, help="safetensors file to write")
     args = parser.parse_args()

@@ -20,6 +20,15 @@ PARTS = (
     "workflow_lib",
 )
 
+WITH_GPU = {
+    "fit_codec",
+    "encode_learned",
+    "train_on_originals",
+    "train_on_reconstructions",
+    "finetune",
+}
+"""The rules whose jobs hold a GPU: trainings, and coding by learned codecs."""
+
 
 @dataclass(frozen=True)
 class Project:

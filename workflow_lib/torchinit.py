@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+from argparse import ArgumentParser
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 Device = Literal["auto", "cpu", "cuda"]
 """Where networks run: `auto` is CUDA where torch sees a GPU, and else the CPU."""
 DEVICES: tuple[Device, ...] = ("auto", "cpu", "cuda")
-DEVICE_HELP = "where networks run: auto (a GPU where torch sees one, else the CPU), cpu, or cuda"
 
 _SCHEMAS = {
     "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -23,6 +23,17 @@ _SCHEMAS = {
 _libraries: list[Any] = []
 
 _log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Let a command line take `--threads` for `prepare` and `--device` for `device`."""
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
+    parser.add_argument(
+        "--device",
+        default="auto",
+        choices=DEVICES,
+        help="where networks run: auto (a GPU where torch sees one, else the CPU), cpu, or cuda",
+    )
 
 
 def prepare(threads: int) -> None:

@@ -4,17 +4,10 @@ import re
 
 import pytest
 import yaml
-from project import copied
+from project import WITH_GPU, copied
 
 from workflow_lib.orphans import JOBNAME_PREFIX
 
-WITH_GPU = {
-    "fit_codec",
-    "encode_learned",
-    "train_on_originals",
-    "train_on_reconstructions",
-    "finetune",
-}
 LOCAL = {"all", "gather_tiles", "gather_reconstructions"}
 
 

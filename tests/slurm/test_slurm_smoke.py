@@ -1,16 +1,10 @@
 """The smoke study on Slurm."""
 
 import pytest
+from project import WITH_GPU
 
 pytestmark = pytest.mark.slurm
 
-WITH_GPU = {
-    "fit_codec",
-    "encode_learned",
-    "train_on_originals",
-    "train_on_reconstructions",
-    "finetune",
-}
 GROUPS = {"imagery", "coding", "scoring", "judging"}
 
 

@@ -37,7 +37,7 @@ class Study(Section):
     device: Device = "auto"
     """Where networks are trained and learned codecs run: `auto` is a GPU where torch sees one, and
     else the CPU. Results are bit-equal on one kind of device."""
-    tiling: Budget = Field(default_factory=Budget)
+    tiling_budget: Budget = Field(default_factory=Budget)
     """What the tiling of one scene may take."""
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(0,), min_length=1)
     """Seeds of all trainings: codecs and segmenters are trained once for each."""

@@ -91,9 +91,10 @@ def _strips_at_once(grid: Grid, shards: Shards, budget: Budget) -> int:
     if fixed + grid.strip_bytes > budget.memory_mb * 10**6:
         needed = -(-(fixed + grid.strip_bytes) // 10**6)
         raise DownlinkError(
-            f"configuration: tiling.memory_mb: {budget.memory_mb} MB are too little for a scene of "
-            f"{grid.height} × {grid.width} pixels and {grid.layers - 1} bands on {budget.threads} "
-            f"threads; {needed} MB will do. Allow more memory, or fewer threads (tiling.threads)."
+            f"configuration: tiling_budget.memory_mb: {budget.memory_mb} MB are too little for a "
+            f"scene of {grid.height} × {grid.width} pixels and {grid.layers - 1} bands on "
+            f"{budget.threads} threads; {needed} MB will do. Allow more memory, or fewer threads "
+            "(tiling_budget.threads)."
         )
     allowed = (budget.memory_mb * 10**6 - fixed) // grid.strip_bytes
     useful = 2 + 4 * budget.threads // len(grid.strips()[0])

@@ -55,7 +55,9 @@ def tile(scene, name, side=32, **budget):
 
 
 def least_memory(scene, threads):
-    with pytest.raises(DownlinkError, match=r"tiling\.memory_mb: 1 MB are too little") as refused:
+    with pytest.raises(
+        DownlinkError, match=r"tiling_budget\.memory_mb: 1 MB are too little"
+    ) as refused:
         tile(scene, "refused", threads=threads, memory_mb=1)
     return int(re.search(r"(\d+) MB will do", str(refused.value))[1])
 
