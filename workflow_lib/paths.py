@@ -176,6 +176,10 @@ class Paths:
         """Checkpoint and log of the training that makes `artifact`; outlives a failed job."""
         return artifact.replace(self.root, f"{self.root}/runs", 1)
 
+    def sidecar(self, artifact: str) -> str:
+        """What is known of the job whose first output is `artifact`, as JSON."""
+        return artifact.replace(self.root, f"{self.root}/provenance", 1) + ".json"
+
     def log(self, artifact: str) -> str:
         """Log of the job that makes `artifact`."""
         return artifact.replace(self.root, f"{self.root}/logs", 1) + ".log"

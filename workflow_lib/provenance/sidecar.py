@@ -1,0 +1,100 @@
+"""The sidecar of a job: what was run, from what, by which code, where, and what came of it."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+from workflow_lib.errors import DownlinkError
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """A finished job. Digests are hexadecimal SHA-256.
+
+    Attributes:
+        rule: the rule, as `rules/` names it.
+        wildcards: the values of the rule's wildcards.
+        parameters: the options of the job's command line by name, without dashes.
+        inputs: digests of the files that the job was made from, by path: as Snakemake names them
+            from the project's folder, or absolute.
+        outputs: digests of what it made, by path; a folder's is `files.tree_sha256`.
+        code: digests of the project's modules that were loaded (`digests.file_digest`), by path
+            below the project's root; EDITED where a file was changed while the job ran.
+        commit: the git commit of the project, None where it is under no git.
+        clean: whether no tracked file differed from that commit, None under no git.
+        lock: digest of envs/requirements.lock.
+        locked: versions of the lock's packages that the code can reach, by name.
+        packages: the versions of the same packages that were installed.
+        python: version of Python.
+        platform: operating system, its version and the processor's kind.
+        node: name of the machine.
+        cpu: model of its processor.
+        gpu: name of the GPU that torch was given, None without.
+        driver: version of its driver, None without.
+        device: where networks ran (`cpu`, `cuda`), None in jobs without networks.
+        threads: threads of one operation of torch, None in jobs without torch.
+        seeds: every seed among the parameters, by its place in them.
+        start, end: UTC, ISO 8601.
+        peak_memory_mb: most memory that the job's process held, in MB of 10^6 bytes.
+        slurm_job: Slurm's id of the job, None without Slurm.
+        slurm_node: Slurm's name of the node, None without Slurm.
+    """
+
+    rule: str
+    wildcards: dict[str, str]
+    parameters: dict[str, list[str]]
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    code: dict[str, str]
+    commit: str | None
+    clean: bool | None
+    lock: str
+    locked: dict[str, str]
+    packages: dict[str, str]
+    python: str
+    platform: str
+    node: str
+    cpu: str
+    gpu: str | None
+    driver: str | None
+    device: str | None
+    threads: int | None
+    seeds: dict[str, int]
+    start: str
+    end: str
+    peak_memory_mb: float
+    slurm_job: str | None
+    slurm_node: str | None
+
+    def to_text(self) -> str:
+        """JSON that ends with its own digest, so that no byte of it changes unseen."""
+        content = asdict(self)
+        return _text({**content, "sha256": hashlib.sha256(_text(content).encode()).hexdigest()})
+
+    @classmethod
+    def read(cls, file: Path) -> Self:
+        """The sidecar in a file.
+
+        Raises:
+            DownlinkError: not a byte-for-byte whole sidecar.
+        """
+        try:
+            content = json.loads(file.read_bytes())
+            names = {field.name for field in fields(cls)}
+            sidecar = cls(**{name: content[name] for name in names})
+            whole = sidecar.to_text().encode() == file.read_bytes()
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DownlinkError(f"{file}: this is no readable sidecar ({error}).") from error
+        if not whole:
+            raise DownlinkError(f"{file}: this sidecar was changed after it was written.")
+        return sidecar
+
+
+EDITED = "edited while the job ran"
+"""Stands for the digest of code that nobody can tell any more."""
+
+
+def _text(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
