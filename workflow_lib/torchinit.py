@@ -3,9 +3,14 @@
 import logging
 import os
 import socket
+import sys
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
+from unittest.mock import patch
 
 from workflow_lib.errors import DownlinkError
 
@@ -87,6 +92,33 @@ def device(asked: Device) -> "torch.device":
         return torch.device("cpu")
     _log.info("device: cuda (%s, %s)", torch.cuda.get_device_name(), socket.gethostname())
     return torch.device("cuda")
+
+
+@contextmanager
+def without_compiler() -> Iterator[None]:
+    """Import what follows without torch's compiler.
+
+    torchvision and timm ask it, while they are imported, about operators and models that nothing
+    here uses, and it takes a second to import: every job that maps would wait for it.
+    """
+    import torch
+
+    name = "torch._dynamo.utils"
+    answers = ModuleType(name)
+    answers.is_compile_supported = lambda device_type: False  # type: ignore[attr-defined]
+    if absent := name not in sys.modules:
+        sys.modules[name] = answers
+    try:
+        with patch.object(torch.compiler, "disable", _as_it_is):
+            yield
+    finally:
+        if absent:
+            del sys.modules[name]
+
+
+def _as_it_is(function: Any = None, **options: object) -> Any:
+    """A decorator, with options or without, that decorates nothing."""
+    return function if function is not None else _as_it_is
 
 
 def _require_torch() -> None:

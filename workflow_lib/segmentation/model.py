@@ -7,6 +7,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from workflow_lib import torchinit
 from workflow_lib.config.segmentation import Segmenter
 from workflow_lib.data.scenes import NODATA
 from workflow_lib.data.tiles import Tiles
@@ -32,7 +33,8 @@ class UNet(nn.Module):
         self, encoder: str, depth: int, decoder_channels: tuple[int, ...], bands: int
     ) -> None:
         # imported here: it loads torchvision, which torchinit.prepare must make loadable first
-        import segmentation_models_pytorch as smp
+        with torchinit.without_compiler():
+            import segmentation_models_pytorch as smp
 
         super().__init__()
         self.shape = {

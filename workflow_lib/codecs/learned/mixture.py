@@ -8,8 +8,9 @@ import math
 from typing import NamedTuple, Self
 
 import torch
-from compressai.ops import LowerBound
 from torch import Tensor
+
+from workflow_lib.codecs.learned.layers import LowerBound
 
 FINEST, COARSEST = -5.0, 12.0
 """Range of log₂ σ."""

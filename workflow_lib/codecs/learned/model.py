@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 import torch
-from compressai.layers import conv3x3
 from torch import Tensor, nn
 
+from workflow_lib.codecs.learned.layers import conv3x3
 from workflow_lib.codecs.learned.prior import HYPER_STRIDE, Architecture, Prior
 from workflow_lib.codecs.learned.rounding import passing, quantised
 from workflow_lib.codecs.learned.transforms import PATCH, Analysis, Synthesis

@@ -4,9 +4,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import torch
-from compressai.layers import CheckerboardMaskedConv2d, MaskedConv2d, conv3x3, subpel_conv3x3
 from torch import Tensor, nn
 
+from workflow_lib.codecs.learned.layers import (
+    CheckerboardMaskedConv2d,
+    MaskedConv2d,
+    conv3x3,
+    subpel_conv3x3,
+)
 from workflow_lib.codecs.learned.mixture import (
     Mixture,
     parameters_per_component,

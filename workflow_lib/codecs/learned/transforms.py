@@ -9,7 +9,9 @@ image of 50 dB differs from the original by less than bf16 tells apart. What the
 smaller.
 """
 
-from compressai.layers import (
+from torch import Tensor, nn
+
+from workflow_lib.codecs.learned.layers import (
     AttentionBlock,
     ResidualBlock,
     ResidualBlockUpsample,
@@ -17,8 +19,6 @@ from compressai.layers import (
     conv1x1,
     conv3x3,
 )
-from torch import Tensor, nn
-
 from workflow_lib.training.precision import full
 
 PATCH = 16
