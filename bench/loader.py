@@ -22,7 +22,7 @@ from scipy.ndimage import gaussian_filter
 from tabulate import tabulate
 from timing import minima
 
-from workflow_lib import torchinit
+from workflow_lib import devices, torchinit
 from workflow_lib.config.codecs import Learned
 from workflow_lib.config.data import Band
 from workflow_lib.config.segmentation import Segmenter
@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--tiles", type=int, default=256, help="tiles of 128 × 128 pixels")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of a timed run")
     parser.add_argument("--repeats", type=int, default=3, help="turns")
-    torchinit.add_arguments(parser)
+    devices.add_arguments(parser)
     args = parser.parse_args()
     torchinit.prepare(args.threads)
     device = torchinit.device(args.device)

@@ -3,7 +3,7 @@
 
 rule fit_codec:
     input:
-        PATHS.gathered_tiles("{dataset}"),
+        PATHS.gathered_tiles("{dataset}", learned_from("{fold}")),
     output:
         PATHS.codec_weights("{dataset}", "{codec}", "{rate}", REPLICATE),
     log:
@@ -20,7 +20,8 @@ rule fit_codec:
         gpu=GPUS,
         cpus_per_gpu=CORES_PER_GPU,
     params:
-        tiles=lambda w: stores(w.dataset),
+        job=record,
+        tiles=lambda w: stores(w.dataset, learned_from(w.fold)),
         codec=lambda w: STUDY.codecs[w.codec].as_fitted().canonical(),
         run=run_folder(
             "fit_codec", PATHS.codec_weights("{dataset}", "{codec}", "{rate}", REPLICATE)
@@ -31,13 +32,13 @@ rule fit_codec:
     message:
         "Training codec {wildcards.codec} at λ = {wildcards.rate} on {wildcards.dataset},"
         " fold {wildcards.fold} held out, seed {wildcards.seed}"
-    # exec: a shell that waits would die of SIGTERM at once, and the job end before the training has
-    # saved its step
     shell:
-        "exec python scripts/fit_codec.py --tiles {params.tiles:q} --codec {params.codec:q}"
-        " --rate {wildcards.rate} --held-out {wildcards.fold} --seed {wildcards.seed}"
-        " --threads {params.threads} --device {params.device} --run {params.run:q}"
-        " --weights {output:q} > {log:q} 2>&1"
+        script(
+            "fit_codec",
+            "--tiles {params.tiles:q} --codec {params.codec:q} --rate {wildcards.rate}"
+            " --held-out {wildcards.fold} --seed {wildcards.seed} --threads {params.threads}"
+            " --device {params.device} --run {params.run:q} --weights {output:q}",
+        )
 
 
 # Most of a study's jobs are these, and a plan costs by the input and by the function: so one input
@@ -68,13 +69,16 @@ rule encode_scene:
         mem_mb=memory(5000),
         runtime=minutes(30),
     params:
+        job=record,
         tiles=PATHS.tiles("{dataset}", "{scene}"),
         options=coding_options,
         code=signed(lambda w: code("encode_scene", MODULES[STUDY.codecs[w.codec].kind])),
     shell:
-        "python scripts/encode_scene.py --tiles {params.tiles:q} {params.options}"
-        " --bitstream {output.bitstream:q} --reconstruction {output.store:q}"
-        " --distortion {output.distortion:q} > {log:q} 2>&1"
+        script(
+            "encode_scene",
+            "--tiles {params.tiles:q} {params.options} --bitstream {output.bitstream:q}"
+            " --reconstruction {output.store:q} --distortion {output.distortion:q}",
+        )
 
 
 use rule encode_scene as encode_learned with:
@@ -92,12 +96,16 @@ use rule encode_scene as encode_learned with:
 
 use rule gather_tiles as gather_reconstructions with:
     input:
-        lambda w: manifests(reconstructions(w.dataset, w.codec, w.rate, w.training)),
+        lambda w: manifests(reconstructions(w.dataset, w.codec, w.rate, w.training, w.part)),
     output:
-        PATHS.gathered_reconstructions("{dataset}", "{codec}", "{rate}", "{training}"),
+        PATHS.gathered_reconstructions("{dataset}", "{codec}", "{rate}", "{training}", "{part}"),
     log:
-        PATHS.log(PATHS.gathered_reconstructions("{dataset}", "{codec}", "{rate}", "{training}")),
+        PATHS.log(
+            PATHS.gathered_reconstructions(
+                "{dataset}", "{codec}", "{rate}", "{training}", "{part}"
+            )
+        ),
     priority: 20
     message:
         "Gathering the reconstructions of {wildcards.dataset} by {wildcards.codec}"
-        " at {wildcards.rate} (training: {wildcards.training})"
+        " at {wildcards.rate} (training: {wildcards.training}; {wildcards.part})"

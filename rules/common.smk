@@ -14,16 +14,18 @@ from snakemake.exceptions import WorkflowError
 from workflow_lib.codecs.registry import MODULES
 from workflow_lib.config.study import validate
 from workflow_lib.data import archives, listing
-from workflow_lib.data.folds import require_fair_folds
+from workflow_lib.data.folds import require_fair_folds, trained_on
 from workflow_lib.data.info import describe
 from workflow_lib.errors import DownlinkError
 from workflow_lib.orphans import cancel_orphans
 from workflow_lib.paths import (
+    ALL,
     FINETUNED,
     UNTRAINED,
     Paths,
     Training,
     finetuned_training,
+    learned_from,
     manifest,
     rate_name,
     replicate,
@@ -71,9 +73,45 @@ wildcard_constraints:
     regime="frozen|retrained|joint|control",
     fold="[0-9]+",
     seed="[0-9]+",
+    part=f"{ALL}|{learned_from('[0-9]+')}",
     training=f"{UNTRAINED}|{TRAINED}",
     trained_codec="[A-Za-z0-9_-]+",
     trained_rate="[0-9.e+-]+|lossless",
+
+
+def script(name, options):
+    """The command of a rule: it logs, and leaves a sidecar by what it reads from its third file.
+
+    exec, because a shell that waits would die of SIGTERM at once, and the job end before a training
+    has saved its step.
+    """
+    return (
+        "DOWNLINK_RULE={rule} DOWNLINK_JOB=/dev/fd/3"
+        f" exec python scripts/{name}.py {options}"
+        " > {log:q} 2>&1 3<<<{params.job:q}"
+    )
+
+
+def signed(function):
+    """The same function, that knows its signature: Snakemake asks for it whenever it calls one."""
+    function.__signature__ = inspect.signature(function)
+    return function
+
+
+@signed
+def record(wildcards, input, output):
+    """What a job's sidecar takes from Snakemake.
+
+    It makes no job run again: parameters that are made from inputs or outputs do not count.
+    """
+    return json.dumps(
+        {
+            "wildcards": dict(wildcards.items()),
+            "inputs": list(input),
+            "outputs": list(output),
+            "sidecar": PATHS.sidecar(output[0]),
+        }
+    )
 
 
 def code(script, *modules):
@@ -94,12 +132,6 @@ def clear_of_orphans():
         raise WorkflowError(str(error)) from None
 
 
-def signed(function):
-    """The same function, that knows its signature: Snakemake asks for it whenever it calls one."""
-    function.__signature__ = inspect.signature(function)
-    return function
-
-
 def memory(megabytes):
     """Memory of a job; a job that failed asks for more."""
     return signed(lambda wildcards, attempt: megabytes * attempt)
@@ -114,15 +146,24 @@ def rate_names(rates):
     return [rate_name(rate) for rate in rates]
 
 
-def stores(dataset):
-    """The tile stores of a dataset's scenes."""
-    return [PATHS.tiles(dataset, scene) for scene in SCENES[dataset]]
+def scenes_of(dataset, part):
+    """The scenes of a part of a dataset."""
+    if part == ALL:
+        return SCENES[dataset]
+    fold = int(part.removeprefix(learned_from("")))
+    return trained_on(STUDY.datasets[dataset].tiling.folds, SCENES[dataset], fold)
 
 
-def reconstructions(dataset, codec, rate, training):
-    """The reconstructions of a dataset's scenes."""
+def stores(dataset, part=ALL):
+    """The tile stores of a part's scenes."""
+    return [PATHS.tiles(dataset, scene) for scene in scenes_of(dataset, part)]
+
+
+def reconstructions(dataset, codec, rate, training, part=ALL):
+    """The reconstructions of a part's scenes."""
     return [
-        PATHS.reconstruction(dataset, codec, rate, training, scene) for scene in SCENES[dataset]
+        PATHS.reconstruction(dataset, codec, rate, training, scene)
+        for scene in scenes_of(dataset, part)
     ]
 
 

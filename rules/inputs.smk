@@ -99,6 +99,14 @@ def gathered_seen(wildcards):
     return PATHS.gathered_reconstructions(w.dataset, w.codec, w.rate, seen_by(w))
 
 
+def gathered_learned_from(wildcards):
+    """What stands for the reconstructions that a segmenter is trained on."""
+    w = wildcards
+    return PATHS.gathered_reconstructions(
+        w.dataset, w.codec, w.rate, seen_by(w), learned_from(w.fold)
+    )
+
+
 def replicates(dataset):
     """Every held-out fold with every seed."""
     folds = STUDY.datasets[dataset].tiling.folds.held_out

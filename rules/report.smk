@@ -19,6 +19,7 @@ rule collect_metrics:
         mem_mb=memory(2000),
         runtime=minutes(15),
     params:
+        job=record,
         infos=lambda w: json.dumps(
             {
                 name: describe(name, STUDY.datasets[name], STUDY.bands(name)).model_dump()
@@ -30,8 +31,11 @@ rule collect_metrics:
         "Collecting all figures"
     shell:
         # a list of thousands of files is too long for a command line
-        "printf '%s\\n' {input:q} | python scripts/collect_metrics.py --infos {params.infos:q}"
-        " --metrics {output.metrics:q} --main-table {output.main_table:q} > {log:q} 2>&1"
+        script(
+            "collect_metrics",
+            "--infos {params.infos:q} --metrics {output.metrics:q}"
+            " --main-table {output.main_table:q} < <(printf '%s\\n' {input:q})",
+        )
 
 
 rule judge_study:
@@ -49,13 +53,16 @@ rule judge_study:
         mem_mb=memory(2000),
         runtime=minutes(30),
     params:
+        job=record,
         study=lambda w: STUDY.selected().canonical(),
         code=code("judge_study"),
     message:
         "Judging the claims"
     shell:
-        "python scripts/judge_study.py --study {params.study:q} --metrics {input:q}"
-        " --findings {output:q} > {log:q} 2>&1"
+        script(
+            "judge_study",
+            "--study {params.study:q} --metrics {input:q} --findings {output:q}",
+        )
 
 
 rule write_report:
@@ -77,10 +84,13 @@ rule write_report:
         mem_mb=memory(3000),
         runtime=minutes(15),
     params:
+        job=record,
         study=lambda w: STUDY.selected().canonical(),
         code=code("write_report"),
     message:
         "Writing the report"
     shell:
-        "python scripts/write_report.py --study {params.study:q} --target {output:q}"
-        " > {log:q} 2>&1"
+        script(
+            "write_report",
+            "--study {params.study:q} --target {output:q}",
+        )

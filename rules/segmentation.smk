@@ -17,18 +17,22 @@ rule map_trivially:
         mem_mb=memory(4000),
         runtime=minutes(15),
     params:
+        job=record,
         tiles=lambda w: stores(w.dataset),
         code=code("map_trivially"),
     message:
         "Choosing the best trivial map of {wildcards.dataset}, fold {wildcards.fold} held out"
     shell:
-        "python scripts/map_trivially.py --tiles {params.tiles:q} --held-out {wildcards.fold}"
-        " --map {output.map:q} --scores {output.scores:q} > {log:q} 2>&1"
+        script(
+            "map_trivially",
+            "--tiles {params.tiles:q} --held-out {wildcards.fold} --map {output.map:q}"
+            " --scores {output.scores:q}",
+        )
 
 
 rule train_on_originals:
     input:
-        tiles=PATHS.gathered_tiles("{dataset}"),
+        tiles=PATHS.gathered_tiles("{dataset}", learned_from("{fold}")),
     output:
         PATHS.original_segmenter("{dataset}", "{segmenter}", REPLICATE),
     log:
@@ -45,7 +49,8 @@ rule train_on_originals:
         gpu=GPUS,
         cpus_per_gpu=CORES_PER_GPU,
     params:
-        tiles=lambda w: stores(w.dataset),
+        job=record,
+        tiles=lambda w: stores(w.dataset, learned_from(w.fold)),
         segmenter=lambda w: STUDY.segmenters[w.segmenter].canonical(),
         run=run_folder(
             "train_segmenter", PATHS.original_segmenter("{dataset}", "{segmenter}", REPLICATE)
@@ -56,19 +61,19 @@ rule train_on_originals:
     message:
         "Training {wildcards.segmenter} on originals of {wildcards.dataset},"
         " fold {wildcards.fold} held out, seed {wildcards.seed}"
-    # exec: a shell that waits would die of SIGTERM at once, and the job end before the training has
-    # saved its step
     shell:
-        "exec python scripts/train_segmenter.py --tiles {params.tiles:q}"
-        " --segmenter {params.segmenter:q} --held-out {wildcards.fold} --seed {wildcards.seed}"
-        " --threads {params.threads} --device {params.device} --run {params.run:q}"
-        " --weights {output:q} > {log:q} 2>&1"
+        script(
+            "train_segmenter",
+            "--tiles {params.tiles:q} --segmenter {params.segmenter:q}"
+            " --held-out {wildcards.fold} --seed {wildcards.seed} --threads {params.threads}"
+            " --device {params.device} --run {params.run:q} --weights {output:q}",
+        )
 
 
 rule train_on_reconstructions:
     input:
-        tiles=PATHS.gathered_tiles("{dataset}"),
-        reconstructions=gathered_seen,
+        tiles=PATHS.gathered_tiles("{dataset}", learned_from("{fold}")),
+        reconstructions=gathered_learned_from,
     output:
         PATHS.retrained_segmenter("{dataset}", "{codec}", "{rate}", "{segmenter}", REPLICATE),
     log:
@@ -89,8 +94,11 @@ rule train_on_reconstructions:
         gpu=GPUS,
         cpus_per_gpu=CORES_PER_GPU,
     params:
-        tiles=lambda w: stores(w.dataset),
-        reconstructions=lambda w: reconstructions(w.dataset, w.codec, w.rate, seen_by(w)),
+        job=record,
+        tiles=lambda w: stores(w.dataset, learned_from(w.fold)),
+        reconstructions=lambda w: reconstructions(
+            w.dataset, w.codec, w.rate, seen_by(w), learned_from(w.fold)
+        ),
         segmenter=lambda w: STUDY.segmenters[w.segmenter].canonical(),
         run=run_folder(
             "train_segmenter",
@@ -103,11 +111,13 @@ rule train_on_reconstructions:
         "Training {wildcards.segmenter} on {wildcards.dataset} coded by {wildcards.codec}"
         " at {wildcards.rate}, fold {wildcards.fold} held out, seed {wildcards.seed}"
     shell:
-        "exec python scripts/train_segmenter.py --tiles {params.tiles:q}"
-        " --reconstructions {params.reconstructions:q}"
-        " --segmenter {params.segmenter:q} --held-out {wildcards.fold} --seed {wildcards.seed}"
-        " --threads {params.threads} --device {params.device} --run {params.run:q}"
-        " --weights {output:q} > {log:q} 2>&1"
+        script(
+            "train_segmenter",
+            "--tiles {params.tiles:q} --reconstructions {params.reconstructions:q}"
+            " --segmenter {params.segmenter:q} --held-out {wildcards.fold}"
+            " --seed {wildcards.seed} --threads {params.threads} --device {params.device}"
+            " --run {params.run:q} --weights {output:q}",
+        )
 
 
 FINETUNED_CODEC = PATHS.codec_weights(
@@ -121,7 +131,7 @@ CHOICE = PATHS.finetuning_choice(FINETUNED_SEGMENTER)
 
 rule finetune:
     input:
-        tiles=PATHS.gathered_tiles("{dataset}"),
+        tiles=PATHS.gathered_tiles("{dataset}", learned_from("{fold}")),
         codec=standalone_weights,
         segmenter=PATHS.original_segmenter("{dataset}", "{segmenter}", REPLICATE),
     output:
@@ -144,7 +154,8 @@ rule finetune:
         gpu=GPUS,
         cpus_per_gpu=CORES_PER_GPU,
     params:
-        tiles=lambda w: stores(w.dataset),
+        job=record,
+        tiles=lambda w: stores(w.dataset, learned_from(w.fold)),
         codec=lambda w: STUDY.codecs[w.codec].canonical(),
         segmenter=lambda w: STUDY.segmenters[w.segmenter].canonical(),
         finetuning=lambda w: STUDY.finetunings[
@@ -159,14 +170,16 @@ rule finetune:
         " ({wildcards.regime}) on {wildcards.dataset}, fold {wildcards.fold} held out,"
         " seed {wildcards.seed}"
     shell:
-        "exec python scripts/finetune.py --regime {wildcards.regime} --tiles {params.tiles:q}"
-        " --held-out {wildcards.fold} --codec {params.codec:q} --codec-weights {input.codec:q}"
-        " --segmenter {params.segmenter:q} --segmenter-weights {input.segmenter:q}"
-        " --finetuning {params.finetuning:q} --rate {wildcards.rate} --seed {wildcards.seed}"
-        " --threads {params.threads} --device {params.device} --run {params.run:q}"
-        " --codec-target {output.codec:q}"
-        " --segmenter-target {output.segmenter:q} --choice-target {output.choice:q}"
-        " > {log:q} 2>&1"
+        script(
+            "finetune",
+            "--regime {wildcards.regime} --tiles {params.tiles:q} --held-out {wildcards.fold}"
+            " --codec {params.codec:q} --codec-weights {input.codec:q}"
+            " --segmenter {params.segmenter:q} --segmenter-weights {input.segmenter:q}"
+            " --finetuning {params.finetuning:q} --rate {wildcards.rate}"
+            " --seed {wildcards.seed} --threads {params.threads} --device {params.device}"
+            " --run {params.run:q} --codec-target {output.codec:q}"
+            " --segmenter-target {output.segmenter:q} --choice-target {output.choice:q}",
+        )
 
 
 rule score_on_originals:
@@ -187,16 +200,20 @@ rule score_on_originals:
         mem_mb=memory(4000),
         runtime=minutes(15),
     params:
+        job=record,
         tiles=lambda w: stores(w.dataset),
         threads=STUDY.threads,
         code=code("score_segmenter"),
     message:
         "Scoring {wildcards.segmenter} on originals of {wildcards.dataset}"
     shell:
-        "python scripts/score_segmenter.py --tiles {params.tiles:q} --weights {input.weights:q}"
-        " --held-out {wildcards.fold} --regime original --segmenter {wildcards.segmenter:q}"
-        " --seed {wildcards.seed} --threads {params.threads} --scores {output.scores:q}"
-        " --predictions {output.predictions:q} > {log:q} 2>&1"
+        script(
+            "score_segmenter",
+            "--tiles {params.tiles:q} --weights {input.weights:q} --held-out {wildcards.fold}"
+            " --regime original --segmenter {wildcards.segmenter:q} --seed {wildcards.seed}"
+            " --threads {params.threads} --scores {output.scores:q}"
+            " --predictions {output.predictions:q}",
+        )
 
 
 rule score_on_reconstructions:
@@ -224,6 +241,7 @@ rule score_on_reconstructions:
         mem_mb=memory(4000),
         runtime=minutes(15),
     params:
+        job=record,
         tiles=lambda w: stores(w.dataset),
         reconstructions=lambda w: reconstructions(w.dataset, w.codec, w.rate, seen_by(w)),
         regime=lambda w: w.regime,
@@ -234,12 +252,14 @@ rule score_on_reconstructions:
         "Scoring {wildcards.segmenter} ({params.regime}) on {wildcards.dataset}"
         " coded by {wildcards.codec} at {wildcards.rate}"
     shell:
-        "python scripts/score_segmenter.py --tiles {params.tiles:q}"
-        " --reconstructions {params.reconstructions:q} --weights {input.weights:q}"
-        " --codec {wildcards.codec:q} --rate {wildcards.rate} --regime {params.regime}"
-        " {params.mismatch} --segmenter {wildcards.segmenter:q} --held-out {wildcards.fold}"
-        " --seed {wildcards.seed} --threads {params.threads}"
-        " --scores {output.scores:q} --predictions {output.predictions:q} > {log:q} 2>&1"
+        script(
+            "score_segmenter",
+            "--tiles {params.tiles:q} --reconstructions {params.reconstructions:q}"
+            " --weights {input.weights:q} --codec {wildcards.codec:q} --rate {wildcards.rate}"
+            " --regime {params.regime} {params.mismatch} --segmenter {wildcards.segmenter:q}"
+            " --held-out {wildcards.fold} --seed {wildcards.seed} --threads {params.threads}"
+            " --scores {output.scores:q} --predictions {output.predictions:q}",
+        )
 
 
 MISMATCHED = PATHS.mismatched_scores(
@@ -262,6 +282,7 @@ use rule score_on_reconstructions as score_mismatched with:
     benchmark:
         PATHS.benchmark(MISMATCHED)
     params:
+        job=record,
         tiles=lambda w: stores(w.dataset),
         reconstructions=lambda w: reconstructions(w.dataset, w.codec, w.rate, seen_by(w)),
         regime="mismatched",

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from workflow_lib import cli
+from workflow_lib.config.base import json_of
 from workflow_lib.data.info import TileInfo
 from workflow_lib.metrics.collect import collect
 
@@ -17,7 +18,7 @@ def main() -> None:
     parser.add_argument(
         "--infos",
         required=True,
-        type=cli.json_of(dict[str, TileInfo]),
+        type=json_of(dict[str, TileInfo]),
         help="TileInfo by dataset, as JSON",
     )
     parser.add_argument("--metrics", required=True, type=Path, help="Parquet file to write")

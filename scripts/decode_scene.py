@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from workflow_lib import cli, torchinit
+from workflow_lib import cli, devices
 from workflow_lib.codecs.coding import decode_scene, decode_tile
 from workflow_lib.codecs.registry import open_codec
-from workflow_lib.config.codecs import CodecConfig, Learned
+from workflow_lib.config.base import json_of
+from workflow_lib.config.codecs import CodecConfig
 from workflow_lib.data.store import read_tiles, write_reconstruction
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.errors import DownlinkError
@@ -23,11 +24,11 @@ def main() -> None:
     parser.add_argument(
         "--codec",
         required=True,
-        type=cli.json_of(CodecConfig),
+        type=json_of(CodecConfig),
         help='the codec, as JSON: {"kind": "jpeg2000"}; of a learned one all keys',
     )
     parser.add_argument("--weights", type=Path, help="weights of a learned codec")
-    torchinit.add_arguments(parser)
+    devices.add_arguments(parser)
     parser.add_argument(
         "--tile",
         metavar="ROW,COL",
@@ -36,12 +37,10 @@ def main() -> None:
     )
     parser.add_argument("--reconstruction", required=True, type=Path, help="store to write")
     args = parser.parse_args()
-    if isinstance(args.codec, Learned):
-        torchinit.prepare(args.threads)
     tiles = read_tiles([args.tiles])
-    codec = open_codec(args.codec, tiles.info, args.weights)
-    if isinstance(args.codec, Learned):
-        codec.to(torchinit.device(args.device))
+    codec = open_codec(
+        args.codec, tiles.info, args.weights, devices.Compute(args.threads, args.device)
+    )
     if args.tile:
         index = index_of(tiles, *args.tile)
         image = decode_tile(args.bitstream, tiles, index, codec, args.codec)[None]

@@ -3,10 +3,11 @@
 import argparse
 from pathlib import Path
 
-from workflow_lib import cli, torchinit
+from workflow_lib import cli, devices
 from workflow_lib.codecs.coding import decode_scene, encode_scene
 from workflow_lib.codecs.registry import open_codec
-from workflow_lib.config.codecs import CodecConfig, Learned
+from workflow_lib.config.base import json_of
+from workflow_lib.config.codecs import CodecConfig
 from workflow_lib.data.store import read_tiles, write_reconstruction
 from workflow_lib.metrics.coded import coded_table
 from workflow_lib.metrics.table import Key, write
@@ -20,7 +21,7 @@ def main() -> None:
     parser.add_argument(
         "--codec",
         required=True,
-        type=cli.json_of(CodecConfig),
+        type=json_of(CodecConfig),
         help='the codec, as JSON: {"kind": "jpeg2000"}; of a learned one all keys',
     )
     parser.add_argument(
@@ -36,17 +37,15 @@ def main() -> None:
     parser.add_argument("--segmenter", default="", help="the segmenter that it was fine-tuned with")
     parser.add_argument("--seed", type=int, help="the seed of a learned codec")
     parser.add_argument("--trained-on", help="the dataset whose tiles the weights know")
-    torchinit.add_arguments(parser)
+    devices.add_arguments(parser)
     parser.add_argument("--bitstream", required=True, type=Path, help="container to write")
     parser.add_argument("--reconstruction", required=True, type=Path, help="store to write")
     parser.add_argument("--distortion", required=True, type=Path, help="table to write")
     args = parser.parse_args()
-    if isinstance(args.codec, Learned):
-        torchinit.prepare(args.threads)
     tiles = read_tiles([args.tiles])
-    codec = open_codec(args.codec, tiles.info, args.weights)
-    if isinstance(args.codec, Learned):
-        codec.to(torchinit.device(args.device))
+    codec = open_codec(
+        args.codec, tiles.info, args.weights, devices.Compute(args.threads, args.device)
+    )
     target = None if args.rate == "lossless" else float(args.rate)
     size = encode_scene(tiles, codec, args.codec, target, args.bitstream)
     image = decode_scene(args.bitstream, tiles, codec, args.codec)

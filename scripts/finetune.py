@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from workflow_lib import cli, torchinit
+from workflow_lib import cli, devices, torchinit
+from workflow_lib.config.base import json_of
 from workflow_lib.config.codecs import LearnedConfig
 from workflow_lib.config.finetuning import Finetuning
 from workflow_lib.config.segmentation import Segmenter
@@ -16,21 +17,21 @@ def main() -> None:
     parser.add_argument("--tiles", required=True, type=Path, nargs="+", help="tile stores")
     parser.add_argument("--held-out", required=True, type=int, help="the fold that is not seen")
     parser.add_argument(
-        "--codec", required=True, type=cli.json_of(LearnedConfig), help="the codec, as JSON"
+        "--codec", required=True, type=json_of(LearnedConfig), help="the codec, as JSON"
     )
     parser.add_argument("--codec-weights", required=True, type=Path, help="where it starts from")
     parser.add_argument(
-        "--segmenter", required=True, type=cli.json_of(Segmenter), help="the segmenter, as JSON"
+        "--segmenter", required=True, type=json_of(Segmenter), help="the segmenter, as JSON"
     )
     parser.add_argument(
         "--segmenter-weights", required=True, type=Path, help="where it starts from"
     )
     parser.add_argument(
-        "--finetuning", required=True, type=cli.json_of(Finetuning), help="the schedule, as JSON"
+        "--finetuning", required=True, type=json_of(Finetuning), help="the schedule, as JSON"
     )
     parser.add_argument("--rate", required=True, type=float, help="λ")
     parser.add_argument("--seed", required=True, type=int, help="seed of the training")
-    torchinit.add_arguments(parser)
+    devices.add_arguments(parser)
     parser.add_argument("--run", required=True, type=Path, help="folder of checkpoints and logs")
     parser.add_argument("--codec-target", required=True, type=Path, help="weights to write")
     parser.add_argument("--segmenter-target", required=True, type=Path, help="weights to write")

@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from workflow_lib import cli, torchinit
+from workflow_lib import cli, devices, torchinit
+from workflow_lib.config.base import json_of
 from workflow_lib.config.codecs import LearnedConfig
 from workflow_lib.data.store import read_tiles
 
@@ -15,12 +16,12 @@ def main() -> None:
     parser.add_argument(
         "--codec",
         required=True,
-        type=cli.json_of(LearnedConfig),
+        type=json_of(LearnedConfig),
         help='the codec, as JSON: {"kind": "jpeg2000"}; of a learned one all keys',
     )
     parser.add_argument("--rate", required=True, type=float, help="λ")
     parser.add_argument("--seed", required=True, type=int, help="seed of the training")
-    torchinit.add_arguments(parser)
+    devices.add_arguments(parser)
     parser.add_argument("--run", required=True, type=Path, help="folder of checkpoint and log")
     parser.add_argument("--weights", required=True, type=Path, help="safetensors file to write")
     args = parser.parse_args()

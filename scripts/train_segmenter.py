@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from workflow_lib import cli, torchinit
+from workflow_lib import cli, devices, torchinit
 from workflow_lib.config.segmentation import Segmenter
 from workflow_lib.data.store import read_reconstructions, read_tiles
 
@@ -17,7 +17,7 @@ def main() -> None:
     parser.add_argument("--held-out", required=True, type=int, help="the fold that is not seen")
     parser.add_argument("--segmenter", required=True, type=Segmenter.parse, help="as JSON")
     parser.add_argument("--seed", required=True, type=int, help="seed of the training")
-    torchinit.add_arguments(parser)
+    devices.add_arguments(parser)
     parser.add_argument("--run", required=True, type=Path, help="folder of checkpoint and log")
     parser.add_argument("--weights", required=True, type=Path, help="safetensors file to write")
     args = parser.parse_args()

@@ -24,6 +24,15 @@ UNTRAINED = "any"
 """The training of a codec that has none: one for all held-out folds and seeds."""
 
 
+ALL = "scenes"
+"""The part of a dataset that is all its scenes."""
+
+
+def learned_from(fold: int | str) -> str:
+    """The part of a dataset's scenes that is trained on where a fold is held out."""
+    return f"training-fold{fold}"
+
+
 def replicate(fold: int | str, seed: int | str) -> str:
     """One held-out fold and one seed: what everything that is trained is trained once for."""
     return f"fold{fold}-seed{seed}"
@@ -70,9 +79,9 @@ class Paths:
         """Tile store of a scene."""
         return f"{self.root}/{dataset}/tiles/{scene}.zarr"
 
-    def gathered_tiles(self, dataset: str) -> str:
-        """Digests of all tile stores of a dataset: what stands for them where all are read."""
-        return f"{self.root}/{dataset}/tiles/scenes.txt"
+    def gathered_tiles(self, dataset: str, part: str = ALL) -> str:
+        """Digests of the tile stores of a part's scenes: what stands for them all."""
+        return f"{self.root}/{dataset}/tiles/{part}.txt"
 
     def codec_weights(self, dataset: str, codec: str, rate: str, training: str) -> str:
         """Weights of a learned codec."""
@@ -86,9 +95,11 @@ class Paths:
         """Store of the tiles decoded from the bitstream."""
         return f"{self.root}/{dataset}/reconstructions/{codec}/{rate}/{training}/{scene}.zarr"
 
-    def gathered_reconstructions(self, dataset: str, codec: str, rate: str, training: str) -> str:
-        """Digests of all reconstructions of a coded dataset: what stands for them."""
-        return f"{self.root}/{dataset}/reconstructions/{codec}/{rate}/{training}/scenes.txt"
+    def gathered_reconstructions(
+        self, dataset: str, codec: str, rate: str, training: str, part: str = ALL
+    ) -> str:
+        """Digests of the reconstructions of a part's scenes: what stands for them."""
+        return f"{self.root}/{dataset}/reconstructions/{codec}/{rate}/{training}/{part}.txt"
 
     def distortion(self, dataset: str, codec: str, rate: str, training: str, scene: str) -> str:
         """Rate and distortion of a coded scene, as a tidy table."""

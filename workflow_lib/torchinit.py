@@ -4,22 +4,19 @@ import logging
 import os
 import socket
 import sys
-from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
+from workflow_lib.devices import Device
 from workflow_lib.errors import DownlinkError
+from workflow_lib.provenance.record import note_networks
 
 if TYPE_CHECKING:
     import torch
-
-Device = Literal["auto", "cpu", "cuda"]
-"""Where networks run: `auto` is CUDA where torch sees a GPU, and else the CPU."""
-DEVICES: tuple[Device, ...] = ("auto", "cpu", "cuda")
 
 _SCHEMAS = {
     "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -28,17 +25,6 @@ _SCHEMAS = {
 _libraries: list[Any] = []
 
 _log = logging.getLogger(__name__)
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Let a command line take `--threads` for `prepare` and `--device` for `device`."""
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
-    parser.add_argument(
-        "--device",
-        default="auto",
-        choices=DEVICES,
-        help="where networks run: auto (a GPU where torch sees one, else the CPU), cpu, or cuda",
-    )
 
 
 def prepare(threads: int) -> None:
@@ -60,6 +46,7 @@ def prepare(threads: int) -> None:
     import torch
 
     torch.set_num_threads(threads)
+    note_networks("cpu", threads)
     # use_deterministic_algorithms would do the same, but import the compiler, which takes a second
     torch.set_deterministic_debug_mode("error")
     torch.backends.cudnn.benchmark = False
@@ -91,6 +78,7 @@ def device(asked: Device) -> "torch.device":
         _log.info("device: cpu (%s)", socket.gethostname())
         return torch.device("cpu")
     _log.info("device: cuda (%s, %s)", torch.cuda.get_device_name(), socket.gethostname())
+    note_networks("cuda", torch.get_num_threads())
     return torch.device("cuda")
 
 

@@ -11,6 +11,7 @@ from workflow_lib.codecs.base import TOLERANCE, Codec, Encoded, as_counts
 from workflow_lib.codecs.codestream import OVERHEAD, Style, header_length, lossless_style, styles
 from workflow_lib.config.codecs import Jpeg2000
 from workflow_lib.data.info import TileInfo
+from workflow_lib.devices import Compute
 
 _COMMENT_BYTES = 39
 """What OpenJPEG counts besides, and we cut off."""
@@ -83,6 +84,8 @@ class Jpeg2000Codec(Codec):
         return header_length(payload)
 
 
-def open_codec(config: Jpeg2000, info: TileInfo, weights: Path | None) -> Jpeg2000Codec:
+def open_codec(
+    config: Jpeg2000, info: TileInfo, weights: Path | None, compute: Compute
+) -> Jpeg2000Codec:
     """See `registry.open_codec`."""
     return Jpeg2000Codec()

@@ -14,6 +14,7 @@ from workflow_lib.codecs.packed import index_length, pack, unpack
 from workflow_lib.codecs.resampling import coarsen, native_side, refine
 from workflow_lib.config.codecs import Jpeg2000Native
 from workflow_lib.data.info import TileInfo
+from workflow_lib.devices import Compute
 
 _SHARES = (0.05, 0.15, 0.3, 0.5, 0.75)
 """Of the budget, at which each group is coded to learn what it makes of bytes."""
@@ -156,6 +157,8 @@ def _error_at(curve: tuple[Floats, Floats], size: float) -> float:
     return float(np.exp(np.interp(size, sizes, np.log(errors + 1))))
 
 
-def open_codec(config: Jpeg2000Native, info: TileInfo, weights: Path | None) -> Jpeg2000NativeCodec:
+def open_codec(
+    config: Jpeg2000Native, info: TileInfo, weights: Path | None, compute: Compute
+) -> Jpeg2000NativeCodec:
     """See `registry.open_codec`."""
     return Jpeg2000NativeCodec(groups_of(info.native_fraction))

@@ -12,6 +12,7 @@ from workflow_lib.codecs.jpeg2000 import compress, decompress
 from workflow_lib.codecs.packed import index_length, pack, unpack
 from workflow_lib.config.codecs import Jpeg2000PerBand
 from workflow_lib.data.info import TileInfo
+from workflow_lib.devices import Compute
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Jpeg2000PerBandCodec(Codec):
 
 
 def open_codec(
-    config: Jpeg2000PerBand, info: TileInfo, weights: Path | None
+    config: Jpeg2000PerBand, info: TileInfo, weights: Path | None, compute: Compute
 ) -> Jpeg2000PerBandCodec:
     """See `registry.open_codec`."""
     return Jpeg2000PerBandCodec(len(info.bands))

@@ -13,6 +13,7 @@ from workflow_lib.codecs.base import TOLERANCE, Codec, Encoded, as_counts
 from workflow_lib.codecs.packed import pack, unpack
 from workflow_lib.config.codecs import JpegXl
 from workflow_lib.data.info import TileInfo
+from workflow_lib.devices import Compute
 from workflow_lib.errors import BitstreamError
 
 _BLACK = 16384
@@ -130,6 +131,8 @@ def _unstretch(band: NDArray[np.uint16], limits: Limits) -> NDArray[np.uint16]:
     return as_counts(values)
 
 
-def open_codec(config: JpegXl, info: TileInfo, weights: Path | None) -> JpegXlCodec:
+def open_codec(
+    config: JpegXl, info: TileInfo, weights: Path | None, compute: Compute
+) -> JpegXlCodec:
     """See `registry.open_codec`."""
     return JpegXlCodec(config.effort)

@@ -11,6 +11,7 @@ from workflow_lib.codecs.base import Codec, Encoded, as_counts
 from workflow_lib.codecs.codestream import header_length
 from workflow_lib.config.codecs import KltJpeg2000
 from workflow_lib.data.info import TileInfo
+from workflow_lib.devices import Compute
 from workflow_lib.errors import BitstreamError
 
 _MIDDLE = 32768
@@ -107,6 +108,8 @@ class KltJpeg2000Codec(Codec):
         return header_length(payload)
 
 
-def open_codec(config: KltJpeg2000, info: TileInfo, weights: Path | None) -> KltJpeg2000Codec:
+def open_codec(
+    config: KltJpeg2000, info: TileInfo, weights: Path | None, compute: Compute
+) -> KltJpeg2000Codec:
     """See `registry.open_codec`."""
     return KltJpeg2000Codec()

@@ -1,9 +1,11 @@
 """What every section of the configuration shares."""
 
 import json
-from typing import Annotated, Self
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
 """A name that becomes a folder or file name: letters, digits, `_` and `-`."""
@@ -24,3 +26,16 @@ class Section(BaseModel):
     def parse(cls, text: str) -> Self:
         """The section that `canonical` wrote."""
         return cls.model_validate_json(text)
+
+
+def json_of(kind: Any) -> Callable[[str], Any]:
+    """A parser of arguments that hold part of the configuration as JSON; it says what is wrong."""
+
+    def parse(text: str) -> Any:
+        try:
+            return TypeAdapter(kind).validate_json(text)
+        except ValidationError as error:
+            reasons = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise ArgumentTypeError("; ".join(reasons)) from None
+
+    return parse

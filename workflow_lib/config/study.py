@@ -12,9 +12,9 @@ from workflow_lib.config.data import Archive, Band, Budget, Dataset, Rate
 from workflow_lib.config.finetuning import Finetuning
 from workflow_lib.config.segmentation import Segmenter
 from workflow_lib.config.statistics import Statistics
+from workflow_lib.devices import Device
 from workflow_lib.errors import DownlinkError
 from workflow_lib.paths import UNTRAINED, replicate
-from workflow_lib.torchinit import Device
 
 BIT_DEPTH = 16
 """Bits of a stored count; no rate point lies above."""

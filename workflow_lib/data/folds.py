@@ -36,6 +36,13 @@ def place(folds: Folds, scene: str, row: int, col: int) -> Place:
     )
 
 
+def trained_on(folds: Folds, scenes: Sequence[str], held_out: int) -> tuple[str, ...]:
+    """The scenes that can hold blocks of other folds than the one held out."""
+    if folds.by == "block":
+        return tuple(scenes)
+    return tuple(scene for scene in scenes if place(folds, scene, 0, 0).fold != held_out)
+
+
 def require_fair_folds(dataset: str, folds: Folds, scenes: Sequence[str], learned: bool) -> None:
     """Refuse folds that would score a learned codec on a scene it knows, or on no scene at all.
 

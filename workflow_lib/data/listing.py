@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from workflow_lib.config.data import Dataset, Generated, Rasters, Source
+from workflow_lib.config.data import Dataset, Generated, Imagery, Rasters, Source
 from workflow_lib.errors import DownlinkError
 
 
@@ -19,6 +19,15 @@ def scenes(source: Source) -> tuple[str, ...]:
             return tuple(f"generated{index}" for index in range(source.scenes))
         case _:
             return (source.archive,)
+
+
+def imagery_of(imagery: Imagery, scene: str) -> Imagery:
+    """What one scene depends on: generated scenes that come after it are left out."""
+    source = imagery.source
+    if isinstance(source, Generated):
+        until = source.model_copy(update={"scenes": scenes(source).index(scene) + 1})
+        return imagery.model_copy(update={"source": until})
+    return imagery
 
 
 def require_other_imagery(name: str, borrower: Dataset, trainer: Dataset) -> None:

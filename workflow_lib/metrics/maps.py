@@ -35,14 +35,6 @@ class Predictions:
     col: NDArray[np.int32]
 
 
-def predictions_of(weights: Path, seen: Tiles) -> Predictions:
-    """The maps that a segmenter makes of tiles, originals or reconstructions."""
-    from workflow_lib.segmentation.predict import predict
-
-    probability, threshold = predict(weights, seen.image)
-    return Predictions(probability, np.float64(threshold), seen.scene, seen.row, seen.col)
-
-
 def write_predictions(predictions: Predictions, file: Path) -> None:
     """Store maps as a compressed npz file."""
     with atomic(file) as draft, draft.open("wb") as handle:

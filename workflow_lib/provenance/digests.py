@@ -2,10 +2,12 @@
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from workflow_lib.provenance.lock import package_of, reached
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "workflow_lib"
@@ -15,25 +17,57 @@ _FIELDS_LEFT_OUT = {"ctx", "kind", "type_comment", "type_ignores"}
 
 @cache
 def code_digest(*starts: str) -> str:
-    """SHA-256 over files and every module of this project that they import, at any depth.
+    """SHA-256 over files, every module of this project that they import, at any depth, and the
+    locked versions of every package that these can reach.
 
     Comments, formatting and docstrings do not count. `starts` are paths below the project's root.
     A process reads every file once: Snakemake asks for each job.
+
+    Raises:
+        DownlinkError: a module is imported whose package is not in the lock.
     """
+    files = reached_files(*starts)
+    lines = [f"{file} {file_digest(file)}" for file in files]
+    lines += [f"{name}=={version}" for name, version in reached_packages(files).items()]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def reached_files(*starts: str) -> list[str]:
+    """Files and every module of this project that they import, at any depth, in order."""
     files: set[str] = set()
     waiting = list(starts)
     while waiting:
         file = waiting.pop()
-        if file not in files:
+        if file not in files and counts(file):
             files.add(file)
-            waiting.extend(_code(file).imports)
-    lines = [f"{file} {_code(file).digest}" for file in sorted(files)]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+            waiting.extend(path for name in _code(file).imports for path in _modules(name))
+    return sorted(files)
+
+
+def counts(file: str) -> bool:
+    """Whether what a file says can change a result: what keeps record of jobs cannot."""
+    return not file.startswith(f"{PACKAGE}/provenance/")
+
+
+def reached_packages(files: Iterable[str]) -> dict[str, str]:
+    """Locked versions, by name, of what some files of the project import and all that these need.
+
+    Raises:
+        DownlinkError: a module is imported whose package is not in the lock.
+    """
+    modules = {name.split(".")[0] for file in files for name in _code(file).imports}
+    packages = (package_of(module) for module in modules - {PACKAGE})
+    return reached(name for name in packages if name is not None)
+
+
+def file_digest(file: str) -> str:
+    """SHA-256 of one file of the project without comments, formatting and docstrings."""
+    return _code(file).digest
 
 
 @dataclass(frozen=True)
 class _Code:
-    """A file's own digest, and the files of this project that importing it runs."""
+    """A file's own digest, and the modules that it imports."""
 
     digest: str
     imports: frozenset[str]
@@ -44,7 +78,7 @@ def _code(file: str) -> _Code:
     tree = ast.parse((ROOT / file).read_bytes(), filename=file)
     names: set[str] = set()
     digest = hashlib.sha256(" ".join(_words(tree, names)).encode()).hexdigest()
-    return _Code(digest, frozenset(path for name in names for path in _modules(name)))
+    return _Code(digest, frozenset(names))
 
 
 def _words(value: object, imported: set[str]) -> Iterator[str]:

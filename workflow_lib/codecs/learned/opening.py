@@ -1,0 +1,28 @@
+"""A learned codec, from its weights to where it runs; torch is imported on the way."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workflow_lib import torchinit
+from workflow_lib.config.codecs import Learned
+from workflow_lib.data.info import TileInfo
+from workflow_lib.devices import Compute
+
+if TYPE_CHECKING:
+    from workflow_lib.codecs.learned.codec import LearnedCodec
+
+
+def open_codec(
+    config: Learned, info: TileInfo, weights: Path | None, compute: Compute
+) -> "LearnedCodec":
+    """See `registry.open_codec`.
+
+    Raises:
+        DownlinkError: the weights are missing, damaged or of another codec, or torch cannot run.
+    """
+    torchinit.prepare(compute.threads)
+    from workflow_lib.codecs.learned import codec  # torch can be imported only now
+
+    opened = codec.open_codec(config, info, weights)
+    opened.to(torchinit.device(compute.device))
+    return opened

@@ -1,0 +1,83 @@
+"""Where a job runs: packages, commit, machine. Light, because every job asks."""
+
+import os
+import platform
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from workflow_lib.provenance.lock import normalised
+
+
+class Commit(NamedTuple):
+    """The project's state in git; None under no git."""
+
+    commit: str | None
+    clean: bool | None
+
+
+class Gpu(NamedTuple):
+    """A GPU and its driver; None without one."""
+
+    name: str | None
+    driver: str | None
+
+
+def installed(names: list[str]) -> dict[str, str]:
+    """Versions of those of the packages that are installed, by normalised name.
+
+    From their folders' names: importlib.metadata would read a file for each one.
+    """
+    found: dict[str, str] = {}
+    for place in sys.path:
+        if Path(place).is_dir():
+            for entry in os.scandir(place):
+                if entry.name.endswith(".dist-info"):
+                    package, _, version = entry.name.removesuffix(".dist-info").rpartition("-")
+                    found.setdefault(normalised(package), version)
+    return {name: found[name] for name in names if name in found}
+
+
+def commit(root: Path) -> Commit:
+    """Commit of a checkout, and whether no tracked file differs from it."""
+    try:
+        asked = subprocess.run(
+            ["git", "status", "--porcelain=v2", "--branch", "--untracked-files=no"],
+            cwd=root,
+            # jobs run side by side: none may wait for another's lock
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return Commit(None, None)
+    lines = asked.stdout.splitlines()
+    named = [line.split()[-1] for line in lines if line.startswith("# branch.oid ")]
+    return Commit(
+        next((name for name in named if name != "(initial)"), None),
+        all(line.startswith("#") for line in lines),
+    )
+
+
+def cpu() -> str:
+    """Model of the processor."""
+    return _first_match(Path("/proc/cpuinfo"), r"^model name\s*: (.+)$") or platform.machine()
+
+
+def gpu(device: str | None) -> Gpu:
+    """The GPU that networks run on, where they do."""
+    if device != "cuda":
+        return Gpu(None, None)
+    driver = _first_match(Path("/proc/driver/nvidia/version"), r"Kernel Module\D*([\d.]+)")
+    return Gpu(sys.modules["torch"].cuda.get_device_name(), driver)
+
+
+def _first_match(file: Path, pattern: str) -> str | None:
+    try:
+        found = re.search(pattern, file.read_text(), re.MULTILINE)
+    except OSError:
+        return None
+    return found[1] if found else None

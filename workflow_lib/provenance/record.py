@@ -1,0 +1,168 @@
+"""What a job of the workflow notes of itself while it runs, and writes as its sidecar at the end.
+
+A rule says by the environment variable DOWNLINK_JOB where its job is described. Scripts that are
+run by hand leave no sidecar. Everything here is light: every job imports it.
+"""
+
+import json
+import os
+import platform
+import re
+import resource
+import sys
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from workflow_lib.files import atomic, sha256, tree_sha256
+from workflow_lib.provenance import environment
+from workflow_lib.provenance.digests import ROOT, counts, file_digest, reached_packages
+from workflow_lib.provenance.lock import LOCK
+from workflow_lib.provenance.sidecar import EDITED, Sidecar
+
+JOB = "DOWNLINK_JOB"
+"""Names a file with the job as JSON: wildcards, inputs, outputs and the sidecar to write."""
+RULE = "DOWNLINK_RULE"
+"""The job's rule."""
+
+
+@dataclass
+class _Notes:
+    """What the library says of the job while it runs."""
+
+    inputs: dict[str, str] = field(default_factory=dict)
+    device: str | None = None
+    threads: int | None = None
+
+
+_noted = _Notes()
+
+
+def note_input(file: Path, digest: str) -> None:
+    """Say that the job reads a file that its rule does not name, with the file's SHA-256."""
+    _noted.inputs[str(file)] = digest
+
+
+def note_networks(device: str, threads: int) -> None:
+    """Say where networks run, `cpu` or `cuda`, and with how many threads."""
+    _noted.device, _noted.threads = device, threads
+
+
+class Recording:
+    """A job from its start to its sidecar."""
+
+    def __init__(self, job: dict[str, Any]) -> None:
+        self._job = job
+        self._start = _now()
+        self._states = {file: _state(file) for file in _project_files()}
+        self._inputs = {name: _digest(Path(name)) for name in job["inputs"]}
+
+    @classmethod
+    def begun(cls) -> "Recording | None":
+        """The recording of this process's job, None where it was started by hand."""
+        description = os.environ.get(JOB)
+        return cls(json.loads(Path(description).read_text())) if description else None
+
+    def finish(self) -> None:
+        """Write the sidecar; every output must be there."""
+        code, parameters = self._code(), _parameters(sys.argv[1:])
+        locked = reached_packages(code)
+        state, gpu = environment.commit(ROOT), environment.gpu(_noted.device)
+        sidecar = Sidecar(
+            rule=os.environ[RULE],
+            wildcards=self._job["wildcards"],
+            parameters=parameters,
+            inputs=self._inputs | _noted.inputs,
+            outputs={name: _digest(Path(name)) for name in self._job["outputs"]},
+            code=code,
+            commit=state.commit,
+            clean=state.clean,
+            lock=sha256(LOCK),
+            locked=locked,
+            packages=environment.installed(list(locked)),
+            python=platform.python_version(),
+            platform=platform.platform(),
+            node=platform.node(),
+            cpu=environment.cpu(),
+            gpu=gpu.name,
+            driver=gpu.driver,
+            device=_noted.device,
+            threads=_noted.threads,
+            seeds=_seeds(parameters),
+            start=self._start,
+            end=_now(),
+            peak_memory_mb=_peak_memory_mb(),
+            slurm_job=os.environ.get("SLURM_JOB_ID"),
+            slurm_node=os.environ.get("SLURMD_NODENAME"),
+        )
+        with atomic(Path(self._job["sidecar"])) as draft:
+            draft.write_text(sidecar.to_text(), encoding="utf-8")
+
+    def _code(self) -> dict[str, str]:
+        """Digests of the loaded files of the project, as far as they are still those loaded."""
+        loaded = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+        below = (Path(name).resolve() for name in loaded if name)
+        names = {path.relative_to(ROOT).as_posix() for path in below if path in self._states}
+        return {
+            file: file_digest(file) if _state(ROOT / file) == self._states[ROOT / file] else EDITED
+            for file in sorted(names)
+            if counts(file)
+        }
+
+
+def _project_files() -> list[Path]:
+    return [*ROOT.glob("scripts/*.py"), *ROOT.glob("workflow_lib/**/*.py")]
+
+
+def _state(file: Path) -> tuple[int, int] | None:
+    """What tells whether a file was written to."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def _digest(path: Path) -> str:
+    return tree_sha256(path) if path.is_dir() else sha256(path)
+
+
+def _peak_memory_mb() -> float:
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6, 1)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _parameters(arguments: list[str]) -> dict[str, list[str]]:
+    """The values of every option."""
+    options: dict[str, list[str]] = {}
+    own: list[str] = []
+    for argument in arguments:
+        if argument.startswith("--"):
+            own = options.setdefault(argument.removeprefix("--"), [])
+        else:
+            own.append(argument)
+    return options
+
+
+def _seeds(parameters: dict[str, list[str]]) -> dict[str, int]:
+    """Every whole number that is called seed, or stands in what is called seeds."""
+    found: dict[str, int] = {}
+
+    def look(value: Any, place: str) -> None:
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                look(inner, f"{place}.{name}" if place else name)
+        elif isinstance(value, list):
+            for index, inner in enumerate(value):
+                look(inner, f"{place}.{index}" if len(value) > 1 else place)
+        elif isinstance(value, int) and re.search(r"(^|\.)seeds?(\.\d+)?$", place):
+            found[place] = value
+
+    for name, values in parameters.items():
+        if name == "seed" or any(value.startswith(("{", "[")) for value in values):
+            look([json.loads(value) for value in values], name)
+    return found
