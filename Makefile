@@ -1,9 +1,14 @@
-# make            the demo study, from archives of imagery to the report
+# make            the demo study, from archives of imagery to the report; make STUDY=mine.yaml: another one
 # make test       the tests
 # make test-slow  10,000 damaged bitstreams, decoded; coverage of the intervals, simulated
 # make test-slurm a Slurm on this machine, for the tests alone: the smoke study on it, and faults (as root)
 # make test-slurm-slow  slurmd restarted in mid-training
 # make smoke      the same study on tiny generated scenes
+# make audit      is every result what the present code, lock and data give? results/audit.html
+# make repair     make again what the audit found damaged, and nothing else
+# make reproduce  run the study again in a fresh folder from the same commit, and compare
+# make crate      a Workflow Run RO-Crate of the finished study
+#                 (these four take STUDY=configs/smoke.yaml as well)
 # make bench      the measurements behind every claim of speed; the last one needs the study to have run
 # make lint       format, lint and types
 # make lock       pin the newest versions that envs/requirements.in allows
@@ -12,9 +17,9 @@ PYTHON ?= $(shell command -v python3.11 || echo python3)
 VENV ?= .venv
 CORES ?= all
 BIN := $(VENV)/bin
-# The scheduler that costs least; after a killed run, half-made files are made again; inputs count by
-# content, not by time.
-RUN := snakemake --cores $(CORES) --scheduler greedy --rerun-incomplete --max-checksum-file-size 1GB
+# The study's own file, laid over config.yaml; none is the demo.
+STUDY ?=
+RUN := snakemake --cores $(CORES) $(if $(STUDY),--configfile $(STUDY))
 READY := $(VENV)/.ready
 PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest
 export PATH := $(abspath $(BIN)):$(PATH)
@@ -23,7 +28,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 study: $(READY)
 	$(RUN) $(SNAKEMAKE)
-	@python scripts/show_results.py
+	@python scripts/show_results.py --study $(STUDY)
 
 test: $(READY)
 	$(PYTEST)
@@ -39,9 +44,8 @@ test-slurm-slow: $(READY)
 	bash tests/slurm/install.sh
 	$(PYTEST) -m "slurm and slow" tests/slurm
 
-smoke: $(READY)
-	$(RUN) --configfile configs/smoke.yaml $(SNAKEMAKE)
-	@python scripts/show_results.py results/smoke
+smoke:
+	$(MAKE) study STUDY=configs/smoke.yaml
 
 bench: $(READY)
 	OMP_WAIT_POLICY=PASSIVE python bench/codecs.py

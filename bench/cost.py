@@ -10,16 +10,13 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import yaml
-from snakemake.utils import update_config
-
 from workflow_lib import torchinit
+from workflow_lib.config import files
 from workflow_lib.config.codecs import Learned
 from workflow_lib.config.segmentation import Segmenter
-from workflow_lib.config.study import Study, validate
+from workflow_lib.config.study import Study
 from workflow_lib.config.training import Training
 
 
@@ -119,9 +116,7 @@ def build(work: Trainings) -> Any:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--config", type=Path, help="laid over config.yaml, e.g. configs/paper.yaml"
-    )
+    files.add_arguments(parser)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="where to measure")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
     parser.add_argument("--steps", type=int, default=2, help="timed steps of each training")
@@ -133,13 +128,10 @@ def main() -> None:
     )
     args = parser.parse_args()
     torchinit.prepare(args.threads)
-    config = yaml.safe_load(Path("config.yaml").read_text())
-    if args.config:
-        update_config(config, yaml.safe_load(args.config.read_text()))
     here = gpu = 0.0
     measured: dict[tuple[str, int, str], Step] = {}
     print(f"{'training':<44}{'count':>7}{'steps':>9}{'s/step':>9}{'GFLOP':>9}{'GPU h':>9}")
-    for work in trainings(validate(config)):
+    for work in trainings(files.load(args.study)):
         key = work.model.canonical(), work.bands, work.training.canonical()
         step = measured.get(key) or measured.setdefault(key, measure(work, args.device, args.steps))
         total = work.count * work.training.steps

@@ -14,14 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 from scipy.special import expit
-from snakemake.utils import update_config
 from tabulate import tabulate
 
 from workflow_lib import cli
-from workflow_lib.config.study import validate
+from workflow_lib.config import files
 from workflow_lib.errors import DownlinkError
 from workflow_lib.metrics.bootstrap import block_df, block_weights
 from workflow_lib.metrics.curves import bd_quality_resampled
@@ -167,7 +165,7 @@ def layout(held: int, others: int) -> NDArray[np.bool_]:
     return np.arange(held + others) < held
 
 
-def timing(metrics: Path, config: Path) -> tuple[int, float]:
+def timing(metrics: Path, overlays: list[Path]) -> tuple[int, float]:
     """Resamples of a study, and seconds to judge it from its table of metrics.
 
     Raises:
@@ -175,9 +173,7 @@ def timing(metrics: Path, config: Path) -> tuple[int, float]:
     """
     if not metrics.is_file():
         raise DownlinkError(f"{metrics}: missing. Run the study first, see README.md.")
-    parsed = yaml.safe_load(Path("config.yaml").read_text())
-    update_config(parsed, yaml.safe_load(config.read_text()))
-    study, table = validate(parsed), read([metrics])
+    study, table = files.load(overlays), read([metrics])
     started = time.perf_counter()
     judge(study, table)
     return study.statistics.resamples, time.perf_counter() - started
@@ -197,12 +193,10 @@ def main() -> None:
     parser.add_argument(
         "--timing", type=Path, metavar="METRICS", help="time the judging of a study's table instead"
     )
-    parser.add_argument(
-        "--config", type=Path, default="config.yaml", help="of that study, laid over config.yaml"
-    )
+    files.add_arguments(parser)
     args = parser.parse_args()
     if args.timing:
-        resamples, seconds = timing(args.timing, args.config)
+        resamples, seconds = timing(args.timing, args.study)
         print(f"{args.timing} judged with {resamples} resamples: {seconds:.2f} s")
         print(json.dumps({"resamples": resamples, "seconds": round(seconds, 3)}))
         return

@@ -17,16 +17,16 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-import yaml
 from scipy.ndimage import gaussian_filter
 from tabulate import tabulate
 from timing import minima
 
 from workflow_lib import devices, torchinit
+from workflow_lib.config import files
 from workflow_lib.config.codecs import Learned
 from workflow_lib.config.data import Band
 from workflow_lib.config.segmentation import Segmenter
-from workflow_lib.config.study import Study, validate
+from workflow_lib.config.study import Study
 from workflow_lib.config.training import Training
 from workflow_lib.data.store import read_tiles, tiles_per_shard, write_store
 from workflow_lib.data.tiles import TileInfo, Tiles
@@ -60,7 +60,7 @@ def main() -> None:
     args = parser.parse_args()
     torchinit.prepare(args.threads)
     device = torchinit.device(args.device)
-    study = validate(yaml.safe_load(Path("config.yaml").read_text()))
+    study = files.load()
     with tempfile.TemporaryDirectory() as folder:
         store = stored(Path(folder) / "scene.zarr", args.tiles, study.sensors["sentinel2"])
         reading = minima({"read": lambda: read_tiles([store])}, args.repeats)["read"]

@@ -25,9 +25,9 @@ ROOT = Path(__file__).resolve().parents[1]
 SNAKEMAKE = (sys.executable, "-m", "snakemake")
 RUN = (
     *("--cores", "2", "--scheduler", "greedy"),
-    *("--rerun-incomplete", "--max-checksum-file-size", "1GB"),
+    *("--rerun-incomplete", "--max-checksum-file-size", "1TB"),
 )
-"""What the Makefile runs Snakemake with."""
+"""What the Makefile and profiles/default run Snakemake with."""
 TRIVIAL = """
 rule all:
     input: expand("second/{{i}}", i=range({pairs}))

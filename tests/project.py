@@ -17,6 +17,7 @@ PARTS = (
     "scripts",
     "envs",
     "slurm",
+    "profiles",
     "workflow_lib",
 )
 

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 import torch
+import xarray as xr
 
-from workflow_lib import torchinit
+from workflow_lib import devices, torchinit
 from workflow_lib.config.codecs import Dgml
 from workflow_lib.config.finetuning import Finetuning
 from workflow_lib.config.segmentation import Segmenter
 from workflow_lib.config.study import Study
 from workflow_lib.config.training import Training
+from workflow_lib.data.store import write_store
 from workflow_lib.errors import DownlinkError
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +60,7 @@ def test_the_log_says_which_device_runs(caplog):
 
 
 def test_the_study_takes_the_devices_that_the_scripts_take():
-    assert Study.model_fields["device"].annotation == torchinit.Device
+    assert Study.model_fields["device"].annotation == devices.Device
     assert Study.model_fields["device"].default == "auto"
 
 
@@ -75,8 +77,21 @@ def run(script, options, broken):
 
 
 @pytest.fixture
-def broken(tmp_path):
-    """A folder whose torch stops as one without its libraries does."""
+def broken(tmp_path, make_tiles):
+    """A folder with a tile store, whose torch stops as one without its libraries does."""
+    tiles = make_tiles(grid=2)
+    data = xr.Dataset(
+        {
+            "image": (("tile", "band", "y", "x"), tiles.image),
+            "label": (("tile", "y", "x"), tiles.label),
+            **{
+                name: ("tile", getattr(tiles, name))
+                for name in ("row", "col", "block", "fold", "validation")
+            },
+        },
+        attrs={"scene": "scene", "info": tiles.info.canonical()},
+    )
+    write_store(data, tmp_path / "t", per_shard=4)
     package = tmp_path / "torch"
     package.mkdir()
     (package / "__init__.py").write_text("raise OSError('libcudart.so.12: cannot open\\nit')\n")
@@ -96,4 +111,4 @@ def test_a_machine_that_cannot_load_torch_names_the_remedy(broken, script):
 def test_classical_codecs_do_without_torch(broken):
     options = '--bitstream b --tiles t --codec {"kind":"jpeg2000"} --reconstruction r'
     done = run("decode_scene", options, broken)
-    assert "t: this is no readable tile store" in done.stderr
+    assert "error: b: no such file" in done.stderr

@@ -139,6 +139,8 @@ def _decode(
 ) -> list[NDArray[np.uint16]]:
     """The images of the wanted units; nothing is decoded unless all of the index is as it must."""
     source = str(file)
+    if not file.is_file():
+        raise BitstreamError(f"{source}: no such file; encode the scene first.")
     with file.open("rb") as opened:
         index = Index.read(opened, source, most=len(tiles))
         _check_header(source, index.header, _header(tiles, units, codec, config))

@@ -1,9 +1,7 @@
 """The study: what is coded, at which rates, and what is learned from it."""
 
-from pathlib import Path
 from typing import Annotated, Any, Self
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from workflow_lib.config.base import Name, Section
@@ -233,8 +231,3 @@ def _line(entry: Any) -> str:
     elif entry["type"] not in {"value_error", "missing"}:
         message += f", not {entry['input']!r}"
     return f"configuration: {path}: {message}" if path else f"configuration: {message}"
-
-
-def load(path: Path) -> Study:
-    """The study in one YAML file, e.g. for a notebook; Snakemake merges overlays itself."""
-    return validate(yaml.safe_load(Path(path).read_text()))

@@ -1,17 +1,19 @@
 """Imagery that two datasets share is noticed before anything runs."""
 
+from pathlib import Path
+
 import pytest
 
-from workflow_lib.config.study import load
+from workflow_lib.config.files import load
 from workflow_lib.data.listing import require_other_imagery
 from workflow_lib.errors import DownlinkError
+
+CONFIG = Path(__file__).parents[3] / "config.yaml"
 
 
 @pytest.fixture
 def settlement():
-    from pathlib import Path
-
-    return load(Path(__file__).parents[3] / "config.yaml").datasets["settlement"]
+    return load([CONFIG]).datasets["settlement"]
 
 
 def of(dataset, **source):

@@ -1,0 +1,184 @@
+"""What a job says of itself: a script run as a rule runs it leaves a true and whole sidecar."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from project import copied
+
+from workflow_lib.errors import DownlinkError
+from workflow_lib.files import sha256, tree_sha256
+from workflow_lib.provenance import environment, record
+from workflow_lib.provenance.digests import file_digest
+from workflow_lib.provenance.lock import read_lock
+from workflow_lib.provenance.sidecar import EDITED, Sidecar
+
+SCRIPT = """
+import argparse, pathlib, sys
+import numpy
+from workflow_lib import cli
+from workflow_lib.errors import DownlinkError
+from workflow_lib.provenance.record import note_input, note_networks
+
+def main():
+    parser = argparse.ArgumentParser()
+    for name in ("--source", "--seed", "--config", "--target", "--edit"):
+        parser.add_argument(name)
+    args = parser.parse_args()
+    if args.edit:
+        pathlib.Path(args.edit).write_text("# other code\\n")
+    target = pathlib.Path(args.target)
+    (target / "deep").mkdir(parents=True)
+    (target / "deep" / "file").write_text(pathlib.Path(args.source).read_text())
+    note_input(pathlib.Path("/elsewhere/archive.whl"), "ab" * 32)
+    note_networks("cpu", 3)
+    if args.seed == "13":
+        raise DownlinkError("no luck")
+
+cli.run(main)
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    project = copied(tmp_path_factory.mktemp("recorded"))
+    (project.folder / "scripts/try.py").write_text(SCRIPT)
+    (project.folder / "source.txt").write_text("what it is made from")
+    for command in (["init"], ["add", "."], ["commit", "-m", "all"]):
+        who = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+        subprocess.run(["git", *who, *command], cwd=project.folder, check=True, capture_output=True)
+    return project
+
+
+def run(project, name, *options, **variables):
+    """Run the script as a job that makes the folder `name`."""
+    described = {
+        "wildcards": {"scene": name},
+        "inputs": ["source.txt"],
+        "outputs": [name],
+        "sidecar": f"provenance/{name}.json",
+    }
+    (project.folder / "job.json").write_text(json.dumps(described))
+    told = {"DOWNLINK_JOB": "job.json", "DOWNLINK_RULE": "try_it", **variables}
+    return subprocess.run(
+        [sys.executable, "scripts/try.py", "--source", "source.txt", "--target", name, *options],
+        cwd=project.folder,
+        env={**os.environ, "PYTHONPATH": str(project.folder), **told},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def left(project, name):
+    return Sidecar.read(project.folder / f"provenance/{name}.json")
+
+
+def test_a_job_tells_what_it_was_made_from_and_by_what(project):
+    config = '{"training":{"steps":3},"simulation":{"seed":7}}'
+    done = run(
+        project, "one", "--seed", "5", "--config", config, SLURM_JOB_ID="42", SLURMD_NODENAME="n1"
+    )
+    assert done.returncode == 0, done.stderr
+    told = left(project, "one")
+    assert (told.rule, told.wildcards) == ("try_it", {"scene": "one"})
+    assert told.parameters["config"] == [config]
+    assert told.seeds == {"seed": 5, "config.simulation.seed": 7}
+    assert told.inputs == {
+        "source.txt": sha256(project.folder / "source.txt"),
+        "/elsewhere/archive.whl": "ab" * 32,
+    }
+    assert told.outputs == {"one": tree_sha256(project.folder / "one")}
+    assert told.code["workflow_lib/cli.py"] == file_digest("workflow_lib/cli.py")
+    assert "scripts/try.py" in told.code
+    assert not any("provenance" in file for file in told.code)
+    assert told.locked == {"numpy": read_lock()["numpy"]}
+    assert told.packages == {"numpy": __import__("numpy").__version__}
+    assert told.lock == sha256(project.folder / "envs/requirements.lock")
+    assert (told.device, told.threads) == ("cpu", 3)
+    assert (told.slurm_job, told.slurm_node) == ("42", "n1")
+    assert told.start < told.end
+    assert 5 < told.peak_memory_mb < 2000
+    assert told.python == ".".join(map(str, sys.version_info[:3]))
+
+
+def test_a_job_tells_commit_and_whether_the_tree_was_clean(project):
+    def git(*arguments):
+        asked = subprocess.run(
+            ["git", *arguments], cwd=project.folder, check=True, capture_output=True, text=True
+        )
+        return asked.stdout.strip()
+
+    assert run(project, "clean").returncode == 0
+    told = left(project, "clean")
+    assert (told.commit, told.clean) == (git("rev-parse", "HEAD"), True)
+    readme = project.folder / "config.yaml"
+    text = readme.read_text()
+    readme.write_text(f"{text}\n")
+    assert run(project, "unclean").returncode == 0
+    readme.write_text(text)
+    assert left(project, "unclean").clean is False
+    assert environment.commit(project.folder / "provenance" / "..").commit == told.commit
+
+
+def test_without_git_nothing_is_claimed(tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert environment.commit(tmp_path) == (None, None)
+
+
+def test_code_that_is_edited_while_it_runs_is_not_vouched_for(project):
+    file = project.folder / "workflow_lib/errors.py"
+    text = file.read_text()
+    try:
+        assert run(project, "edited", "--edit", str(file)).returncode == 0
+    finally:
+        file.write_text(text)
+    code = left(project, "edited").code
+    assert code.pop("workflow_lib/errors.py") == EDITED
+    assert EDITED not in code.values()
+
+
+def test_a_job_that_fails_and_a_script_run_by_hand_leave_none(project):
+    assert run(project, "failed", "--seed", "13").returncode == 1
+    assert run(project, "by_hand", DOWNLINK_JOB="").returncode == 0
+    assert not (project.folder / "provenance/failed.json").exists()
+    assert not (project.folder / "provenance/by_hand.json").exists()
+
+
+def test_no_byte_of_a_sidecar_changes_unseen(project, tmp_path):
+    assert run(project, "whole").returncode == 0
+    sound = (project.folder / "provenance/whole.json").read_bytes()
+    file = tmp_path / "sidecar.json"
+
+    @given(st.integers(0, len(sound) - 1), st.integers(1, 255))
+    def changed(place, by):
+        damaged = bytearray(sound)
+        damaged[place] ^= by
+        file.write_bytes(damaged)
+        with pytest.raises(DownlinkError, match=r"sidecar\.json"):
+            Sidecar.read(file)
+
+    changed()
+    file.write_bytes(sound)
+    assert Sidecar.read(file) == left(project, "whole")
+
+
+def test_seeds_are_whole_numbers_that_are_called_so():
+    told = record._seeds(
+        {
+            "seed": ["3"],
+            "study": ['{"seeds":[0,1],"seedling":9,"a":{"seed":2,"b":[{"seed":5},{"c":6}]}}'],
+            "name": ["seed"],
+        }
+    )
+    assert told == {
+        "seed": 3,
+        "study.seeds.0": 0,
+        "study.seeds.1": 1,
+        "study.a.seed": 2,
+        "study.a.b.0.seed": 5,
+    }
