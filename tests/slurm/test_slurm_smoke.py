@@ -3,6 +3,8 @@
 import pytest
 from project import WITH_GPU
 
+from workflow_lib.provenance.sidecar import Sidecar
+
 pytestmark = pytest.mark.slurm
 
 GROUPS = {"imagery", "coding", "scoring", "judging"}
@@ -41,3 +43,14 @@ def test_the_logs_of_slurm_are_kept(smoke, cluster):
     run.finish()
     logs = list((project.folder / "slurm_logs").rglob("*.log"))
     assert {int(log.stem) for log in logs} == {job.number for job in cluster.jobs(project.folder)}
+
+
+def test_every_job_s_record_names_its_slurm_job_and_node(smoke, cluster):
+    project, run = smoke
+    run.finish()
+    records = (project.folder / "results/smoke/provenance").rglob("*.json")
+    told = [sidecar for sidecar in map(Sidecar.read, records) if "gather" not in sidecar.rule]
+    assert {int(sidecar.slurm_job) for sidecar in told} == {
+        job.number for job in cluster.jobs(project.folder)
+    }
+    assert {sidecar.slurm_node for sidecar in told} == {sidecar.node for sidecar in told}

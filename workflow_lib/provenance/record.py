@@ -10,6 +10,7 @@ import platform
 import re
 import resource
 import sys
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,10 +54,12 @@ class Recording:
     """A job from its start to its sidecar."""
 
     def __init__(self, job: dict[str, Any]) -> None:
+        begun = time.perf_counter()
         self._job = job
         self._start = _now()
         self._states = {file: _state(file) for file in _project_files()}
         self._inputs = {name: _digest(Path(name)) for name in job["inputs"]}
+        self._seconds = time.perf_counter() - begun
 
     @classmethod
     def begun(cls) -> "Recording | None":
@@ -66,6 +69,7 @@ class Recording:
 
     def finish(self) -> None:
         """Write the sidecar; every output must be there."""
+        begun = time.perf_counter()
         code, parameters = self._code(), _parameters(sys.argv[1:])
         locked = reached_packages(code)
         state, gpu = environment.commit(ROOT), environment.gpu(_noted.device)
@@ -93,6 +97,7 @@ class Recording:
             start=self._start,
             end=_now(),
             peak_memory_mb=_peak_memory_mb(),
+            recording_s=round(self._seconds + time.perf_counter() - begun, 4),
             slurm_job=os.environ.get("SLURM_JOB_ID"),
             slurm_node=os.environ.get("SLURMD_NODENAME"),
         )

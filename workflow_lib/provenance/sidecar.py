@@ -38,6 +38,7 @@ class Sidecar:
         seeds: every seed among the parameters, by its place in them.
         start, end: UTC, ISO 8601.
         peak_memory_mb: most memory that the job's process held, in MB of 10^6 bytes.
+        recording_s: seconds of the above that went into this record, but for writing it.
         slurm_job: Slurm's id of the job, None without Slurm.
         slurm_node: Slurm's name of the node, None without Slurm.
     """
@@ -65,6 +66,7 @@ class Sidecar:
     start: str
     end: str
     peak_memory_mb: float
+    recording_s: float
     slurm_job: str | None
     slurm_node: str | None
 

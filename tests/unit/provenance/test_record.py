@@ -103,6 +103,7 @@ def test_a_job_tells_what_it_was_made_from_and_by_what(project):
     assert (told.slurm_job, told.slurm_node) == ("42", "n1")
     assert told.start < told.end
     assert 5 < told.peak_memory_mb < 2000
+    assert 0 < told.recording_s < 60
     assert told.python == ".".join(map(str, sys.version_info[:3]))
 
 
