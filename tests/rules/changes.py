@@ -103,7 +103,8 @@ def moved(old: str, new: str) -> Change:
         try:
             yield
         finally:
-            (folder / new).rename(folder / old)
+            if not (folder / old).exists():  # a run may have made it again
+                (folder / new).rename(folder / old)
 
     return context
 

@@ -56,6 +56,7 @@ class Row:
         edit: makes it happen.
         made: patterns of the files below the study's results that are made again.
         kept: patterns of those among them that are not.
+        targets: what is asked for by name, in place of the whole study.
     """
 
     change: str
@@ -63,6 +64,7 @@ class Row:
     edit: Change
     made: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
 
 
 def _config(old: str, new: str) -> Change:
@@ -124,8 +126,8 @@ UNTOUCHED = (
         deleted(f"{RESULTS}/provenance/report.html.json"),
     ),
     Row(
-        "one byte of a result changed",
-        "nothing, if its time is older than that of what was made of it; `make audit` says so",
+        "one byte of a store changed",
+        "nothing; `make audit` says so, and so does a job that reads it",
         changed(f"{RESULTS}/own/tiles/unseen1.zarr/zarr.json", one_byte_changed),
     ),
 )
@@ -327,7 +329,10 @@ LOCKED = (
     Row("the lock's matplotlib, which draws", "report", locked("matplotlib"), PAGE),
 )
 
-DELETED = (
+WEIGHTS = f"{RESULTS}/own/segmenters/unet/original/fold1-seed0.safetensors"
+CODED_SCENE = "own/reconstructions/jpeg2000/1/any/unseen1"
+
+DAMAGED = (
     Row("the report deleted", "report", deleted(f"{RESULTS}/report.html"), PAGE),
     Row(
         "the findings deleted",
@@ -335,6 +340,24 @@ DELETED = (
         deleted(f"{RESULTS}/findings.json"),
         JUDGED,
     ),
+    Row(
+        "one byte of a segmenter's weights changed",
+        "its scores, as if it had been trained so; table, findings, report; `make audit` says so",
+        changed(WEIGHTS, one_byte_changed),
+        ("own/scores/unet/*", *END),
+    ),
+    Row(
+        "a reconstruction deleted",
+        "nothing, until a job has to read it; `make audit` says so",
+        deleted(f"{RESULTS}/{CODED_SCENE}.zarr"),
+    ),
+    Row(
+        "a reconstruction deleted, and asked for by name",
+        "the job that coded this scene",
+        deleted(f"{RESULTS}/{CODED_SCENE}.zarr"),
+        ("own/*/jpeg2000/1/any/unseen1.*",),
+        targets=(f"{RESULTS}/{CODED_SCENE}.zarr",),
+    ),
 )
 
-ROWS = (*UNTOUCHED, *CONFIGURED, *IMAGED, *CODED, *LOCKED, *DELETED)
+ROWS = (*UNTOUCHED, *CONFIGURED, *IMAGED, *CODED, *LOCKED, *DAMAGED)
