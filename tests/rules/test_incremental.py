@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from own import STUDY
-from rows import RESULTS, ROWS, Row
+from row import RESULTS, Row
+from rows import ROWS
 
 DOCUMENT = Path(__file__).parents[2] / "docs/incremental.md"
 

@@ -1,4 +1,4 @@
-"""What is planned after a change is what a run makes, it leaves all else alone, and then nothing is left."""
+"""A run makes what was planned after a change, leaves all else alone, and then nothing is left."""
 
 import hashlib
 import shutil
@@ -6,7 +6,8 @@ import shutil
 import pytest
 from own import STUDY
 from project import Project
-from rows import RESULTS, ROWS
+from row import RESULTS
+from rows import ROWS
 
 SMOKE = ("--configfile", str(STUDY))
 RECORDS = ("logs", "benchmarks", "provenance", "runs")

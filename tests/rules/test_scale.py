@@ -4,7 +4,6 @@ import re
 import sys
 from collections import Counter
 
-import pytest
 import yaml
 
 SMOKE = ("--configfile", "configs/smoke.yaml")
