@@ -54,7 +54,7 @@ rule judge_study:
         runtime=minutes(30),
     params:
         job=record,
-        study=lambda w: STUDY.selected().canonical(),
+        study=lambda w: STUDY.judged().canonical(),
         code=code("judge_study"),
     message:
         "Judging the claims"
@@ -85,7 +85,7 @@ rule write_report:
         runtime=minutes(15),
     params:
         job=record,
-        study=lambda w: STUDY.selected().canonical(),
+        study=lambda w: STUDY.reported().canonical(),
         code=code("write_report"),
     message:
         "Writing the report"

@@ -21,6 +21,9 @@ PARTS = (
     "workflow_lib",
 )
 
+OPTIONS = ("--scheduler", "greedy", "--rerun-incomplete", "--max-checksum-file-size", "1GB")
+"""What the Makefile calls Snakemake with."""
+
 WITH_GPU = {
     "fit_codec",
     "encode_learned",
@@ -39,7 +42,7 @@ class Project:
 
     def snakemake(self, *options: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run Snakemake in the copy, with the copy's own library."""
-        return self.call(["snakemake", "--cores", "2", *options], check=check)
+        return self.call(["snakemake", "--cores", "2", *OPTIONS, *options], check=check)
 
     def call(self, command: list[str], check: bool = True) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
@@ -69,6 +72,13 @@ class Project:
         start = lines.index("Job stats:") + 3
         end = next(i for i in range(start, len(lines)) if lines[i].startswith("total"))
         return {line.split()[0]: int(line.split()[1]) for line in lines[start:end]}
+
+    def outputs(self, *options: str) -> dict[str, bool]:
+        """Every file that the study's jobs make, and whether it would be made now."""
+        lines = self.snakemake("--summary", *options).stdout.splitlines()
+        header, *rows = [line.split("\t") for line in lines if line.count("\t") == 5]
+        assert (header[0], header[-1]) == ("output_file", "plan")
+        return {row[0]: row[-1] == "update pending" for row in rows}
 
 
 def copied(folder: Path) -> Project:

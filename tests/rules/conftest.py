@@ -1,6 +1,7 @@
 """A copy of the project in which workflows run, and the smoke study run once in it."""
 
 import pytest
+from own import add_own_dataset
 from project import copied
 
 
@@ -12,7 +13,8 @@ def project(tmp_path):
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """A copy in which the smoke study has run."""
+    """A copy in which the smoke study has run, with a dataset of own rasters in it."""
     project = copied(tmp_path_factory.mktemp("smoke"))
+    add_own_dataset(project.folder)
     project.snakemake("--configfile", "configs/smoke.yaml")
     return project

@@ -4,7 +4,6 @@ import re
 import sys
 from collections import Counter
 
-import pytest
 import yaml
 
 SMOKE = ("--configfile", "configs/smoke.yaml")
@@ -44,35 +43,3 @@ def test_no_job_but_the_gathering_ones_reads_a_file_per_scene(project):
     assert most["fit_codec"] == most["train_on_originals"] == 1
     assert most["score_on_reconstructions"] <= 3
     assert most["gather_tiles"] == most["gather_reconstructions"] == 7
-
-
-def test_other_tiles_run_everything_that_reads_them(finished):
-    file = finished.folder / "workflow_lib/data/tiling.py"
-    text = file.read_text()
-    try:
-        file.write_text(f"{text}\n_NEW = 1\n")
-        planned = finished.planned(*SMOKE)
-    finally:
-        file.write_text(text)
-    readers = {"fit_codec", "encode_scene", "map_trivially", "train_on_originals", "finetune"}
-    assert {"tile_scene", *readers, "score_on_originals", "score_mismatched"} <= set(planned)
-    assert not {"fetch_archive", "prepare_scene"} & set(planned)
-
-
-@pytest.mark.parametrize(
-    ("store", "rule"),
-    [
-        ("tiles/generated0.zarr", "tile_scene"),
-        ("reconstructions/jpeg2000/0.5/any/generated0.zarr", "encode_scene"),
-    ],
-)
-def test_a_store_that_is_gone_is_made_again_when_it_is_named(finished, store, rule):
-    path = finished.folder / "results/smoke/tiny-optical" / store
-    away = path.with_name("away")
-    path.rename(away)
-    try:
-        assert finished.planned(*SMOKE) == {}
-        relative = str(path.relative_to(finished.folder))
-        assert finished.planned(*SMOKE, "--", relative) == {rule: 1}
-    finally:
-        away.rename(path)

@@ -70,6 +70,17 @@ class Study(Section):
         """The study with the datasets that are run, and no others."""
         return self.model_copy(update={"datasets": {n: self.datasets[n] for n in self._needed()}})
 
+    def reported(self) -> "Study":
+        """What the report depends on: `selected`, without what changes no result."""
+        unseen = {"cache": None, "archive_folder": None, "tiling_budget": Budget()}
+        return self.selected().model_copy(update=unseen)
+
+    def judged(self) -> "Study":
+        """What the findings depend on: `reported`, without what is only told to the reader."""
+        study, told = self.reported(), {"title": "", "caption": "", "credit": ""}
+        datasets = {name: own.model_copy(update=told) for name, own in study.datasets.items()}
+        return study.model_copy(update={"datasets": datasets})
+
     def _needed(self) -> list[str]:
         return list(dict.fromkeys([*self.run, *(self.trainer(name) for name in self.run)]))
 

@@ -1,0 +1,90 @@
+"""The incremental table: after each change of the finished smoke study, what is made again."""
+
+from changes import changed, deleted, edited, locked, nothing, one_byte_changed, touched
+from row import END, JUDGED, PAGE, RESULTS, Row
+from rows_of_code import CODED, LOCKED
+from rows_of_studies import CONFIGURED, IMAGED
+
+MEGABYTE = 1_000_000
+"""Snakemake's own limit, above which it would compare times."""
+
+UNTOUCHED = (
+    Row("nothing", "nothing", nothing()),
+    Row(
+        "every file below 1 MB touched: results, own rasters, templates",
+        "nothing",
+        touched(f"{RESULTS}/**/*", "own/**/*", "workflow_lib/**/*.j2", most=MEGABYTE),
+    ),
+    Row("every larger file touched", "nothing", touched(f"{RESULTS}/**/*", least=MEGABYTE)),
+    Row(
+        "every source file and the configuration touched",
+        "nothing",
+        touched(
+            "Snakefile", "rules/*", "scripts/*", "workflow_lib/**/*.py", "configs/*", "config.yaml"
+        ),
+    ),
+    Row(
+        "a comment in the library",
+        "nothing",
+        edited(
+            "workflow_lib/codecs/spectral.py",
+            "_MIDDLE = 32768",
+            "_MIDDLE = 32768  # half of it",
+        ),
+    ),
+    Row(
+        "a docstring in the library",
+        "nothing",
+        edited("workflow_lib/data/tiles.py", '"""Tiles in memory."""', '"""Tiles, in memory."""'),
+    ),
+    Row(
+        "`tiling_budget`",
+        "nothing",
+        edited("config.yaml", "{threads: 2, memory_mb: 2000}", "{threads: 1, memory_mb: 1000}"),
+    ),
+    Row("the lock's mypy", "nothing", locked("mypy")),
+    Row("a log deleted", "nothing", deleted(f"{RESULTS}/logs/report.html.log")),
+    Row(
+        "a sidecar deleted",
+        "nothing; `make audit` says so",
+        deleted(f"{RESULTS}/provenance/report.html.json"),
+    ),
+    Row(
+        "one byte of a store changed",
+        "nothing; `make audit` says so, and so does a job that reads it",
+        changed(f"{RESULTS}/own/tiles/unseen1.zarr/zarr.json", one_byte_changed),
+    ),
+)
+
+WEIGHTS = f"{RESULTS}/own/segmenters/unet/original/fold1-seed0.safetensors"
+CODED_SCENE = "own/reconstructions/jpeg2000/1/any/unseen1"
+
+DAMAGED = (
+    Row("the report deleted", "report", deleted(f"{RESULTS}/report.html"), PAGE),
+    Row(
+        "the findings deleted",
+        "findings, report",
+        deleted(f"{RESULTS}/findings.json"),
+        JUDGED,
+    ),
+    Row(
+        "one byte of a segmenter's weights changed",
+        "its scores, as if it had been trained so; table, findings, report; `make audit` says so",
+        changed(WEIGHTS, one_byte_changed),
+        ("own/scores/unet/*", *END),
+    ),
+    Row(
+        "a reconstruction deleted",
+        "nothing, until a job has to read it; `make audit` says so",
+        deleted(f"{RESULTS}/{CODED_SCENE}.zarr"),
+    ),
+    Row(
+        "a reconstruction deleted, and asked for by name",
+        "the job that coded this scene",
+        deleted(f"{RESULTS}/{CODED_SCENE}.zarr"),
+        ("own/*/jpeg2000/1/any/unseen1.*",),
+        targets=(f"{RESULTS}/{CODED_SCENE}.zarr",),
+    ),
+)
+
+ROWS = (*UNTOUCHED, *CONFIGURED, *IMAGED, *CODED, *LOCKED, *DAMAGED)

@@ -1,0 +1,142 @@
+"""The incremental table: after a change of the study or its imagery."""
+
+from pathlib import Path
+
+from changes import Change, changed, edited, moved, pixel_counted_up
+from own import IMAGES, KEPT, LABELS, MORE_KNOWN, MORE_UNSEEN, STUDY
+from row import BY_SEGMENTERS, END, JUDGED, OWN_SCORED, OWN_TRAINED, PAGE, Row
+
+
+def _config(old: str, new: str) -> Change:
+    return edited("config.yaml", old, new)
+
+
+def _study(old: str, new: str) -> Change:
+    return edited(str(STUDY), old, new)
+
+
+def _of(scene: str) -> str:
+    """All files of one own scene."""
+    return f"own/*/{scene}.*"
+
+
+def _raster(folder: Path, scene: str) -> str:
+    return str(folder / f"{scene}.tif")
+
+
+CONFIGURED = (
+    Row(
+        "a rate added to one codec",
+        "coding at this rate, its scores; table, findings, report",
+        _study("klt-jpeg2000: [0.5]", "klt-jpeg2000: [0.5, 0.8]"),
+        ("tiny-optical/*/klt-jpeg2000/0.8/*", *END),
+    ),
+    Row(
+        "a rate removed",
+        "table, findings, report",
+        _study("jpeg2000: [0.5, 1.0, lossless]", "jpeg2000: [0.5, lossless]"),
+        END,
+    ),
+    Row(
+        "λ changed",
+        "this codec's training on this dataset, its coding and scores; table, findings, report",
+        _study("jpeg2000: [1.0]\n      dgml: [0.01]", "jpeg2000: [1.0]\n      dgml: [0.02]"),
+        ("own/*/dgml/0.02/*", *END),
+    ),
+    Row(
+        "a learned codec's coding unit",
+        "coding by it, its scores; table, findings, report",
+        _study("hyperprior: {<<: *tiny, unit: scene}", "hyperprior: {<<: *tiny, unit: fold}"),
+        ("tiny-thermal/*/hyperprior/*", *END),
+        ("*/codecs/*",),
+    ),
+    Row(
+        "a seed added",
+        "all trainings with this seed, coding and scores by them; table, findings, report",
+        _config("seeds: [0]", "seeds: [0, 1]"),
+        ("*fold?-seed1*", *END),
+    ),
+    Row(
+        "a segmenter's training",
+        "its trainings, fine-tunings with it, coding by these, its scores; table, findings, report",
+        _study("training: {steps: 30,", "training: {steps: 31,"),
+        (*BY_SEGMENTERS, *END),
+    ),
+    Row(
+        "ε of the verdict",
+        "findings, report",
+        _study("{resamples: 200}", "{resamples: 200, epsilon: 0.02}"),
+        JUDGED,
+    ),
+    Row("a dataset's caption", "report", _study("title: Own scenes", "title: My scenes"), PAGE),
+    Row(
+        "a dataset left out of `run`",
+        "table, findings, report",
+        _study("tiny-optical, own]", "tiny-optical]"),
+        END,
+    ),
+)
+
+IMAGED = (
+    Row(
+        "a scene added to the scored fold",
+        "reading, tiling and coding it; the dataset's scores; table, findings, report",
+        moved(_raster(KEPT, MORE_UNSEEN), _raster(IMAGES, MORE_UNSEEN)),
+        (_of(MORE_UNSEEN), *OWN_SCORED),
+    ),
+    Row(
+        "a scene added to a training fold",
+        "reading, tiling and coding it; trainings that see it, all coding by what they trained;"
+        " the dataset's scores; table, findings, report",
+        moved(_raster(KEPT, MORE_KNOWN), _raster(IMAGES, MORE_KNOWN)),
+        (_of(MORE_KNOWN), *OWN_TRAINED),
+    ),
+    Row(
+        "a scene added where every fold is scored in turn",
+        "the same, trainings of those replicates alone that do not hold it out",
+        _study("seed: 1, scenes: 2}", "seed: 1, scenes: 3}"),
+        (
+            "tiny-thermal/*/generated2.*",
+            "tiny-thermal/tiles/training-fold0.txt",
+            "tiny-thermal/tiles/scenes.txt",
+            "tiny-thermal/*/0.01/fold0-seed0/*",
+            "tiny-thermal/segmenters/unet/original/fold0-seed0.*",
+            "tiny-thermal/segmenters/trivial/*",
+            "tiny-thermal/reconstructions/*/scenes.txt",
+            "tiny-thermal/scores/*",
+            *END,
+        ),
+    ),
+    Row(
+        "a scene removed from the scored fold",
+        "the dataset's scores; table, findings, report",
+        moved(_raster(IMAGES, "unseen2"), _raster(KEPT, "unseen2")),
+        OWN_SCORED,
+    ),
+    Row(
+        "a scene removed from a training fold",
+        "trainings that saw it, coding by what they trained; the dataset's scores; table, findings,"
+        " report",
+        moved(_raster(IMAGES, "known2"), _raster(KEPT, "known2")),
+        OWN_TRAINED,
+    ),
+    Row(
+        "a label of the scored fold edited",
+        "reading, tiling and coding this scene (its distortion is measured by label); the dataset's"
+        " scores; table, findings, report",
+        changed(_raster(LABELS, "unseen1"), pixel_counted_up),
+        (_of("unseen1"), *OWN_SCORED),
+    ),
+    Row(
+        "a label of a training fold edited",
+        "the same, and trainings that see it, all coding by what they trained",
+        changed(_raster(LABELS, "known1"), pixel_counted_up),
+        (_of("known1"), *OWN_TRAINED),
+    ),
+    Row(
+        "an image of the scored fold edited",
+        "reading, tiling and coding this scene; the dataset's scores; table, findings, report",
+        changed(_raster(IMAGES, "unseen1"), pixel_counted_up),
+        (_of("unseen1"), *OWN_SCORED),
+    ),
+)

@@ -1,0 +1,37 @@
+"""Every row of docs/incremental.md: after a change exactly the right files would be made again."""
+
+import re
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pytest
+from own import STUDY
+from row import RESULTS, Row
+from rows import ROWS
+
+DOCUMENT = Path(__file__).parents[2] / "docs/incremental.md"
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.change)
+def test_exactly_the_right_files_are_made_again(finished, row):
+    with row.edit(finished.folder):
+        planned = finished.outputs("--configfile", str(STUDY), "--", *row.targets)
+    outputs = {file.removeprefix(f"{RESULTS}/"): made for file, made in planned.items()}
+    for pattern in (*row.made, *row.kept):
+        assert any(fnmatchcase(file, pattern) for file in outputs), f"{pattern} matches nothing"
+    made = {file for file, pending in outputs.items() if pending}
+    expected = expected_of(row, outputs)
+    assert sorted(made - expected) == []
+    assert sorted(expected - made) == []
+
+
+def expected_of(row: Row, outputs: dict[str, bool]) -> set[str]:
+    def matches(file: str, patterns: tuple[str, ...]) -> bool:
+        return any(fnmatchcase(file, pattern) for pattern in patterns)
+
+    return {file for file in outputs if matches(file, row.made) and not matches(file, row.kept)}
+
+
+def test_the_document_has_exactly_these_rows():
+    table = re.findall(r"^\| (.+?) \| (.+?) \|$", DOCUMENT.read_text(), re.MULTILINE)
+    assert table[1:] == [(row.change, row.runs) for row in ROWS]
