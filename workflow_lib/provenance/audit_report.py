@@ -33,14 +33,14 @@ def table_follows(paths: Paths, root: Path) -> Iterator[Fault]:
     if list(expected[_POINT].itertuples(index=False)) != list(
         stored[_POINT].itertuples(index=False)
     ):
-        yield _of_table(paths, "its rows are not those of the tidy table")
+        yield _of_table(paths, "has other rows than follow from the tidy table")
         return
-    same = np.isclose(stored[_NUMBERS], expected[_NUMBERS], rtol=1e-12, atol=0, equal_nan=True)
+    numbers, others = (frame[_NUMBERS].to_numpy(float) for frame in (stored, expected))
+    same = np.isclose(numbers, others, rtol=1e-12, atol=0, equal_nan=True)
     for row, column in np.argwhere(~same):
         place = " ".join(stored[_POINT].iloc[row])
-        number, other = (float(frame[_NUMBERS].iat[row, column]) for frame in (stored, expected))
-        what = f"{_NUMBERS[column]} of {place} is {number}, which the tidy table gives as {other}"
-        yield _of_table(paths, what)
+        told = f"{numbers[row, column]}: from the tidy table follows {others[row, column]}"
+        yield _of_table(paths, f"gives {_NUMBERS[column]} of {place} as {told}")
 
 
 def page_follows(paths: Paths, root: Path) -> Iterator[Fault]:

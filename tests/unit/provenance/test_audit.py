@@ -255,8 +255,8 @@ def test_nothing_is_called_left_over_while_a_record_is_missing(tree):
         (REPORT, "–", "0.000", "iou_retrained"),
         (REPORT, "λ 1", "λ 2", "does not show d c 1"),
         (REPORT, 'id="table-main"', "", "does not show the main table"),
-        (MAIN, "0.51234", "0.51235", "iou_frozen of d c 1 unet is 0.51235"),
-        (MAIN, "d,c,1", "d,c,2", "rows are not those"),
+        (MAIN, "0.51234", "0.51235", "iou_frozen of d c 1 unet as 0.51235"),
+        (MAIN, "d,c,1", "d,c,2", "other rows"),
     ],
 )
 def test_numbers_that_do_not_come_from_the_table_are_told(tree, name, old, new, told):
