@@ -59,7 +59,7 @@ def test_a_changed_end_of_an_interval_is_found(study, page):
 
 
 @pytest.mark.parametrize("table", ['id="table-main"', 'class="wide sequence"'])
-@pytest.mark.parametrize("lost", ["", "<td", "<tr>", "<th"])
+@pytest.mark.parametrize("lost", ["", "<td"])
 def test_a_page_without_its_tables_is_a_fault_and_no_accident(study, page, table, lost):
     before, mark, after = page.partition(table)
     assert faults(study, before + (mark + after.replace(lost, "", 1) if lost else after))
