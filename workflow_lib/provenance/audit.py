@@ -150,7 +150,7 @@ def _notices(ledger: Ledger, disk: Disk) -> tuple[str, ...]:
             "known by its digests, not by the commit alone."
         )
     if missing := [name for name in ledger.finals if name not in ledger.producers]:
-        found.append(f"The study is not finished: {names(missing)} not on record.")
+        found.append(f"The study is not finished: no job has made {names(missing)} yet.")
     elif ledger.reached is None:
         found.append("What is left over was not looked for, as the record of some job is missing.")
     if ledger.left_over:
