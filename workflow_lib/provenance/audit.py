@@ -73,13 +73,19 @@ def audit(results: str, root: Path) -> Audit:
     """
     if not (root / results).is_dir():
         raise DownlinkError(f"{results}: there is no such folder. Name the study's with --results.")
-    ledger = read_ledger(results, root)
-    disk = walk(ledger)
-    found = [*ledger.faults, *disk.faults, *compare(ledger, disk)]
-    found += [*sources(ledger, disk), *code(ledger)]
-    compared = _comparable(ledger, found)
-    if compared:
-        found += report_numbers(Paths(results), root)
+    try:
+        ledger = read_ledger(results, root)
+        disk = walk(ledger)
+        found = [*ledger.faults, *disk.faults, *compare(ledger, disk)]
+        found += [*sources(ledger, disk), *code(ledger)]
+        compared = _comparable(ledger, found)
+        if compared:
+            found += report_numbers(Paths(results), root)
+    except OSError as error:
+        raise DownlinkError(
+            f"{error.filename}: {error.strerror}. Let the study come to its end, and see that its "
+            "results may be read; then audit again."
+        ) from error
     checks = _checks(ledger, disk, compared, found)
     return Audit(ledger, checks, tuple(found), _notices(ledger, disk))
 
@@ -158,7 +164,7 @@ def _notices(ledger: Ledger, disk: Disk) -> tuple[str, ...]:
             f"{counted(len(ledger.left_over), 'job')} left results that nothing in the report "
             "depends on (a scene, rate or dataset that was taken out). List them with "
             f"`python scripts/audit.py --results {ledger.results} --left-over`; remove them with "
-            "`| xargs -d '\\n' rm -r` behind it."
+            "`| xargs -d '\\n' rm -rf` behind it."
         )
     if disk.others:
         found.append(f"Results of other studies were not looked at: {names(disk.others)}.")

@@ -63,9 +63,7 @@ class _Walk:
         self.links: set[str] = set()
         self.others: list[str] = []
         self.faults: list[Fault] = []
-        self.wanted = {name for job in ledger.jobs.values() for name in job.inputs}
-        self.wanted.update(ledger.finals)
-        known = {*ledger.producers, *ledger.damaged, *self.wanted}
+        known = {*ledger.producers, *ledger.damaged, *ledger.wanted}
         self.above = {str(parent) for name in known for parent in PurePosixPath(name).parents}
 
     def folder(self, name: str, claimed: bool) -> None:
@@ -101,13 +99,13 @@ class _Walk:
     def _unclaimed(self, name: str, what: str) -> None:
         """A fault, unless a damaged sidecar, which is one already, seems to have spoken of it."""
         if name not in self.ledger.damaged and not self._told_by_damaged(f'"{name}"'):
-            again = (name,) if name in self.wanted else ()
+            again = (name,) if name in self.ledger.wanted else ()
             self.faults.append(Fault("no sidecar", name, what, again=again))
 
     def _told_by_damaged(self, words: str) -> bool:
         # surrogateescape: names on disk need not be text
         sought = words.encode(errors="surrogateescape")
-        return any(sought in content for content in self.ledger.damaged.values())
+        return any(sought in damaged.content for damaged in self.ledger.damaged.values())
 
 
 def _other_study(ledger: Ledger, name: str, entry: os.DirEntry[str]) -> bool:

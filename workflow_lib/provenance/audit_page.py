@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import jinja2
@@ -70,6 +70,7 @@ def write_json(audit: Audit, target: Path) -> None:
     """
     content = {
         "results": audit.ledger.results,
+        "audited": _now(),
         "sound": not audit.faults,
         "seal": audit.ledger.seal,
         "jobs": len(audit.ledger.jobs),
@@ -106,6 +107,7 @@ def write_page(audit: Audit, target: Path) -> None:
         answer=answer,
         rules=rules(audit),
         facts=_facts(jobs),
+        when=_now(),
         packages=_packages(jobs),
     )
     with atomic(target) as draft:
@@ -123,6 +125,10 @@ def rules(audit: Audit) -> list[Rule]:
 def _seconds(job: Sidecar) -> float:
     took = datetime.fromisoformat(job.end) - datetime.fromisoformat(job.start)
     return took.total_seconds()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
 
 
 def _facts(jobs: list[Sidecar]) -> dict[str, list[str]]:

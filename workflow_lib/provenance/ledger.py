@@ -1,7 +1,7 @@
 """What the sidecars below a results folder say together: who made what, and from what."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -28,6 +28,15 @@ _SIDECAR = TypeAdapter(Sidecar)
 
 
 @dataclass(frozen=True)
+class Damaged:
+    """A sidecar that cannot be taken at its word: its name, what it holds, what is wrong."""
+
+    name: str
+    content: bytes
+    what: str
+
+
+@dataclass(frozen=True)
 class Ledger:
     """The jobs on record.
 
@@ -35,16 +44,14 @@ class Ledger:
         root: the project's folder.
         results: the results folder, as the study names it: what names in sidecars begin with.
         jobs: whole sidecars by their first output.
-        damaged: what stands in the sidecars that are not whole, by the output whose name they bear.
-        faults: what is wrong with sidecars.
+        damaged: sidecars that are not whole, by the output whose name they bear.
         seal: SHA-256 over the digests of all sidecars, in the order of their names.
     """
 
     root: Path
     results: str
     jobs: Mapping[str, Sidecar]
-    damaged: Mapping[str, bytes]
-    faults: tuple[Fault, ...]
+    damaged: Mapping[str, Damaged]
     seal: str
 
     @cached_property
@@ -81,6 +88,20 @@ class Ledger:
         """The jobs that must be up to date: all, where it is not known which are left over."""
         return dict(self.jobs) if self.reached is None else self.reached
 
+    @cached_property
+    def wanted(self) -> set[str]:
+        """What current jobs read, and what the study was run for."""
+        return {name for job in self.current.values() for name in job.inputs} | {*self.finals}
+
+    @property
+    def faults(self) -> Iterator[Fault]:
+        """What is wrong with sidecars; those of current jobs are mended by running these again."""
+        for artifact, damaged in self.damaged.items():
+            there = self.reached is None and (self.root / artifact).exists()
+            mends = is_result(artifact, self.results) and (there or artifact in self.wanted)
+            what = f"is no sound sidecar: {damaged.what}"
+            yield Fault("sidecar", damaged.name, what, again=(artifact,) if mends else ())
+
     @property
     def left_over(self) -> dict[str, Sidecar]:
         """The jobs that no final result depends on."""
@@ -103,17 +124,16 @@ def read_ledger(results: str, root: Path) -> Ledger:
         DownlinkError: there is no sidecar at all.
     """
     folder = root / results / "provenance"
-    files = sorted(file for file in folder.rglob("*.json") if not file.name.startswith("."))
+    files = sorted(file for file in folder.rglob("*.json") if file.parent.name[:1] != ".")
     if not files:
         raise DownlinkError(
             f"{results}/provenance: no job has left a sidecar here. Run the study with make, or "
             "name the study's results folder with --results."
         )
     jobs: dict[str, Sidecar] = {}
-    damaged: dict[str, bytes] = {}
+    damaged: dict[str, Damaged] = {}
     digests: dict[str, str] = {}
     taken: set[str] = set()
-    faults: list[Fault] = []
     for file in files:
         below = file.relative_to(folder).as_posix()
         name = f"{results}/provenance/{below}"
@@ -127,11 +147,8 @@ def read_ledger(results: str, root: Path) -> Ledger:
             jobs[artifact] = job
             taken |= job.outputs.keys()
         except DownlinkError as error:
-            damaged[artifact] = content
-            what = str(error).removeprefix(f"{file}: ")
-            what = f"is no sound sidecar: {what}"
-            faults.append(Fault("sidecar", name, what, again=_promised(artifact, results)))
-    return Ledger(root, results, jobs, damaged, tuple(faults), joined_sha256(digests))
+            damaged[artifact] = Damaged(name, content, str(error).removeprefix(f"{file}: "))
+    return Ledger(root, results, jobs, damaged, joined_sha256(digests))
 
 
 def _content(file: Path) -> bytes:
@@ -139,11 +156,6 @@ def _content(file: Path) -> bytes:
     if file.is_symlink() or not file.is_file() or file.stat().st_size > _MOST_BYTES:
         return b""
     return file.read_bytes()
-
-
-def _promised(artifact: str, results: str) -> tuple[str, ...]:
-    """What a damaged sidecar is of, by where it stands."""
-    return (artifact,) if is_result(artifact, results) else ()
 
 
 def _checked(file: Path, content: bytes, artifact: str, results: str) -> Sidecar:

@@ -371,3 +371,29 @@ def test_the_seal_changes_with_every_record_and_with_nothing_else(tree):
 def test_where_there_is_nothing_to_audit_the_remedy_is_told(tree, name):
     with pytest.raises(DownlinkError, match="--results"):
         audit(name, tree.root)
+
+
+def test_only_what_a_rule_can_make_is_made_again(tree):
+    """One name that Snakemake does not know, and it would make nothing."""
+    lost = f"{RESULTS}/d/scenes/y.tif"
+    tree.put(lost, "scene")
+    tree.record("prepare_scene", [], [lost])
+    tree.flip(sidecar(lost), 0)
+    tree.put(sidecar(f"{RESULTS}/nothing"), "{}")
+    found = audited(tree)
+    assert {fault.kind for fault in found.faults} == {"sidecar"}
+    assert found.damaged == ()
+
+
+def test_a_sidecar_that_is_being_written_is_no_fault(tree):
+    tree.put(f"{RESULTS}/provenance/d/.x.json.a1b2c3d4/x.json", "{")
+    assert audited(tree).faults == ()
+
+
+def test_results_that_vanish_meanwhile_end_the_audit_in_one_line(tree, monkeypatch):
+    def vanishing(folder):
+        raise FileNotFoundError(2, "No such file or directory", str(folder))
+
+    monkeypatch.setattr("os.scandir", vanishing)
+    with pytest.raises(DownlinkError, match="to its end"):
+        audited(tree)
