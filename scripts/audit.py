@@ -7,6 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from workflow_lib.config import files
 from workflow_lib.errors import DownlinkError
 from workflow_lib.provenance.audit import Audit, audit
 from workflow_lib.provenance.audit_page import account, write_json, write_page
@@ -14,7 +15,7 @@ from workflow_lib.provenance.audit_page import account, write_json, write_page
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--results", default="results", help="the study's results folder")
+    files.add_arguments(parser)
     listed = parser.add_mutually_exclusive_group()
     listed.add_argument(
         "--damaged", action="store_true", help="only list the outputs to make again"
@@ -23,8 +24,8 @@ def main() -> None:
         "--left-over", action="store_true", help="only list what no final result depends on"
     )
     args = parser.parse_args()
-    results = args.results.rstrip("/")
     try:
+        results = files.load(args.study).results
         found = audit(results, Path.cwd())
         if args.damaged or args.left_over:
             listed_names = found.damaged if args.damaged else found.left_over

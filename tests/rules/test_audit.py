@@ -13,7 +13,7 @@ from project import Project
 from workflow_lib.provenance.audit import audit
 
 RESULTS = "results/smoke"
-RUN = ("--max-checksum-file-size", "1GB", "--configfile", "configs/smoke.yaml")
+SMOKE = ("--configfile", "configs/smoke.yaml")
 KINDS = {
     "weights": "*/**/*.safetensors",
     "bitstreams": "*/bitstreams/**/*.dlk",
@@ -103,11 +103,11 @@ def test_a_tampered_store_is_repaired_by_one_job(copy):
     content = bytearray(chunk.read_bytes())
     content[len(content) // 2] ^= 1
     chunk.write_bytes(content)
-    assert copy.planned(*RUN) == {}, "Snakemake does not look into folders"
-    listing = [sys.executable, "scripts/audit.py", "--results", RESULTS, "--damaged"]
+    assert copy.planned(*SMOKE) == {}, "Snakemake does not look into folders"
+    listing = [sys.executable, "scripts/audit.py", "--study", SMOKE[1], "--damaged"]
     damaged = copy.call(listing).stdout.splitlines()
     assert damaged == [store]
-    done = copy.snakemake(*RUN, "--force", "--", *damaged)
+    done = copy.snakemake(*SMOKE, "--force", "--", *damaged)
     assert "1 of 1 steps (100%) done" in done.stdout + done.stderr
     assert audit(RESULTS, copy.folder).faults == ()
-    assert copy.planned(*RUN) == {}
+    assert copy.planned(*SMOKE) == {}

@@ -71,8 +71,6 @@ def audit(results: str, root: Path) -> Audit:
     Raises:
         DownlinkError: there is nothing to audit.
     """
-    if not (root / results).is_dir():
-        raise DownlinkError(f"{results}: there is no such folder. Name the study's with --results.")
     try:
         ledger = read_ledger(results, root)
         disk = walk(ledger)
@@ -163,7 +161,7 @@ def _notices(ledger: Ledger, disk: Disk) -> tuple[str, ...]:
         found.append(
             f"{counted(len(ledger.left_over), 'job')} left results that nothing in the report "
             "depends on (a scene, rate or dataset that was taken out). List them with "
-            f"`python scripts/audit.py --results {ledger.results} --left-over`; remove them with "
+            "`python scripts/audit.py --left-over --study FILE`; remove them with "
             "`| xargs -d '\\n' rm -rf` behind it."
         )
     if disk.others:

@@ -128,7 +128,7 @@ def read_ledger(results: str, root: Path) -> Ledger:
     if not files:
         raise DownlinkError(
             f"{results}/provenance: no job has left a sidecar here. Run the study with make, or "
-            "name the study's results folder with --results."
+            "name another one with STUDY=FILE."
         )
     jobs: dict[str, Sidecar] = {}
     damaged: dict[str, Damaged] = {}

@@ -70,6 +70,7 @@ class Tree:
             start="2026-01-01T00:00:00+00:00",
             end="2026-01-01T00:00:01+00:00",
             peak_memory_mb=12.5,
+            recording_s=0.25,
             slurm_job=None,
             slurm_node=None,
         )

@@ -296,5 +296,5 @@ def test_the_seal_changes_with_every_record_and_with_nothing_else(tree):
 
 @pytest.mark.parametrize("name", ["results/none", "own"])
 def test_where_there_is_nothing_to_audit_the_remedy_is_told(tree, name):
-    with pytest.raises(DownlinkError, match="--results"):
+    with pytest.raises(DownlinkError, match="STUDY="):
         audit(name, tree.root)

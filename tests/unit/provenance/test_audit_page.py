@@ -13,7 +13,8 @@ from audited_tree import BITSTREAM, RESULTS, WEIGHTS, finished
 from workflow_lib.provenance.audit import audit
 from workflow_lib.provenance.audit_page import account, rules, write_json, write_page
 
-SCRIPT = Path(__file__).parents[3] / "scripts/audit.py"
+ROOT = Path(__file__).parents[3]
+STUDY = ("--study", "mine.yaml")
 
 
 @pytest.fixture
@@ -31,10 +32,12 @@ def page(tree):
 
 
 def called(tree, *options):
+    tree.put("config.yaml", (ROOT / "config.yaml").read_bytes())
+    tree.put("mine.yaml", f"results: {RESULTS}\n")
     return subprocess.run(
-        [sys.executable, SCRIPT, *options],
+        [sys.executable, ROOT / "scripts/audit.py", *options],
         cwd=tree.root,
-        env={**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
@@ -42,22 +45,22 @@ def called(tree, *options):
 
 
 def test_the_script_says_by_its_status_what_it_found(tree):
-    sound = called(tree, "--results", f"{RESULTS}/")
+    sound = called(tree, *STUDY)
     assert (sound.returncode, sound.stderr) == (0, "")
     assert "Sound" in sound.stdout
     tree.flip(WEIGHTS, 1)
-    assert called(tree, "--results", RESULTS).returncode == 1
-    listed = called(tree, "--results", RESULTS, "--damaged")
+    assert called(tree, *STUDY).returncode == 1
+    listed = called(tree, *STUDY, "--damaged")
     assert (listed.returncode, listed.stdout) == (0, f"{WEIGHTS}\n")
     nothing = called(tree)
     assert nothing.returncode == 2
-    assert "--results" in nothing.stderr
+    assert "STUDY=" in nothing.stderr
     assert "Traceback" not in nothing.stderr
 
 
 def test_its_own_page_and_json_are_no_faults_of_the_next_audit(tree):
     for _ in range(2):
-        assert called(tree, "--results", RESULTS).returncode == 0
+        assert called(tree, *STUDY).returncode == 0
     assert json.loads((tree.root / RESULTS / "audit.json").read_text())["sound"] is True
 
 
