@@ -35,7 +35,12 @@ OTHERS = {"provenance", "logs", "benchmarks", "runs"}
 
 
 def files_of(folder, kind):
-    found = sorted(path for path in folder.glob(KINDS[kind]) if path.is_file())
+    """Its files; Snakemake's own marks in stores are none."""
+    found = sorted(
+        path
+        for path in folder.glob(KINDS[kind])
+        if path.is_file() and not path.name.startswith(".snakemake")
+    )
     return [
         path
         for path in found
