@@ -15,8 +15,12 @@ _Differing = Callable[[Sidecar], tuple[str, ...]]
 def code(ledger: Ledger) -> Iterator[Fault]:
     """Jobs of other code, other locked versions, or other packages than the lock's."""
     lock = read_lock()
+    files = {file for job in ledger.current.values() for file in job.code}
+    present = {file: _present_code(file) for file in files}
     yield from _grouped(ledger, "code", _edited, "was edited while {jobs} ran", mends=True)
-    yield from _grouped(ledger, "code", _other_code, "differs from the code of {jobs}")
+    yield from _grouped(
+        ledger, "code", lambda job: _other_code(job, present), "differs from the code of {jobs}"
+    )
     yield from _grouped(
         ledger, "lock", lambda job: _other_lock(job, lock), "was locked when {jobs} ran"
     )
@@ -42,11 +46,9 @@ def _edited(job: Sidecar) -> tuple[str, ...]:
     return tuple(file for file, digest in job.code.items() if digest == EDITED)
 
 
-def _other_code(job: Sidecar) -> tuple[str, ...]:
+def _other_code(job: Sidecar, present: Mapping[str, str | None]) -> tuple[str, ...]:
     return tuple(
-        file
-        for file, digest in job.code.items()
-        if digest != EDITED and digest != _present_code(file)
+        file for file, digest in job.code.items() if digest != EDITED and digest != present[file]
     )
 
 
