@@ -59,8 +59,9 @@ def test_the_script_says_by_its_status_what_it_found(tree):
 
 
 def test_its_own_page_and_json_are_no_faults_of_the_next_audit(tree):
-    for _ in range(2):
-        assert called(tree, *STUDY).returncode == 0
+    write_json(audited(tree), tree.root / RESULTS / "audit.json")
+    write_page(audited(tree), tree.root / RESULTS / "audit.html")
+    assert audited(tree).faults == ()
     assert json.loads((tree.root / RESULTS / "audit.json").read_text())["sound"] is True
 
 
