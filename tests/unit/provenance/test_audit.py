@@ -1,0 +1,300 @@
+"""The audit finds what was planted, calls it by name, and finds nothing in a sound study."""
+
+import os
+import shutil
+
+import pytest
+from audited_tree import (
+    BITSTREAM,
+    DISTORTION,
+    FINDINGS,
+    GATHERED,
+    MAIN,
+    MANIFEST,
+    MARK,
+    METRICS,
+    REPORT,
+    RESULTS,
+    SCENE,
+    TILES,
+    WEIGHTS,
+    Tree,
+    finished,
+)
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from workflow_lib.errors import DownlinkError
+from workflow_lib.paths import Paths
+from workflow_lib.provenance.audit import audit
+from workflow_lib.provenance.lock import read_lock
+from workflow_lib.provenance.sidecar import EDITED
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    return finished(tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture
+def tree(shared, tmp_path):
+    shutil.copytree(shared.root, tmp_path, dirs_exist_ok=True)
+    return Tree(tmp_path)
+
+
+def audited(tree):
+    return audit(RESULTS, tree.root)
+
+
+def only(tree):
+    """The one fault."""
+    found = audited(tree).faults
+    assert len(found) == 1, found
+    return found[0]
+
+
+def sidecar(first):
+    return Paths(RESULTS).sidecar(first)
+
+
+def test_a_sound_study_has_no_faults_and_nothing_to_tell(tree):
+    found = audited(tree)
+    assert found.faults == found.notices == found.damaged == found.left_over == ()
+    assert {check.faults for check in found.checks} == {0}
+
+
+OUTPUTS = [MARK, SCENE, MANIFEST, GATHERED, WEIGHTS, BITSTREAM, DISTORTION]
+OUTPUTS += [METRICS, MAIN, FINDINGS, REPORT]
+IN_STORES = [f"{TILES}/zarr.json", f"{TILES}/image/c/0"]
+SIDECARS = [sidecar(name) for name in OUTPUTS if name not in (MANIFEST, DISTORTION, MAIN)]
+SIDECARS += [sidecar(TILES)]
+
+
+@settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    name=st.sampled_from([*OUTPUTS, *IN_STORES, *SIDECARS]),
+    place=st.integers(0, 10**5),
+    by=st.integers(1, 255),
+)
+def test_one_byte_anywhere_is_found_by_name(shared, name, place, by):
+    before = shared.flip(name, place, by)
+    try:
+        faults = audited(shared).faults
+    finally:
+        shared.put(name, before)
+    assert (TILES if name in IN_STORES else name) in {fault.path for fault in faults}
+    # a sidecar's own words may tell which files are its own no more: all others stay sound
+    assert len(faults) == 1 or name in SIDECARS
+    assert all(fault.again for fault in faults)
+
+
+def test_a_store_is_named_once_with_the_file_that_was_written_since(tree):
+    os.utime(tree.root / TILES / "zarr.json", (0, 0))
+    tree.flip(f"{TILES}/image/c/0", 7)
+    found = only(tree)
+    assert (found.kind, found.path, found.rule) == ("changed", TILES, "tile_scene")
+    assert "image/c/0" in found.what
+    assert "zarr.json" not in found.what
+    assert audited(tree).damaged == (TILES,)
+
+
+def test_what_is_gone_is_told_by_its_job(tree):
+    (tree.root / DISTORTION).unlink()
+    found = only(tree)
+    assert (found.kind, found.path) == ("missing", DISTORTION)
+    assert found.again == (BITSTREAM,)
+
+
+def test_a_lost_sidecar_leaves_files_of_nobody_that_are_made_again(tree):
+    (tree.root / sidecar(BITSTREAM)).unlink()
+    found = audited(tree)
+    assert {(f.kind, f.path) for f in found.faults} == {
+        ("no sidecar", f"{RESULTS}/d/bitstreams"),
+        ("no sidecar", DISTORTION),
+    }
+    assert found.damaged == (DISTORTION,), "which is made together with the bitstream"
+
+
+def test_a_damaged_sidecar_is_told_once_and_not_for_all_its_outputs(tree):
+    tree.put(sidecar(TILES), tree.sidecar(TILES).to_text().replace("Linux", "linux"))
+    found = only(tree)
+    assert (found.kind, found.path, found.again) == ("sidecar", sidecar(TILES), (TILES,))
+
+
+def test_a_sidecar_in_another_place_is_no_record(tree):
+    tree.put(sidecar(f"{RESULTS}/d/copy"), tree.sidecar(WEIGHTS).to_text())
+    assert "wrong place" in only(tree).what
+
+
+def test_two_sidecars_of_one_file_are_told(tree):
+    tree.put(f"{RESULTS}/other", "")
+    tree.record("later", [], [f"{RESULTS}/other", BITSTREAM])
+    assert f"claims {BITSTREAM}" in audited(tree).faults[0].what
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "d/tiles/y.zarr/zarr.json", "new/a/b"])
+def test_files_of_nobody_are_told(tree, name):
+    tree.put(f"{RESULTS}/{name}", "x")
+    found = only(tree)
+    assert found.kind == "no sidecar"
+    assert f"{RESULTS}/{name}".startswith(found.path)
+    assert found.again == (), "no job on record would make it"
+
+
+def test_a_file_added_to_a_store_is_a_change_of_the_store(tree):
+    tree.put(f"{TILES}/image/c/1", "x")
+    assert only(tree).path == TILES
+
+
+@pytest.mark.parametrize("name", ["logs/a.log", "runs/x/c.pt", "benchmarks/a.tsv", "audit.html"])
+def test_records_are_no_results(tree, name):
+    tree.put(f"{RESULTS}/{name}", "x")
+    assert audited(tree).faults == ()
+
+
+def test_half_written_names_are_called_so(tree):
+    tree.put(f"{RESULTS}/d/tiles/.y.zarr.a1b2c3_4/y.zarr/zarr.json", "x")
+    found = only(tree)
+    assert (found.kind, found.path) == ("half-written", f"{RESULTS}/d/tiles/.y.zarr.a1b2c3_4")
+
+
+def test_another_studys_results_are_left_to_its_own_audit(tree):
+    tree.put(f"{RESULTS}/other/provenance/a.json", "x")
+    tree.put(f"{RESULTS}/other/a", "x")
+    found = audited(tree)
+    assert found.faults == ()
+    assert f"{RESULTS}/other" in found.notices[0]
+
+
+def test_a_job_that_ran_on_other_bytes_is_damaged_too(tree):
+    tree.rewrite(WEIGHTS, inputs={GATHERED: "0" * 64})
+    found = only(tree)
+    assert (found.kind, found.path, found.again) == ("made from another", WEIGHTS, (WEIGHTS,))
+    assert GATHERED in found.what
+
+
+@pytest.mark.parametrize("name", ["own/x.tif", "page.html.j2", "cache/a.tar"])
+@pytest.mark.parametrize("gone", [False, True])
+def test_inputs_that_nobody_made_are_compared(tree, name, gone):
+    if gone:
+        (tree.root / name).unlink()
+    else:
+        tree.put(name, "other")
+    found = only(tree)
+    assert (found.kind, found.path) == ("source", name)
+    assert ("gone" in found.what) == gone
+    assert found.again == ((MARK,) if name == "cache/a.tar" else ()), "archives are fetched again"
+
+
+def test_other_code_is_one_fault_by_rule(tree):
+    tree.rewrite(WEIGHTS, code={"workflow_lib/files.py": "0" * 64, "scripts/gone.py": "1" * 64})
+    found = only(tree)
+    assert (found.kind, found.rule) == ("code", "fit_codec")
+    assert found.path == "workflow_lib/files.py, scripts/gone.py"
+    assert found.remedy == "make"
+
+
+def test_code_that_was_edited_while_it_ran_is_run_again(tree):
+    tree.rewrite(WEIGHTS, code={"workflow_lib/files.py": EDITED})
+    assert only(tree).again == (WEIGHTS,)
+
+
+def test_another_lock_names_the_package_and_both_versions(tree):
+    versions = {"numpy": "1.0", "torch": read_lock()["torch"]}
+    tree.rewrite(BITSTREAM, locked=versions, packages=versions)
+    found = only(tree)
+    assert (found.kind, found.rule) == ("lock", "encode_learned")
+    assert found.path == f"numpy 1.0 (now {read_lock()['numpy']})"
+
+
+def test_another_package_than_the_locks_is_told(tree):
+    tree.rewrite(BITSTREAM, packages={"numpy": "1.0+local", "torch": read_lock()["torch"]})
+    found = only(tree)
+    assert found.kind == "packages"
+    assert found.path.startswith("numpy 1.0+local")
+
+
+def test_commits_and_unclean_trees_are_notices(tree):
+    tree.rewrite(WEIGHTS, commit="beef" * 10, clean=False)
+    found = audited(tree)
+    assert found.faults == ()
+    commits, unclean = found.notices
+    assert "2 commits" in commits
+    assert "1 job ran" in unclean
+
+
+def test_a_scene_that_was_taken_out_is_left_over_and_needs_not_be_current(tree):
+    lost, store = f"{RESULTS}/d/scenes/y.tif", f"{RESULTS}/d/tiles/y.zarr"
+    tree.put(lost, "scene")
+    tree.put("own/y.tif", "raster")
+    tree.record("prepare_scene", ["own/y.tif"], [lost], code={"workflow_lib/gone.py": "0"})
+    (tree.root / "own/y.tif").unlink()
+    tree.put(f"{store}/zarr.json", "{}")
+    tree.record("tile_scene", [lost], [store])
+    found = audited(tree)
+    assert found.faults == ()
+    assert set(found.left_over) == {lost, sidecar(lost), store, sidecar(store)}
+    assert all((tree.root / name).exists() for name in found.left_over)
+    assert "2 jobs left results" in found.notices[0]
+
+
+def test_nothing_is_called_left_over_while_a_record_is_missing(tree):
+    tree.flip(sidecar(WEIGHTS), 10)
+    found = audited(tree)
+    assert found.left_over == ()
+    assert "not looked for" in found.notices[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "told"),
+    [
+        (REPORT, "41.50", "41.51", "shows 41.51 as psnr_db of d c 1"),
+        (REPORT, "0.512", "0.513", "iou_frozen"),
+        (REPORT, "–", "0.000", "iou_retrained"),
+        (REPORT, "λ 1", "λ 2", "does not show d c 1"),
+        (REPORT, 'id="table-main"', "", "does not show the main table"),
+        (MAIN, "0.51234", "0.51235", "iou_frozen of d c 1 unet as 0.51235"),
+        (MAIN, "d,c,1", "d,c,2", "other rows"),
+    ],
+)
+def test_numbers_that_do_not_come_from_the_table_are_told(tree, name, old, new, told):
+    """Whoever wrote them wrote a fitting sidecar as well."""
+    text = (tree.root / name).read_text()
+    assert old in text
+    tree.put(name, text.replace(old, new))
+    for first in (METRICS, REPORT):
+        outputs = {out: tree.digest(out) for out in tree.sidecar(first).outputs}
+        tree.rewrite(first, outputs=outputs)
+    found = [fault for fault in audited(tree).faults if fault.path == name]
+    assert told in found[0].what
+    assert found[0].again == (name,)
+
+
+def test_numbers_are_not_compared_in_files_that_are_not_what_was_made(tree):
+    tree.flip(METRICS, 100)
+    assert audited(tree).checks[-1].faults is None
+
+
+def test_an_unfinished_study_is_said_to_be_so(tree):
+    (tree.root / REPORT).unlink()
+    (tree.root / sidecar(REPORT)).unlink()
+    found = audited(tree)
+    assert found.faults == ()
+    assert "not finished" in found.notices[0]
+    assert REPORT in found.notices[0]
+
+
+def test_the_seal_changes_with_every_record_and_with_nothing_else(tree):
+    seal = audited(tree).ledger.seal
+    tree.flip(WEIGHTS, 0)
+    assert audited(tree).ledger.seal == seal
+    tree.rewrite(WEIGHTS, outputs={WEIGHTS: tree.digest(WEIGHTS)}, inputs={})
+    assert audited(tree).ledger.seal != seal
+
+
+@pytest.mark.parametrize("name", ["results/none", "own"])
+def test_where_there_is_nothing_to_audit_the_remedy_is_told(tree, name):
+    with pytest.raises(DownlinkError, match="STUDY="):
+        audit(name, tree.root)

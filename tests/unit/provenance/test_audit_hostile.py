@@ -1,0 +1,133 @@
+"""The audit trusts no results folder: what stands in it may have been written to mislead."""
+
+import os
+import shutil
+
+import pytest
+from audited_tree import RESULTS, SCENE, TILES, WEIGHTS, Tree, finished
+
+from workflow_lib.errors import DownlinkError
+from workflow_lib.paths import Paths
+from workflow_lib.provenance.audit import audit
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    return finished(tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture
+def tree(shared, tmp_path):
+    shutil.copytree(shared.root, tmp_path, dirs_exist_ok=True)
+    return Tree(tmp_path)
+
+
+def audited(tree):
+    return audit(RESULTS, tree.root)
+
+
+def only(tree):
+    """The one fault."""
+    found = audited(tree).faults
+    assert len(found) == 1, found
+    return found[0]
+
+
+def sidecar(first):
+    return Paths(RESULTS).sidecar(first)
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "d", "../../own"])
+def test_links_are_told_and_not_followed(tree, target):
+    (tree.root / RESULTS / "d/link").symlink_to(target)
+    assert (only(tree).kind, only(tree).path) == ("link", f"{RESULTS}/d/link")
+
+
+def test_a_link_to_what_never_ends_does_not_stop_the_audit(tree):
+    (tree.root / TILES / "endless").symlink_to("/dev/zero")
+    (tree.root / WEIGHTS).unlink()
+    (tree.root / WEIGHTS).symlink_to("/dev/zero")
+    os.mkfifo(tree.root / RESULTS / "pipe")
+    tree.rewrite(SCENE, inputs={"/dev/zero": "0" * 64})
+    found = {(fault.kind, fault.path) for fault in audited(tree).faults}
+    links = {f"{TILES}/endless", WEIGHTS, f"{RESULTS}/pipe"}
+    assert found == {("link", name) for name in links} | {("source", "/dev/zero")}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/etc/passwd",
+        f"{RESULTS}/../../own/x.tif",
+        f"{RESULTS}/a\n/etc/passwd",
+        f"{RESULTS}/provenance/a",
+        f"{RESULTS}/a\x00",
+        RESULTS,
+    ],
+)
+def test_sidecars_speak_of_results_alone(tree, name):
+    job = tree.sidecar(WEIGHTS)
+    tree.rewrite(WEIGHTS, outputs={**job.outputs, name: "0" * 64})
+    found = audited(tree)
+    assert [fault.kind for fault in found.faults] == ["sidecar"]
+    assert found.damaged == (WEIGHTS,)
+    assert found.left_over == ()
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        {"code": {"a.py": 1}},
+        {"start": "yesterday"},
+        {"peak_memory_mb": "much"},
+        {"rule": None},
+    ],
+)
+def test_sidecars_of_wrong_types_are_no_records(tree, update):
+    tree.rewrite(WEIGHTS, **update)
+    assert only(tree).kind == "sidecar"
+
+
+@pytest.mark.parametrize("bomb", ["[" * 10**5, '{"a":' * 10**5, "1" * 10**5, "", "\xff"])
+def test_what_is_no_sidecar_does_not_stop_the_audit(tree, bomb):
+    tree.put(sidecar(WEIGHTS), bomb.encode("latin-1"))
+    kinds = {fault.kind for fault in audited(tree).faults}
+    assert kinds == {"sidecar"}, "whose place tells what it was of"
+
+
+def test_a_sidecar_too_large_is_not_read(tree):
+    with (tree.root / sidecar(WEIGHTS)).open("wb") as file:
+        file.truncate(65 * 10**6)
+    assert "too large" in audited(tree).faults[0].what
+
+
+def test_code_is_looked_for_in_the_project_alone(tree):
+    names = ("/etc/passwd", "../../etc/passwd", "/dev/zero", "config.yaml", "a\x00.py")
+    tree.rewrite(WEIGHTS, code=dict.fromkeys(names, "0" * 64))
+    assert only(tree).kind == "code"
+
+
+def test_only_what_a_rule_can_make_is_made_again(tree):
+    """One name that Snakemake does not know, and it would make nothing."""
+    lost = f"{RESULTS}/d/scenes/y.tif"
+    tree.put(lost, "scene")
+    tree.record("prepare_scene", [], [lost])
+    tree.flip(sidecar(lost), 0)
+    tree.put(sidecar(f"{RESULTS}/nothing"), "{}")
+    found = audited(tree)
+    assert {fault.kind for fault in found.faults} == {"sidecar"}
+    assert found.damaged == ()
+
+
+def test_a_sidecar_that_is_being_written_is_no_fault(tree):
+    tree.put(f"{RESULTS}/provenance/d/.x.json.a1b2c3d4/x.json", "{")
+    assert audited(tree).faults == ()
+
+
+def test_results_that_vanish_meanwhile_end_the_audit_in_one_line(tree, monkeypatch):
+    def vanishing(folder):
+        raise FileNotFoundError(2, "No such file or directory", str(folder))
+
+    monkeypatch.setattr("os.scandir", vanishing)
+    with pytest.raises(DownlinkError, match="to its end"):
+        audited(tree)

@@ -1,0 +1,110 @@
+"""What an audit tells people and machines."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from audited_tree import BITSTREAM, RESULTS, WEIGHTS, finished
+
+from workflow_lib.provenance.audit import audit
+from workflow_lib.provenance.audit_page import account, rules, write_json, write_page
+
+ROOT = Path(__file__).parents[3]
+STUDY = ("--study", "mine.yaml")
+
+
+@pytest.fixture
+def tree(tmp_path):
+    return finished(tmp_path)
+
+
+def audited(tree):
+    return audit(RESULTS, tree.root)
+
+
+def page(tree):
+    write_page(audited(tree), tree.root / "audit.html")
+    return (tree.root / "audit.html").read_text()
+
+
+def called(tree, *options):
+    tree.put("config.yaml", (ROOT / "config.yaml").read_bytes())
+    tree.put("mine.yaml", f"results: {RESULTS}\n")
+    return subprocess.run(
+        [sys.executable, ROOT / "scripts/audit.py", *options],
+        cwd=tree.root,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_script_says_by_its_status_what_it_found(tree):
+    sound = called(tree, *STUDY)
+    assert (sound.returncode, sound.stderr) == (0, "")
+    assert "Sound" in sound.stdout
+    tree.flip(WEIGHTS, 1)
+    assert called(tree, *STUDY).returncode == 1
+    listed = called(tree, *STUDY, "--damaged")
+    assert (listed.returncode, listed.stdout) == (0, f"{WEIGHTS}\n")
+    nothing = called(tree)
+    assert nothing.returncode == 2
+    assert "STUDY=" in nothing.stderr
+    assert "Traceback" not in nothing.stderr
+
+
+def test_its_own_page_and_json_are_no_faults_of_the_next_audit(tree):
+    write_json(audited(tree), tree.root / RESULTS / "audit.json")
+    write_page(audited(tree), tree.root / RESULTS / "audit.html")
+    assert audited(tree).faults == ()
+    assert json.loads((tree.root / RESULTS / "audit.json").read_text())["sound"] is True
+
+
+def test_the_first_faults_are_told_in_full_and_all_stand_in_the_json(tree):
+    for n in range(30):
+        tree.put(f"{RESULTS}/stray{n:02}", "x")
+    found = audited(tree)
+    lines = list(account(found))
+    assert sum("stray" in line for line in lines) == 20
+    assert any("10 more" in line for line in lines)
+    write_json(found, tree.root / "audit.json")
+    content = json.loads((tree.root / "audit.json").read_text())
+    assert len(content["faults"]) == 30
+    assert content["seal"] == found.ledger.seal
+
+
+def test_the_page_tells_fault_remedy_and_what_ran(tree):
+    tree.flip(WEIGHTS, 1)
+    tree.rewrite(BITSTREAM, node="elsewhere", peak_memory_mb=2000.0)
+    text = page(tree)
+    assert "1 fault found" in text
+    assert all(word in text for word in (WEIGHTS, "make repair", "fit_codec", "elsewhere"))
+    assert audited(tree).ledger.seal in text
+    (coded,) = (rule for rule in rules(audited(tree)) if rule.name == "encode_learned")
+    assert (coded.jobs, coded.seconds, coded.peak_memory_mb) == (1, 1.0, 2000.0)
+
+
+def test_the_page_needs_nothing_besides_itself_and_runs_nothing(tree):
+    tree.put(f"{RESULTS}/<script>alert(1)</script>", "x")
+    tree.rewrite(WEIGHTS, node="<img src=x onerror=alert(1)>")
+    text = page(tree)
+    assert not re.search(r"<script|<img|<[^>]* (src|href)=|url\(", text)
+    assert "&lt;script&gt;" in text
+
+
+def test_names_cannot_steer_the_terminal_or_stop_the_audit(tree):
+    tree.put(f"{RESULTS}/\x1b[2J\nall is well", "x")
+    (tree.root / os.fsdecode(f"{RESULTS}/".encode() + b"\xff\xfe")).write_text("x")
+    found = audited(tree)
+    assert len(found.faults) == 2
+    told = "\n".join(account(found))
+    assert "\x1b" not in told
+    assert "\nall is well" not in told
+    told.encode()
+    write_json(found, tree.root / "audit.json")
+    assert "\x1b" not in page(tree)

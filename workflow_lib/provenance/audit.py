@@ -1,0 +1,169 @@
+"""Whether the results on disk are what the code, the lock and the inputs gave."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from workflow_lib.errors import DownlinkError
+from workflow_lib.paths import Paths
+from workflow_lib.provenance.audit_code import code
+from workflow_lib.provenance.audit_disk import Disk, compare, walk
+from workflow_lib.provenance.audit_report import report_numbers
+from workflow_lib.provenance.audit_sources import sources
+from workflow_lib.provenance.faults import Fault, Kind, counted
+from workflow_lib.provenance.ledger import Ledger, names, read_ledger
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question that was asked.
+
+    Attributes:
+        question: in words; yes is the sound answer.
+        asked: of how much it was asked.
+        faults: how many were found; None where it could not be asked.
+    """
+
+    question: str
+    asked: str
+    faults: int | None
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an audit found.
+
+    Attributes:
+        ledger: what was on record.
+        checks: what was asked, in order.
+        faults: what is wrong.
+        notices: what is not wrong but worth knowing.
+    """
+
+    ledger: Ledger
+    checks: tuple[Check, ...]
+    faults: tuple[Fault, ...]
+    notices: tuple[str, ...]
+
+    @property
+    def damaged(self) -> tuple[str, ...]:
+        """The outputs that `make repair` makes again."""
+        return tuple(sorted(set(chain.from_iterable(fault.again for fault in self.faults))))
+
+    @property
+    def left_over(self) -> tuple[str, ...]:
+        """Outputs that no final result depends on, and their sidecars."""
+        of_jobs = (
+            (*job.outputs, Paths(self.ledger.results).sidecar(first))
+            for first, job in self.ledger.left_over.items()
+        )
+        return tuple(chain.from_iterable(of_jobs))
+
+
+def audit(results: str, root: Path) -> Audit:
+    """Compare everything below a results folder with its sidecars; nothing is changed.
+
+    Args:
+        results: the results folder, as the study names it.
+        root: the project's folder.
+
+    Raises:
+        DownlinkError: there is nothing to audit.
+    """
+    try:
+        ledger = read_ledger(results, root)
+        disk = walk(ledger)
+        found = [*ledger.faults, *disk.faults, *compare(ledger, disk)]
+        found += [*sources(ledger, disk), *code(ledger)]
+        compared = _comparable(ledger, found)
+        if compared:
+            found += report_numbers(Paths(results), root)
+    except OSError as error:
+        raise DownlinkError(
+            f"{error.filename}: {error.strerror}. Let the study come to its end, and see that its "
+            "results may be read; then audit again."
+        ) from error
+    checks = _checks(ledger, disk, compared, found)
+    return Audit(ledger, checks, tuple(found), _notices(ledger, disk))
+
+
+def _comparable(ledger: Ledger, found: Iterable[Fault]) -> bool:
+    """Whether the files behind the report's numbers are those that jobs made."""
+    read = {Paths(ledger.results).metrics(), *ledger.finals}
+    bad = {fault.path for fault in found}
+    return read <= ledger.producers.keys() and not read & bad
+
+
+def _checks(
+    ledger: Ledger, disk: Disk, compared: bool, faults: Iterable[Fault]
+) -> tuple[Check, ...]:
+    kinds = [fault.kind for fault in faults]
+    jobs = ledger.current.values()
+    outputs = sum(len(job.outputs) for job in ledger.jobs.values())
+    inputs = {name for job in jobs for name in job.inputs}
+    files = {name for job in jobs for name in job.code}
+    packages = {name for job in jobs for name in job.locked}
+    asked: list[tuple[str, str, tuple[Kind, ...]]] = [
+        (
+            "Is every sidecar whole, and where it belongs?",
+            counted(len(ledger.jobs) + len(ledger.damaged), "sidecar"),
+            ("sidecar",),
+        ),
+        (
+            "Was every file made by a job on record?",
+            f"{counted(disk.files, 'file')}, {disk.size / 1e6:,.1f} MB",
+            ("no sidecar", "half-written", "link"),
+        ),
+        (
+            "Is every output still what its job made?",
+            counted(outputs, "output"),
+            ("missing", "changed"),
+        ),
+        (
+            "Was every job made from the inputs that are there now?",
+            counted(len(inputs), "input"),
+            ("made from another", "source"),
+        ),
+        ("Is the code that ran the present code?", counted(len(files), "file"), ("code",)),
+        (
+            "Were the packages those of the lock, and is the lock the present one?",
+            counted(len(packages), "package"),
+            ("lock", "packages"),
+        ),
+    ]
+    return (
+        *(Check(question, what, sum(map(kinds.count, of))) for question, what, of in asked),
+        Check(
+            "Do the report's numbers come from the table?",
+            "main table, page, intervals",
+            kinds.count("report") if compared else None,
+        ),
+    )
+
+
+def _notices(ledger: Ledger, disk: Disk) -> tuple[str, ...]:
+    found = []
+    commits = {job.commit for job in ledger.current.values()}
+    if len(commits) > 1:
+        told = ", ".join(sorted((commit or "no commit")[:12] for commit in commits))
+        found.append(f"The jobs come from {len(commits)} commits: {told}.")
+    if unclean := sum(job.clean is False for job in ledger.current.values()):
+        found.append(
+            f"{counted(unclean, 'job')} ran while files differed from the commit. Their code is "
+            "known by its digests, not by the commit alone."
+        )
+    if missing := [name for name in ledger.finals if name not in ledger.producers]:
+        found.append(f"The study is not finished: no job has made {names(missing)} yet.")
+    elif ledger.reached is None:
+        found.append("What is left over was not looked for, as the record of some job is missing.")
+    if ledger.left_over:
+        found.append(
+            f"{counted(len(ledger.left_over), 'job')} left results that nothing in the report "
+            "depends on (a scene, rate or dataset that was taken out). List them with "
+            "`python scripts/audit.py --left-over --study FILE`; remove them with "
+            "`| xargs -d '\\n' rm -rf` behind it."
+        )
+    if disk.others:
+        found.append(f"Results of other studies were not looked at: {names(disk.others)}.")
+    return tuple(found)

@@ -1,0 +1,80 @@
+"""The code and the packages that made the results, against the present ones."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import PurePosixPath
+
+from workflow_lib.provenance.digests import file_digest
+from workflow_lib.provenance.faults import Fault, Kind, counted
+from workflow_lib.provenance.ledger import Ledger, first_output, jobs_by_rule, names
+from workflow_lib.provenance.lock import read_lock
+from workflow_lib.provenance.sidecar import EDITED, Sidecar
+
+_Differing = Callable[[Sidecar], tuple[str, ...]]
+
+
+def code(ledger: Ledger) -> Iterator[Fault]:
+    """Jobs of other code, other locked versions, or other packages than the lock's."""
+    lock = read_lock()
+    files = {file for job in ledger.current.values() for file in job.code}
+    present = {file: _present_code(file) for file in files}
+    yield from _grouped(ledger, "code", _edited, "was edited while {jobs} ran", mends=True)
+    yield from _grouped(
+        ledger, "code", lambda job: _other_code(job, present), "differs from the code of {jobs}"
+    )
+    yield from _grouped(
+        ledger, "lock", lambda job: _other_lock(job, lock), "was locked when {jobs} ran"
+    )
+    yield from _grouped(ledger, "packages", _other_packages, "was installed when {jobs} ran")
+
+
+def _grouped(
+    ledger: Ledger, kind: Kind, differing: _Differing, what: str, mends: bool = False
+) -> Iterator[Fault]:
+    """One fault for all jobs of a rule that differ in the same."""
+    for rule, jobs in jobs_by_rule(ledger.current.values()).items():
+        groups: dict[tuple[str, ...], list[Sidecar]] = {}
+        for job in jobs:
+            if found := differing(job):
+                groups.setdefault(found, []).append(job)
+        for found, group in groups.items():
+            again = tuple(map(first_output, group)) if mends else ()
+            told = what.format(jobs=counted(len(group), "job"))
+            yield Fault(kind, names(found), told, rule, again)
+
+
+def _edited(job: Sidecar) -> tuple[str, ...]:
+    return tuple(file for file, digest in job.code.items() if digest == EDITED)
+
+
+def _other_code(job: Sidecar, present: Mapping[str, str | None]) -> tuple[str, ...]:
+    return tuple(
+        file for file, digest in job.code.items() if digest != EDITED and digest != present[file]
+    )
+
+
+def _present_code(file: str) -> str | None:
+    """Digest of a file of the project; None where it is none, or cannot be read as code."""
+    pure = PurePosixPath(file)
+    if pure.is_absolute() or ".." in pure.parts or pure.suffix != ".py":
+        return None
+    try:
+        return file_digest(file)
+    except (OSError, SyntaxError, ValueError):
+        return None
+
+
+def _other_lock(job: Sidecar, lock: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(
+        f"{name} {version} (now {lock.get(name, 'none')})"
+        for name, version in job.locked.items()
+        if lock.get(name) != version
+    )
+
+
+def _other_packages(job: Sidecar) -> tuple[str, ...]:
+    """Packages whose public version was not the lock's: a build's own part, "+cpu", may differ."""
+    return tuple(
+        f"{name} {job.packages.get(name, 'none')} (locked {version})"
+        for name, version in job.locked.items()
+        if job.packages.get(name, "").partition("+")[0] != version.partition("+")[0]
+    )

@@ -1,0 +1,158 @@
+"""What lies below a results folder, against what the sidecars say was made."""
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+
+from tqdm import tqdm
+
+from workflow_lib.files import sha256, tree_sha256
+from workflow_lib.provenance.faults import Fault, counted
+from workflow_lib.provenance.ledger import NOT_RESULTS, Ledger, first_output
+from workflow_lib.provenance.sidecar import Sidecar
+
+THREADS = 2
+_HALF_WRITTEN = re.compile(r"\..+\.[a-z0-9_]{8}")
+_SNAKEMAKE = ".snakemake"
+
+
+@dataclass(frozen=True)
+class Disk:
+    """What a walk below the results folder met.
+
+    Attributes:
+        files: files of results, wherever they lie.
+        size: bytes of these.
+        links: links and other things that are neither file nor folder; none was followed.
+        others: folders with the results of another study.
+        faults: what does not belong there.
+    """
+
+    files: int
+    size: int
+    links: frozenset[str]
+    others: tuple[str, ...]
+    faults: tuple[Fault, ...]
+
+    def hidden(self, path: str) -> bool:
+        """Whether a name leads through a link."""
+        pure = PurePosixPath(path)
+        return any(str(part) in self.links for part in (pure, *pure.parents))
+
+    def links_in(self, folder: str) -> bool:
+        """Whether a folder holds a link."""
+        return any(PurePosixPath(link).is_relative_to(folder) for link in self.links)
+
+
+def walk(ledger: Ledger) -> Disk:
+    """Look at everything below the results folder; its bytes are not read."""
+    met = _Walk(ledger)
+    met.folder(ledger.results, claimed=False)
+    return Disk(met.files, met.size, frozenset(met.links), tuple(met.others), tuple(met.faults))
+
+
+class _Walk:
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.files = self.size = 0
+        self.links: set[str] = set()
+        self.others: list[str] = []
+        self.faults: list[Fault] = []
+        known = {*ledger.producers, *ledger.damaged, *ledger.wanted}
+        self.above = {str(parent) for name in known for parent in PurePosixPath(name).parents}
+
+    def folder(self, name: str, claimed: bool) -> None:
+        """Everything in one folder; `claimed` where the folder is some job's output."""
+        with os.scandir(self.ledger.root / name) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+        for entry in entries:
+            top = name == self.ledger.results
+            if not entry.name.startswith(_SNAKEMAKE) and not (top and entry.name in NOT_RESULTS):
+                self._entry(entry, f"{name}/{entry.name}", claimed)
+
+    def _entry(self, entry: os.DirEntry[str], name: str, claimed: bool) -> None:
+        claimed = claimed or name in self.ledger.producers
+        if entry.is_symlink() or not (entry.is_file() or entry.is_dir()):
+            self.links.add(name)
+            self.faults.append(_link(Path(entry.path), name))
+        elif entry.is_file():
+            self.files += 1
+            self.size += entry.stat().st_size
+            if not claimed:
+                self._unclaimed(name, "is in no whole sidecar")
+        elif not claimed and _HALF_WRITTEN.fullmatch(entry.name):
+            what = "is half-written: the job that wrote it was stopped, or still runs"
+            self.faults.append(Fault("half-written", name, what))
+        elif not claimed and _other_study(self.ledger, name, entry):
+            self.others.append(name)
+        elif claimed or name in self.above or self._told_by_damaged(f'"{name}/'):
+            self.folder(name, claimed)
+        elif count := sum(1 for path in Path(entry.path).rglob("*") if not path.is_dir()):
+            what = f"is a folder of {counted(count, 'file')} that is in no whole sidecar"
+            self._unclaimed(name, what)
+
+    def _unclaimed(self, name: str, what: str) -> None:
+        """A fault, unless a damaged sidecar, which is one already, seems to have spoken of it."""
+        if name not in self.ledger.damaged and not self._told_by_damaged(f'"{name}"'):
+            again = (name,) if name in self.ledger.wanted else ()
+            self.faults.append(Fault("no sidecar", name, what, again=again))
+
+    def _told_by_damaged(self, words: str) -> bool:
+        # surrogateescape: names on disk need not be text
+        sought = words.encode(errors="surrogateescape")
+        return any(sought in damaged.content for damaged in self.ledger.damaged.values())
+
+
+def _other_study(ledger: Ledger, name: str, entry: os.DirEntry[str]) -> bool:
+    top = str(PurePosixPath(name).parent) == ledger.results
+    return top and (Path(entry.path) / "provenance").is_dir()
+
+
+def _link(path: Path, name: str) -> Fault:
+    if not path.is_symlink():
+        return Fault("link", name, "is neither a file nor a folder, and was not read")
+    return Fault("link", name, f"is a link to {path.readlink()}, and was not followed")
+
+
+def compare(ledger: Ledger, disk: Disk) -> Iterator[Fault]:
+    """Outputs that are missing, or are not what the job made."""
+    outputs = [
+        (name, digest, job) for job in ledger.jobs.values() for name, digest in job.outputs.items()
+    ]
+    readable = [out for out in outputs if not disk.hidden(out[0]) and not disk.links_in(out[0])]
+    with ThreadPoolExecutor(THREADS) as pool:
+        found = pool.map(lambda out: digest_of(ledger.root / out[0]), readable)
+        progress = tqdm(found, "comparing", len(readable), unit="output", leave=False, disable=None)
+        for (name, digest, job), present in zip(readable, progress, strict=True):
+            again = (first_output(job),) if first_output(job) in ledger.current else ()
+            if present is None:
+                yield Fault("missing", name, "is gone", job.rule, again)
+            elif present != digest:
+                what = f"is not what its job made{_newer(ledger.root / name, job)}"
+                yield Fault("changed", name, what, job.rule, again)
+
+
+def digest_of(path: Path) -> str | None:
+    """Digest of a file or folder; None where there is neither, or it may not be read."""
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            return tree_sha256(path)
+        return sha256(path) if stat.S_ISREG(mode) else None
+    except (OSError, ValueError):
+        return None
+
+
+def _newer(path: Path, job: Sidecar) -> str:
+    """The files of a folder that were written after its job: a hint where to look, no proof."""
+    if not path.is_dir():
+        return ""
+    end = datetime.fromisoformat(job.end).timestamp() + 1
+    below = (file for file in sorted(path.rglob("*")) if file.is_file())
+    newer = [file.relative_to(path).as_posix() for file in below if file.stat().st_mtime > end]
+    return f" (written since: {', '.join(newer[:3])})" if newer else ""

@@ -1,0 +1,200 @@
+"""What the sidecars below a results folder say together: who made what, and from what."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from pydantic import TypeAdapter, ValidationError
+
+from workflow_lib.errors import DownlinkError
+from workflow_lib.files import joined_sha256
+from workflow_lib.paths import Paths
+from workflow_lib.provenance.faults import Fault
+from workflow_lib.provenance.sidecar import Sidecar
+
+NOT_RESULTS = frozenset({"provenance", "logs", "benchmarks", "runs"}) | {
+    "audit.html",
+    "audit.json",
+    "ro-crate-metadata.json",
+    "ro-crate-preview.html",
+    "workflow",
+}
+"""What stands in a results folder and is no result: records, and what is made from these."""
+_MOST_BYTES = 64 * 10**6
+_SIDECAR = TypeAdapter(Sidecar)
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A sidecar that cannot be taken at its word: its name, what it holds, what is wrong."""
+
+    name: str
+    content: bytes
+    what: str
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The jobs on record.
+
+    Attributes:
+        root: the project's folder.
+        results: the results folder, as the study names it: what names in sidecars begin with.
+        jobs: whole sidecars by their first output.
+        damaged: sidecars that are not whole, by the output whose name they bear.
+        seal: SHA-256 over the digests of all sidecars, in the order of their names.
+    """
+
+    root: Path
+    results: str
+    jobs: Mapping[str, Sidecar]
+    damaged: Mapping[str, Damaged]
+    seal: str
+
+    @cached_property
+    def producers(self) -> dict[str, Sidecar]:
+        """The job that made each output."""
+        return {output: job for job in self.jobs.values() for output in job.outputs}
+
+    @cached_property
+    def finals(self) -> tuple[str, ...]:
+        """What the study was run for."""
+        paths = Paths(self.results)
+        return paths.report(), paths.main_table(), paths.findings()
+
+    @cached_property
+    def reached(self) -> dict[str, Sidecar] | None:
+        """The jobs behind the final results; None where a sidecar on the way there is missing."""
+        found: dict[str, Sidecar] = {}
+        waiting = list(self.finals)
+        while waiting:
+            name = waiting.pop()
+            job = self.producers.get(name)
+            if job is None:
+                if is_result(name, self.results):
+                    return None
+                continue
+            first = first_output(job)
+            if first not in found:
+                found[first] = job
+                waiting.extend(job.inputs)
+        return found
+
+    @cached_property
+    def current(self) -> dict[str, Sidecar]:
+        """The jobs that must be up to date: all, where it is not known which are left over."""
+        return dict(self.jobs) if self.reached is None else self.reached
+
+    @cached_property
+    def wanted(self) -> set[str]:
+        """What current jobs read, and what the study was run for."""
+        return {name for job in self.current.values() for name in job.inputs} | {*self.finals}
+
+    @property
+    def faults(self) -> Iterator[Fault]:
+        """What is wrong with sidecars; those of current jobs are mended by running these again."""
+        for artifact, damaged in self.damaged.items():
+            there = self.reached is None and (self.root / artifact).exists()
+            mends = is_result(artifact, self.results) and (there or artifact in self.wanted)
+            what = f"is no sound sidecar: {damaged.what}"
+            yield Fault("sidecar", damaged.name, what, again=(artifact,) if mends else ())
+
+    @property
+    def left_over(self) -> dict[str, Sidecar]:
+        """The jobs that no final result depends on."""
+        return {name: job for name, job in self.jobs.items() if name not in self.current}
+
+
+def is_result(path: str, results: str) -> bool:
+    """Whether a path is the name of something that a job of this study may make."""
+    pure = PurePosixPath(path)
+    if not path.isprintable() or pure.as_posix() != path or ".." in pure.parts:
+        return False
+    inside = pure.parts[len(PurePosixPath(results).parts) :]
+    return pure.is_relative_to(results) and bool(inside) and inside[0] not in NOT_RESULTS
+
+
+def read_ledger(results: str, root: Path) -> Ledger:
+    """Read all sidecars below a results folder; what is wrong with them becomes faults.
+
+    Raises:
+        DownlinkError: there is no sidecar at all.
+    """
+    folder = root / results / "provenance"
+    files = sorted(file for file in folder.rglob("*.json") if file.parent.name[:1] != ".")
+    if not files:
+        raise DownlinkError(
+            f"{results}/provenance: no job has left a sidecar here. Run the study with make, or "
+            "name another one with STUDY=FILE."
+        )
+    jobs: dict[str, Sidecar] = {}
+    damaged: dict[str, Damaged] = {}
+    digests: dict[str, str] = {}
+    taken: set[str] = set()
+    for file in files:
+        below = file.relative_to(folder).as_posix()
+        name = f"{results}/provenance/{below}"
+        artifact = f"{results}/{below.removesuffix('.json')}"
+        content = _content(file)
+        digests[below] = hashlib.sha256(content).hexdigest()
+        try:
+            job = _checked(file, content, artifact, results)
+            if twice := taken & job.outputs.keys():
+                raise DownlinkError(f"this sidecar claims {min(twice)}, and so does another one.")
+            jobs[artifact] = job
+            taken |= job.outputs.keys()
+        except DownlinkError as error:
+            damaged[artifact] = Damaged(name, content, str(error).removeprefix(f"{file}: "))
+    return Ledger(root, results, jobs, damaged, joined_sha256(digests))
+
+
+def _content(file: Path) -> bytes:
+    """A sidecar's bytes; none where it is no sidecar by its kind or its size."""
+    if file.is_symlink() or not file.is_file() or file.stat().st_size > _MOST_BYTES:
+        return b""
+    return file.read_bytes()
+
+
+def _checked(file: Path, content: bytes, artifact: str, results: str) -> Sidecar:
+    """The sidecar in a file, whoever wrote it.
+
+    Raises:
+        DownlinkError: it cannot be one of this study's jobs.
+    """
+    if not content:
+        raise DownlinkError("this is no readable sidecar (empty, a link, or far too large).")
+    try:
+        sidecar = Sidecar.read(file)
+        _SIDECAR.validate_json(content, strict=True)
+        _ = [datetime.fromisoformat(moment) for moment in (sidecar.start, sidecar.end)]
+    except (ValidationError, ValueError, RecursionError) as error:
+        reason = str(error).splitlines()[0]
+        raise DownlinkError(f"this is no readable sidecar ({reason}).") from error
+    if next(iter(sidecar.outputs), None) != artifact:
+        raise DownlinkError("this sidecar is another job's: it stands in the wrong place.")
+    foreign = [output for output in sidecar.outputs if not is_result(output, results)]
+    if foreign:
+        raise DownlinkError(f"this sidecar speaks of {foreign[0]}, which is no result.")
+    return sidecar
+
+
+def first_output(job: Sidecar) -> str:
+    """What a job is called by; made again, all its outputs are."""
+    return next(iter(job.outputs))
+
+
+def jobs_by_rule(jobs: Iterable[Sidecar]) -> dict[str, list[Sidecar]]:
+    """Jobs by their rule, in order of names."""
+    rules: dict[str, list[Sidecar]] = {}
+    for job in jobs:
+        rules.setdefault(job.rule, []).append(job)
+    return dict(sorted(rules.items()))
+
+
+def names(paths: Sequence[str], most: int = 3) -> str:
+    """The first few of many names."""
+    rest = len(paths) - most
+    return ", ".join(paths[:most]) + (f" and {rest} more" if rest > 0 else "")
