@@ -1,0 +1,55 @@
+"""The workflow's own files, put into the crate so that it can be run again from there."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from workflow_lib.files import unsynchronised
+
+FOLDER = "workflow"
+"""Where they lie below the crate's root."""
+
+_PARTS = (
+    "Snakefile",
+    "Makefile",
+    "CITATION.cff",
+    "LICENSE",
+    "README.md",
+    "config.yaml",
+    "docs/formats.md",
+    "envs",
+    "pyproject.toml",
+    "rules",
+    "scripts",
+    "slurm",
+    "workflow_lib",
+)
+
+
+def copy_workflow(root: Path, crate: Path, overlays: Sequence[Path]) -> dict[str, Path]:
+    """Copy the workflow and a study's overlays below `crate`; the copies by their path in `root`.
+
+    An overlay from elsewhere comes into `configs/`.
+    """
+    sources = {file.relative_to(root).as_posix(): file for file in _files(root)}
+    sources |= {overlay_name(overlay, root): overlay for overlay in overlays}
+    with unsynchronised(crate / FOLDER) as draft:
+        for name, source in sorted(sources.items()):
+            (draft / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, draft / name)
+    return {name: crate / FOLDER / name for name in sorted(sources)}
+
+
+def overlay_name(overlay: Path, root: Path) -> str:
+    """The overlay's path below the workflow's folder."""
+    path = overlay.resolve()
+    inside = path.is_relative_to(root.resolve())
+    return path.relative_to(root.resolve()).as_posix() if inside else f"configs/{path.name}"
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for part in _PARTS:
+        below = sorted((root / part).rglob("*")) if (root / part).is_dir() else [root / part]
+        for file in below:
+            if file.is_file() and "__pycache__" not in file.parts:
+                yield file
