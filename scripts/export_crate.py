@@ -4,26 +4,19 @@ import argparse
 from pathlib import Path
 
 from workflow_lib import cli
-from workflow_lib.config.files import load_study
+from workflow_lib.config import files
 from workflow_lib.provenance.crate import export_crate, packing
 from workflow_lib.provenance.crate_people import git_user
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--study",
-        type=Path,
-        nargs="*",
-        default=[],
-        help="files that were laid over config.yaml, as Snakemake was given them",
-    )
+    files.add_arguments(parser)
     parser.add_argument(
         "--agent", help="who ran the study, as 'Name' or 'Name <ORCID>'; by default git's user.name"
     )
     args = parser.parse_args()
-    root = Path.cwd()
-    study = load_study(args.study)
+    root, study = Path.cwd(), files.load(args.study)
     written = export_crate(study, root, args.study, args.agent or git_user(root))
     print(f"crate: {written.parent}")
     print(f"pack it: {packing(study, root)}")
