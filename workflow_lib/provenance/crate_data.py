@@ -175,9 +175,8 @@ def _add_folder(crate: ROCrate, source: Path, place: str, digest: str) -> Any:
 
 
 def _add_elsewhere(crate: ROCrate, place: str, **properties: str) -> Any:
-    known = crate.get(place)
-    if known is not None:
-        return known
+    if place in crate:
+        return crate.get(place)
     kind = {"@type": "File", "encodingFormat": _format(properties["name"])}
     entity = crate.add(ContextEntity(crate, place, {**kind, **properties}))
     crate.root_dataset.append_to("mentions", entity)

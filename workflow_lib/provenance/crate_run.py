@@ -48,9 +48,8 @@ class Run:
 
     def add(self, identifier: str, kind: str, **properties: Any) -> Any:
         """An entity that is no data; the one that is there already under this identifier."""
-        known = self.crate.get(identifier)
-        if known is not None:
-            return known
+        if identifier in self.crate:  # get() looks through everything for what is not there
+            return self.crate.get(identifier)
         return self.crate.add(ContextEntity(self.crate, identifier, {"@type": kind, **properties}))
 
     def add_job(self, file: Path, job: Sidecar) -> None:
@@ -181,9 +180,8 @@ class Run:
             "driver": job.driver,
         }
         identifier = f"#machine/{_short([job.node, *map(str, told.values())])}"
-        known = self.crate.get(identifier)
-        if known is not None:
-            return known
+        if identifier in self.crate:
+            return self.crate.get(identifier)
         properties = [
             self.add(f"{identifier}/{name}", "PropertyValue", name=name, value=value)
             for name, value in told.items()
