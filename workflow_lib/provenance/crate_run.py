@@ -116,13 +116,14 @@ class Run:
             self.workflow.append_to("hasPart", tool)
             tool["softwareRequirements"] = []
             tool["runtimePlatform"] = []
-        needed = {f"pkg:pypi/{name}@{version}" for name, version in job.packages.items()}
-        for identifier in sorted(needed - {entity.id for entity in tool["softwareRequirements"]}):
-            name, version = identifier.removeprefix("pkg:pypi/").split("@")
-            package = self.add(
-                identifier, "SoftwareApplication", name=name, softwareVersion=version
-            )
-            tool.append_to("softwareRequirements", package)
+        known = {entity.id for entity in tool["softwareRequirements"]}
+        for name, version in job.packages.items():
+            identifier = f"pkg:pypi/{name}@{quote(version)}"
+            if identifier not in known:
+                package = self.add(
+                    identifier, "SoftwareApplication", name=name, softwareVersion=version
+                )
+                tool.append_to("softwareRequirements", package)
         if f"Python {job.python}" not in tool["runtimePlatform"]:
             tool.append_to("runtimePlatform", f"Python {job.python}")
         return tool
