@@ -27,7 +27,12 @@ from workflow_lib.provenance.crate_people import (
     read_citation,
 )
 from workflow_lib.provenance.crate_run import Run
-from workflow_lib.provenance.crate_workflow import FOLDER, copy_workflow, overlay_name
+from workflow_lib.provenance.crate_workflow import (
+    FOLDER,
+    copy_workflow,
+    overlay_name,
+    workflow_files,
+)
 from workflow_lib.provenance.lineage import Lineage, targets, trace
 from workflow_lib.provenance.lock import read_lock
 
@@ -60,12 +65,12 @@ def export_crate(
     paths = Paths(study.results)
     lineage = trace(paths, root)
     results = root / study.results
-    copies = copy_workflow(root, results, overlays)
+    files = workflow_files(root, overlays)
     citation = read_citation(root / "CITATION.cff")
     crate = ROCrate()
     crate.metadata.extra_contexts.append(CONTEXT)
-    workflow = _add_workflow(crate, citation, copies["Snakefile"], root)
-    own = add_workflow_files(crate, copies)
+    workflow = _add_workflow(crate, citation, files["Snakefile"], root)
+    own = add_workflow_files(crate, files)
     workflow["buildInstructions"] = own["envs/requirements.lock"]
     parts = own | add_results(crate, study, lineage, root)
     parts |= add_found(crate, study, lineage, own) | add_sidecars(crate, lineage, results)
@@ -82,6 +87,7 @@ def export_crate(
     for code in (workflow, *workflow["hasPart"]):
         code["version"] = _versions(citation["version"], run.commits)
     _describe_root(crate, study, lineage, whole, run.times[1])
+    copy_workflow(files, results)
     target = results / str(BASENAME)
     with atomic(target) as draft:
         crate.metadata.write(draft.parent)

@@ -39,7 +39,7 @@ _FORMATS = {
 _CODE = {".py", ".smk", ".sh"}
 
 
-def add_workflow_files(crate: ROCrate, copies: Mapping[str, Path]) -> Parts:
+def add_workflow_files(crate: ROCrate, files: Mapping[str, Path]) -> Parts:
     """The workflow's own files, but the main one, by their path in the project."""
     parts = {
         name: _add_file(
@@ -49,12 +49,12 @@ def add_workflow_files(crate: ROCrate, copies: Mapping[str, Path]) -> Parts:
             sha256(file),
             **({"@type": ["File", "SoftwareSourceCode"]} if file.suffix in _CODE else {}),
         )
-        for name, file in copies.items()
+        for name, file in files.items()
         if name != "Snakefile"
     }
     for name, entity in parts.items():
         if name.startswith("scripts/"):
-            entity["description"] = ast.get_docstring(ast.parse(copies[name].read_text())) or name
+            entity["description"] = ast.get_docstring(ast.parse(files[name].read_text())) or name
     return parts
 
 

@@ -14,7 +14,6 @@ from rocrate.rocrate import ROCrate
 from workflow_lib.errors import DownlinkError
 from workflow_lib.provenance.crate_data import Parts
 from workflow_lib.provenance.crate_workflow import FOLDER
-from workflow_lib.provenance.digests import file_digest
 from workflow_lib.provenance.sidecar import Sidecar
 
 _COMPLETED = {"@id": "http://schema.org/CompletedActionStatus"}
@@ -53,11 +52,7 @@ class Run:
         return self.crate.add(ContextEntity(self.crate, identifier, {"@type": kind, **properties}))
 
     def add_job(self, file: Path, job: Sidecar) -> None:
-        """The run of a rule's script, and the execution of the step that the rule is.
-
-        Raises:
-            DownlinkError: the job ran code that is no longer the workflow's.
-        """
+        """The run of a rule's script, and the execution of the step that the rule is."""
         made_first = self._name(job)
         name = quote(made_first)
         tool = self._tool(job)
@@ -100,12 +95,6 @@ class Run:
 
     def _tool(self, job: Sidecar) -> Any:
         """The script that the job ran."""
-        for path, digest in job.code.items():
-            if (Path(path).suffix == ".py") and digest != file_digest(path):
-                raise DownlinkError(
-                    f"{path}: its code has changed since {self._name(job)} was made with it. "
-                    "Run the study again."
-                )
         scripts = [path for path in job.code if path.startswith("scripts/")]
         if len(scripts) != 1:
             raise DownlinkError(

@@ -1,7 +1,7 @@
 """The workflow's own files, put into the crate so that it can be run again from there."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from workflow_lib.files import unsynchronised
@@ -27,18 +27,22 @@ _PARTS = (
 )
 
 
-def copy_workflow(root: Path, crate: Path, overlays: Sequence[Path]) -> dict[str, Path]:
-    """Copy the workflow and a study's overlays below `crate`; the copies by their path in `root`.
+def workflow_files(root: Path, overlays: Sequence[Path]) -> dict[str, Path]:
+    """The workflow's files and a study's overlays, by their path in the copy.
 
     An overlay from elsewhere comes into `configs/`.
     """
-    sources = {file.relative_to(root).as_posix(): file for file in _files(root)}
-    sources |= {overlay_name(overlay, root): overlay for overlay in overlays}
+    files = {file.relative_to(root).as_posix(): file for file in _files(root)}
+    files |= {overlay_name(overlay, root): overlay for overlay in overlays}
+    return dict(sorted(files.items()))
+
+
+def copy_workflow(files: Mapping[str, Path], crate: Path) -> None:
+    """Copy files to their paths below the workflow's folder; what was there before is gone."""
     with unsynchronised(crate / FOLDER) as draft:
-        for name, source in sorted(sources.items()):
+        for name, source in files.items():
             (draft / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, draft / name)
-    return {name: crate / FOLDER / name for name in sorted(sources)}
 
 
 def overlay_name(overlay: Path, root: Path) -> str:

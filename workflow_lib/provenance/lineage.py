@@ -7,6 +7,7 @@ from pathlib import Path
 
 from workflow_lib.errors import DownlinkError
 from workflow_lib.paths import Paths
+from workflow_lib.provenance.digests import ROOT, file_digest
 from workflow_lib.provenance.sidecar import Sidecar
 
 
@@ -37,12 +38,13 @@ class Lineage:
 
 @dataclass(frozen=True)
 class _Job:
-    """What of a sidecar is kept in memory."""
+    """What of a sidecar is kept in memory; `outdated` is code that it ran and that has changed."""
 
     file: Path
     rule: str
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
+    outdated: str | None
 
 
 def trace(paths: Paths, root: Path) -> Lineage:
@@ -51,8 +53,8 @@ def trace(paths: Paths, root: Path) -> Lineage:
     `root` is the project's folder. Sidecars of results that the study no longer needs are left out.
 
     Raises:
-        DownlinkError: the study is not finished, a result has no sidecar, or a result was made
-            again after a job had read it.
+        DownlinkError: the study is not finished, a result has no sidecar, a result was made again
+            after a job had read it, or a job ran code that is no longer the project's.
     """
     if not (root / paths.report()).is_file():
         raise DownlinkError(f"{paths.report()}: the study is not finished. Run it first.")
@@ -65,6 +67,11 @@ def trace(paths: Paths, root: Path) -> Lineage:
         job = waiting.pop()
         if job.file in needed:
             continue
+        if job.outdated is not None:
+            raise DownlinkError(
+                f"{job.outdated}: its code has changed since {next(iter(job.outputs))} was made "
+                "with it. Run the study again."
+            )
         needed[job.file] = job
         for path, digest in job.inputs.items():
             if path in makers:
@@ -90,7 +97,14 @@ def targets(paths: Paths) -> tuple[str, ...]:
 
 def _jobs(folder: Path) -> list[_Job]:
     sidecars = ((file, Sidecar.read(file)) for file in sorted(folder.rglob("*.json")))
-    return [_Job(file, job.rule, job.inputs, job.outputs) for file, job in sidecars]
+    return [_Job(file, job.rule, job.inputs, job.outputs, _outdated(job)) for file, job in sidecars]
+
+
+def _outdated(job: Sidecar) -> str | None:
+    for file, digest in job.code.items():
+        if not (ROOT / file).is_file() or file_digest(file) != digest:
+            return file
+    return None
 
 
 def _maker(makers: Mapping[str, _Job], path: str) -> _Job:

@@ -250,9 +250,16 @@ def test_packing_takes_everything_that_the_metadata_names(study, written, entiti
 )
 def test_what_cannot_be_vouched_for_is_refused(fresh, spoil, said):
     config, root = fresh
+    written = export_crate(config, root, agent=AGENT)
+    before = {file: sha256(file) for file in [written, *_files(written.parent / "workflow")]}
     spoil(root, Paths(config.results))
     with pytest.raises(DownlinkError, match=said):
         export_crate(config, root, agent=AGENT)
+    assert {file: sha256(file) for file in before} == before
+
+
+def _files(folder):
+    return [file for file in folder.rglob("*") if file.is_file()]
 
 
 def test_a_result_made_again_after_it_was_read_is_refused(fresh):
