@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from rocrate.vocabs import RO_CRATE
+
 TEXT = ()
 """Of a property that holds text, not entities."""
 TOOL = ("SoftwareSourceCode", "SoftwareApplication", "ComputationalWorkflow")
@@ -64,6 +66,8 @@ WHERE_USED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("Dataset", "exampleOfWork", ("FormalParameter",)),
     ("PropertyValue", "exampleOfWork", ("FormalParameter",)),
 )
+# What the context of workflow runs adds, as far as it is used.
+_OF_RUNS = {"environment", "resourceUsage"}
 # References to pages, which are no entities of the crate.
 _PAGES = {"identifier", "url", "actionStatus"}
 
@@ -98,6 +102,7 @@ class _Shape:
         for of, term, types in WHERE_USED:
             for entity in self.chosen(of):
                 yield from self.wrong(entity, term, types)
+        yield from self.unknown()
         yield from self.dangling()
         yield from self.profiles()
         yield from self.actions()
@@ -126,6 +131,13 @@ class _Shape:
                 yield f"{entity['@id']}: {term} is text"
             elif not set(types) & set(types_of(self.known.get(value["@id"], {}))):
                 yield f"{entity['@id']}: {term} is {value['@id']}, none of {', '.join(types)}"
+
+    def unknown(self) -> Iterator[str]:
+        """Terms that neither context defines: no reader can tell what they mean."""
+        defined = set(RO_CRATE["@context"]) | _OF_RUNS
+        for entity in self.graph:
+            used = {term for term in entity if not term.startswith("@")} | set(types_of(entity))
+            yield from (f"{entity['@id']}: no such term: {term}" for term in used - defined)
 
     def dangling(self) -> Iterator[str]:
         for entity in self.graph:

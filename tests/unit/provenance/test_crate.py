@@ -80,6 +80,8 @@ def test_the_shape_misses_every_required_term_that_is_taken_away(metadata, of, t
         ("root", "conformsTo", [{"@id": "https://w3id.org/ro/wfrun/process/0.6"}]),
         ("ComputationalWorkflow", "@type", ["File", "SoftwareSourceCode", "ComputationalWorkflow"]),
         ("HowToStep", "position", 0),
+        ("File", "sha3", "0"),
+        ("File", "@type", ["File", "TileStore"]),
         ("root", "hasPart", [{"@id": "workflow/Snakefile"}]),
     ],
 )
