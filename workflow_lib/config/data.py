@@ -276,6 +276,8 @@ class Dataset(Imagery):
     """What a reader must know of the labels: simulated, algorithmic or incomplete."""
     credit: str
     """Credit of the imagery and labels."""
+    licenses: tuple[str, ...] = ()
+    """Licences of the imagery and labels: SPDX identifiers, or links to the terms."""
     tiling: Tiling
     """Tiles and folds."""
     rates: dict[Name, tuple[Rate, ...]] = Field(min_length=1)

@@ -143,6 +143,14 @@ def test_every_field_is_described():
     assert undescribed == []
 
 
+def test_licences_are_no_part_of_what_a_scene_is_made_from():
+    study = validate(DEMO)
+    for dataset in study.datasets.values():
+        bare = dataset.model_copy(update={"licenses": ()})
+        assert dataset.licenses
+        assert bare.imagery().canonical() == dataset.imagery().canonical()
+
+
 def test_the_exported_schema_is_current():
     exported = json.loads((ROOT / "configs/study.schema.json").read_text())
     assert exported == Study.model_json_schema(), (

