@@ -1,0 +1,260 @@
+"""Two runs of a study: every planted difference is found, named, and weighed as it should be."""
+
+import json
+import math
+import shutil
+
+import finished_trees as trees
+import numpy as np
+import pytest
+from finished_trees import CLASSICAL, PATHS, POINT, SEGMENTER, TUNED, Tree
+
+from workflow_lib.errors import DownlinkError
+from workflow_lib.paths import manifest
+from workflow_lib.provenance.compare import compare, described
+from workflow_lib.provenance.kinds import KINDS
+from workflow_lib.provenance.likeness import Likeness
+from workflow_lib.provenance.reproduce import to_text
+
+RUN = f"{PATHS.run_folder(SEGMENTER)}/0123456789ab/metrics.jsonl"
+STORE = PATHS.reconstruction(*POINT, "s")
+MACHINES = {
+    Likeness.PLATFORM: {},
+    Likeness.DEVICE: {"cpu": "Another processor"},
+    Likeness.OTHER: {"device": "cuda", "gpu": "A GPU"},
+}
+OTHER_BYTES = {
+    PATHS.archive_mark("a.whl"): ("marks of archives", Likeness.OTHER),
+    PATHS.scene("d", "s"): ("scenes", Likeness.OTHER),
+    manifest(PATHS.tiles("d", "s")): ("tile stores, manifests", Likeness.OTHER),
+    PATHS.gathered_tiles("d"): ("lists of tile stores", Likeness.OTHER),
+    PATHS.bitstream(*CLASSICAL, "s"): ("classical bitstreams", Likeness.OTHER),
+    PATHS.trivial_map("d", 0): ("trivial maps", Likeness.OTHER),
+    PATHS.codec_weights(*POINT): ("codec weights", Likeness.PLATFORM),
+    SEGMENTER: ("segmenter weights", Likeness.PLATFORM),
+    TUNED: ("segmenter weights", Likeness.PLATFORM),
+    PATHS.finetuning_choice(TUNED): ("fine-tuning choices", Likeness.PLATFORM),
+    PATHS.bitstream(*POINT, "s"): ("learned bitstreams", Likeness.PLATFORM),
+    manifest(STORE): ("manifests of reconstructions", Likeness.PLATFORM),
+    PATHS.gathered_reconstructions(*CLASSICAL): ("lists of reconstructions", Likeness.PLATFORM),
+    PATHS.distortion(*CLASSICAL, "s"): ("tables of figures", Likeness.PLATFORM),
+    PATHS.trivial_scores("d", 0): ("tables of figures", Likeness.PLATFORM),
+    PATHS.metrics(): ("tables of figures", Likeness.PLATFORM),
+    PATHS.report(): ("report", Likeness.PLATFORM),
+}
+
+
+@pytest.fixture
+def first(tmp_path):
+    return Tree(tmp_path / "first")
+
+
+@pytest.fixture
+def second(tmp_path):
+    return Tree(tmp_path / "second")
+
+
+def row(comparison, kind):
+    return next(row for row in comparison.rows if row.kind == kind)
+
+
+def short(path):
+    return path.removeprefix(f"{trees.ROOT}/")
+
+
+def test_equal_runs_are_reproduced_and_every_kind_is_looked_at(first, second):
+    found = compare(first.results, second.results)
+    assert found.reproduced
+    assert found.likeness is Likeness.PLATFORM
+    assert not found.told_apart
+    assert [each.kind for each in found.rows] == [kind.name for kind in KINDS[:-1]]
+    assert all(each.equal == each.artifacts > 0 and each.required for each in found.rows)
+    assert row(found, "losses of trainings").artifacts == 6
+    assert described(found).endswith("\nReproduced.")
+
+
+@pytest.mark.parametrize("alike", MACHINES)
+@pytest.mark.parametrize("path", OTHER_BYTES)
+def test_other_bytes_are_named_and_fail_where_they_must_be_equal(tmp_path, first, path, alike):
+    second = Tree(tmp_path / "second", **MACHINES[alike])
+    second.file(path).write_text(second.file(path).read_text() + "other\n")
+    kind, needs = OTHER_BYTES[path]
+    found = compare(first.results, second.results)
+    assert found.likeness is alike
+    assert [each.kind for each in found.rows if not each.holds] == [kind]
+    assert short(path) in row(found, kind).outside[0]
+    assert found.reproduced == (alike < needs)
+    assert short(path) in described(found)
+
+
+def test_one_byte_of_a_tile_store_is_enough(first, second):
+    chunk = next(f for f in second.file(PATHS.tiles("d", "s")).rglob("c/*") if f.is_file())
+    chunk.write_bytes(chunk.read_bytes()[:-1] + b"!")
+    found = compare(first.results, second.results)
+    assert [each.kind for each in found.rows if not each.holds] == ["tile stores, manifests"]
+    assert not found.reproduced
+
+
+@pytest.mark.parametrize("alike", MACHINES)
+@pytest.mark.parametrize(("off", "holds"), [(0, True), (1, True), (-1, True), (2, False)])
+def test_reconstructions_may_be_off_by_one_count(tmp_path, first, off, holds, alike):
+    second = Tree(tmp_path / "second", **MACHINES[alike])
+    counts = trees.COUNTS.copy()
+    counts[1, 2, 3, 0] += off
+    kept = second.file(manifest(STORE)).read_text()
+    trees.write_store(second.file(STORE), counts)
+    second.file(manifest(STORE)).write_text(kept)
+    found = compare(first.results, second.results)
+    stores = row(found, "reconstructions")
+    assert stores.holds == holds
+    assert stores.largest == abs(off)
+    assert stores.artifacts - stores.equal == (off != 0)
+    assert found.reproduced == (holds or alike is Likeness.OTHER)
+
+
+def test_reconstructions_of_other_tiles_are_no_match(first, second):
+    trees.write_store(second.file(STORE), trees.COUNTS[:1])
+    stores = row(compare(first.results, second.results), "reconstructions")
+    assert stores.largest == math.inf
+    assert stores.outside == (f"{short(STORE)}: other tiles",)
+
+
+@pytest.mark.parametrize("alike", MACHINES)
+@pytest.mark.parametrize(
+    ("by", "holds"), [(1.0, True), (1.0099, True), (0.9901, True), (1.02, False)]
+)
+def test_losses_may_be_off_by_one_percent(tmp_path, first, by, holds, alike):
+    second = Tree(tmp_path / "second", **MACHINES[alike])
+    second.file(RUN).write_text(trees.journal(loss=0.5 * by, seconds=77.0))
+    found = compare(first.results, second.results)
+    losses = row(found, "losses of trainings")
+    assert losses.holds == holds
+    assert losses.largest == pytest.approx(abs(by - 1) / max(by, 1))
+    assert losses.artifacts - losses.equal == (by != 1)
+    assert found.reproduced == (holds or alike is Likeness.OTHER)
+
+
+def test_journals_of_other_steps_or_torn_ones_are_no_match(first, second):
+    second.file(RUN).write_text(trees.journal(step=4))
+    losses = row(compare(first.results, second.results), "losses of trainings")
+    assert "other steps" in losses.outside[0]
+    second.file(RUN).write_text('{"step": 3}\n')
+    with pytest.raises(DownlinkError, match=r"metrics\.jsonl.*Run the training again"):
+        compare(first.results, second.results)
+
+
+@pytest.mark.parametrize("alike", MACHINES)
+@pytest.mark.parametrize(
+    ("iou", "holds"), [(0.5, True), (0.5999, True), (0.401, True), (0.61, False)]
+)
+def test_estimates_must_lie_in_the_first_interval_on_any_machine(
+    tmp_path, first, iou, holds, alike
+):
+    second = Tree(tmp_path / "second", **MACHINES[alike])
+    second.file(PATHS.findings()).write_text(trees.findings(iou=iou).canonical())
+    found = compare(first.results, second.results)
+    estimates = row(found, "estimates")
+    assert estimates.largest == pytest.approx(abs(iou - 0.5) / 0.1)
+    assert found.reproduced == estimates.holds == holds
+    if not holds:
+        assert "d unet dgml 0.01 frozen iou: 0.61, not in 0.4 … 0.6" in estimates.outside[0]
+
+
+def test_an_estimate_that_only_the_first_run_has_fails(first, second):
+    lost = trees.findings()
+    (one,) = lost.findings
+    text = lost.model_copy(update={"findings": (one.model_copy(update={"points": ()}),)})
+    second.file(PATHS.findings()).write_text(text.canonical())
+    estimates = row(compare(first.results, second.results), "estimates")
+    assert len(estimates.outside) == 3
+    assert all(line.endswith("on one side alone") for line in estimates.outside)
+
+
+def test_the_main_table_is_shown_beside_but_its_rows_must_be_the_same(first, second):
+    second.file(PATHS.main_table()).write_text(trees.main_table(iou="0.25"))
+    found = compare(first.results, second.results)
+    assert found.reproduced
+    assert row(found, "main table").largest == pytest.approx(0.5)
+    for text in (trees.main_table(iou=""), trees.main_table().replace("dgml", "other")):
+        second.file(PATHS.main_table()).write_text(text)
+        assert not compare(first.results, second.results).reproduced
+
+
+def test_missing_and_extra_artifacts_fail_and_are_named(first, second):
+    second.file(PATHS.codec_weights(*POINT)).unlink()
+    shutil.rmtree(first.file(STORE))
+    second.job("encode_scene", {PATHS.bitstream(*CLASSICAL, "new"): "bits"})
+    found = compare(first.results, second.results)
+    assert found.only_first == (short(PATHS.codec_weights(*POINT)),)
+    assert found.only_second == (short(PATHS.bitstream(*CLASSICAL, "new")), short(STORE))
+    assert not found.reproduced
+    assert "Only in the first:\n  d/codecs/dgml" in described(found)
+
+
+def test_files_that_no_job_made_do_not_count(first, second):
+    """Another study's folder below this one, or a note."""
+    Tree(second.results).job("encode_scene", {"results/made/smoke/x": "bits"})
+    (second.results / "note.txt").write_text("mine")
+    assert compare(first.results, second.results).reproduced
+
+
+@pytest.mark.parametrize(
+    ("fields", "alike", "said"),
+    [
+        ({"threads": 2}, Likeness.DEVICE, "threads: 1 | 2"),
+        ({"packages": {"torch": "2.14.0"}}, Likeness.DEVICE, "torch: 2.13.0 | 2.14.0"),
+        ({"python": "3.12.1"}, Likeness.DEVICE, "python: 3.11.2 | 3.12.1"),
+        ({"driver": "570"}, Likeness.DEVICE, "driver: 570 | None"),
+        ({"node": "elsewhere", "slurm_job": "7"}, Likeness.PLATFORM, "Machines: one platform."),
+    ],
+)
+def test_what_tells_platforms_apart(tmp_path, fields, alike, said):
+    one, other = (
+        Tree(tmp_path / "a", **trees.TRAINED),
+        Tree(tmp_path / "b", **(trees.TRAINED | fields)),
+    )
+    found = compare(one.results, other.results)
+    assert found.likeness is alike
+    assert said in described(found)
+
+
+def test_a_study_that_met_two_processors_has_no_platform(first, second):
+    for tree in (first, second):
+        tree.job("train_on_originals", {SEGMENTER: "weights"}, cpu="Another", **trees.TRAINED)
+        tree.job("train_on_originals", {TUNED: "weights"}, **trees.TRAINED)
+    assert compare(first.results, second.results).likeness is Likeness.DEVICE
+
+
+def test_results_folders_may_have_other_names(first, tmp_path):
+    moved = tmp_path / "from-the-cluster"
+    text = [(f, f.read_text()) for f in first.results.rglob("scenes.txt")]
+    shutil.copytree(first.results, moved)
+    for file, content in text:
+        listed = content.replace("results/made", "/scratch/me/results")
+        (moved / file.relative_to(first.results)).write_text(listed)
+    assert compare(first.results, moved).reproduced
+
+
+def test_one_seed_is_said_to_make_intervals_conditional(first, second):
+    assert "conditional" not in described(compare(first.results, second.results))
+    first.file(PATHS.findings()).write_text(trees.findings(seeds=1).canonical())
+    assert "conditional on one training" in described(compare(first.results, second.results))
+
+
+def test_a_folder_without_sidecars_says_what_to_do(first, tmp_path):
+    with pytest.raises(DownlinkError, match=r"provenance: holds no sidecar.*Run the study first"):
+        compare(first.results, tmp_path / "none")
+
+
+def test_the_comparison_as_json_is_strict_and_complete(first, second):
+    trees.write_store(second.file(STORE), trees.COUNTS[:1])
+    content = json.loads(
+        to_text(compare(first.results, second.results)), parse_constant=pytest.fail
+    )
+    assert content["reproduced"] is False
+    assert content["likeness"] == "PLATFORM"
+    of = {each["kind"]: each for each in content["rows"]}
+    assert of["reconstructions"]["holds"] is False
+    assert of["reconstructions"]["largest"] == "inf"
+    assert of["reconstructions"]["tier"] == "tolerance"
+    assert np.isfinite(of["estimates"]["largest"])

@@ -1,0 +1,172 @@
+"""How far two artifacts of the same name lie apart, in the unit that its readers think in."""
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from workflow_lib.errors import DownlinkError
+from workflow_lib.files import sha256, tree_sha256
+from workflow_lib.metrics.findings import Estimate, Findings, read_findings
+from workflow_lib.metrics.table import read_main_table
+
+COUNTS = 1
+"""Counts by which a decoded pixel may be off: decoders end by rounding, and sums in another order
+fall to the other side of a half."""
+LOSSES = 0.01
+"""Part of a loss by which it may be off."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What was found between two artifacts that should be the same.
+
+    Attributes:
+        largest: the largest difference, 0 between equal ones, infinite where they cannot be
+            compared; None where it has no unit.
+        outside: what is further apart than is allowed, in words; empty where nothing is.
+    """
+
+    largest: float | None
+    outside: tuple[str, ...] = ()
+
+
+Measure = Callable[[Path, Path], Difference]
+
+SAME = Difference(0.0)
+
+
+def bytes_apart(first: Path, second: Path) -> Difference:
+    """Two files or folders that have to be equal to the bit."""
+    return SAME if _digest(first) == _digest(second) else Difference(None, ("other bytes",))
+
+
+def lists_apart(first: Path, second: Path) -> Difference:
+    """Two lists of stores and their digests, which may lie in folders of other names."""
+    one, other = (
+        [line.rpartition("/")[2] for line in file.read_text(encoding="utf-8").splitlines()]
+        for file in (first, second)
+    )
+    return SAME if one == other else Difference(None, ("other stores",))
+
+
+def counts_apart(first: Path, second: Path) -> Difference:
+    """Two stores of decoded tiles: the largest difference of a pixel, in counts."""
+    if _digest(first) == _digest(second):
+        return SAME
+    one, other = _arrays(first), _arrays(second)
+    if {n: a.shape for n, a in one.items()} != {n: a.shape for n, a in other.items()}:
+        return Difference(math.inf, ("other tiles",))
+    largest = max(float(np.abs(one[n] - other[n]).max(initial=0)) for n in one)
+    return Difference(largest, (f"{largest:g} counts",) if largest > COUNTS else ())
+
+
+def losses_apart(first: Path, second: Path) -> Difference:
+    """Two journals of one training: the largest difference of a loss, as a part of it."""
+    one, other = dict(_losses(first)), dict(_losses(second))
+    if one.keys() != other.keys():
+        return Difference(math.inf, ("other steps",))
+    largest = max((_relative(one[key], other[key]) for key in one), default=0.0)
+    return Difference(largest, (f"{largest:.2g} of a loss",) if largest > LOSSES else ())
+
+
+def estimates_apart(first: Path, second: Path) -> Difference:
+    """The estimates of two findings: how far the second lie from the first, in half intervals.
+
+    Outside is what lies beyond the first one's 95 % interval, or has no value where the first has
+    an interval, or is on one side alone. Estimates without an interval say nothing here.
+    """
+    one, other = (dict(_estimates(read_findings(file))) for file in (first, second))
+    outside = [f"{name}: on one side alone" for name in sorted(one.keys() ^ other.keys())]
+    largest = math.inf if outside else 0.0
+    for name in sorted(one.keys() & other.keys()):
+        expected, found = one[name], other[name].value
+        if expected.value is None or expected.low is None or expected.high is None:
+            continue
+        far = _half_intervals(expected.value, expected.low, expected.high, found)
+        largest = max(largest, far)
+        if far > 1:
+            outside.append(f"{name}: {found}, not in {expected.low:.6g} … {expected.high:.6g}")
+    return Difference(largest, tuple(outside))
+
+
+def tables_apart(first: Path, second: Path) -> Difference:
+    """Two main tables: the largest difference of a figure, as a part of it.
+
+    Nothing bounds it, for these figures come without intervals; but rows have to be the same, and
+    what has a value in one has to have one in the other.
+    """
+    one, other = (read_main_table(file) for file in (first, second))
+    words = [name for name in one if one[name].dtype != np.float64]
+    if not one[words].equals(other[words]):
+        return Difference(math.inf, ("other rows",))
+    numbers = [name for name in one if name not in words]
+    a, b = one[numbers].to_numpy(), other[numbers].to_numpy()
+    if not np.array_equal(np.isnan(a), np.isnan(b)):
+        return Difference(math.inf, ("a figure on one side alone",))
+    pairs = zip(a[~np.isnan(a)].tolist(), b[~np.isnan(b)].tolist(), strict=True)
+    return Difference(max((_relative(x, y) for x, y in pairs), default=0.0))
+
+
+def _digest(path: Path) -> str:
+    return tree_sha256(path) if path.is_dir() else sha256(path)
+
+
+def _arrays(store: Path) -> dict[str, NDArray[np.int64]]:
+    arrays = zarr.open_group(store, mode="r").arrays()
+    return {name: np.asarray(array[:]).astype(np.int64) for name, array in arrays}
+
+
+def _losses(journal: Path) -> Iterator[tuple[tuple[int, str, str], float]]:
+    """Losses by step, part ("training", "validation") and name; times are none."""
+    for line in journal.read_text(encoding="utf-8").splitlines():
+        try:
+            entry = json.loads(line)
+            for part in ("training", "validation"):
+                for name, value in entry[part].items():
+                    yield (int(entry["step"]), part, name), float(value)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DownlinkError(
+                f"{journal}: no journal of a training ({error!r}). Run the training again."
+            ) from error
+
+
+def _estimates(findings: Findings) -> Iterator[tuple[str, Estimate]]:
+    """Every estimate by what it is of. Those of verdicts are those of points."""
+    for found in findings.findings:
+        whole = f"{found.dataset} {found.segmenter}"
+        for name in ("ceiling", "trivial", "gate"):
+            yield f"{whole} {name}", getattr(found, name)
+        for point in found.points:
+            of = " ".join([whole, point.codec, point.rate, point.regime, point.trained_on]).strip()
+            for name in ("psnr", "iou", "change"):
+                yield f"{of} {name}", getattr(point, name)
+        for pair in found.comparisons:
+            of = f"{whole} {pair.codec} − {pair.anchor} {pair.regime}"
+            for name in ("psnr", "rate", "iou", "task_rate"):
+                yield f"{of} BD {name}", getattr(pair, name)
+    for claim in findings.claims:
+        of = f"{claim.hypothesis} {claim.dataset} {claim.segmenter} {claim.against} {claim.regime}"
+        for measure in claim.measures:
+            yield f"{of} {measure.name}", measure.estimate
+
+
+def _half_intervals(value: float, low: float, high: float, found: float | None) -> float:
+    """How far `found` is from `value`, 1 at the interval's end on its side."""
+    if found is None:
+        return math.inf
+    if found == value:
+        return 0.0
+    width = high - value if found > value else value - low
+    return abs(found - value) / width if width > 0 else math.inf
+
+
+def _relative(a: float, b: float) -> float:
+    if a == b:  # infinite ones, too
+        return 0.0
+    return abs(a - b) / max(abs(a), abs(b))
