@@ -53,8 +53,8 @@ class Comparison:
     Attributes:
         likeness: of their machines.
         told_apart: by what these differ.
-        conditional: one seed: the intervals of the statistical tier are conditional on one
-            training, and do not say how far another may be off.
+        conditional: one seed: intervals are conditional on one training and do not say how far
+            another may be off; so the two runs' have to overlap, and no more.
         rows: by kind of artifact.
         only_first, only_second: names of artifacts that one run alone has.
     """
@@ -107,7 +107,7 @@ def _row(kind: Kind, found: dict[str, Difference], alike: Likeness) -> Row:
         tier=kind.tier,
         kind=kind.name,
         artifacts=len(found),
-        equal=sum(each.largest == 0 and not each.outside for each in found.values()),
+        equal=sum(each.equal for each in found.values()),
         largest=max(sizes, default=None) if kind.unit else None,
         unit=kind.unit,
         required=alike >= kind.needs,
@@ -133,7 +133,7 @@ def described(comparison: Comparison) -> str:
     lines.append(f"Machines: {comparison.likeness}{f' ({apart})' if apart else ''}.")
     if comparison.conditional:
         lines.append(
-            "One seed: intervals are conditional on one training, narrower than those of the seed."
+            "One seed: intervals are conditional on one training, so that overlapping is enough."
         )
     lines += _named("Only in the first", comparison.only_first)
     lines += _named("Only in the second", comparison.only_second)

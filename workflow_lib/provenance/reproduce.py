@@ -115,7 +115,13 @@ def bring_inputs(finished: Finished, project: Path, folder: Path) -> None:
         for path, digest in sidecar.inputs.items()
     }
     for path, digest in sorted(read.items()):
-        if path in made or (not Path(path).is_absolute() and _tracked(folder, path)):
+        own = not Path(path).is_absolute()
+        if own and os.path.normpath(path).startswith(os.pardir):
+            raise DownlinkError(
+                f"{path}: it lies outside of the project, but its path is relative to it. Give its "
+                "absolute path in the configuration, and run the study again."
+            )
+        if path in made or (own and _tracked(folder, path)):
             continue
         source = project / path
         if not source.is_file():
@@ -127,19 +133,9 @@ def bring_inputs(finished: Finished, project: Path, folder: Path) -> None:
                 f"{source}: it has changed since the study was made from it. Restore it, or run "
                 "the study again first."
             )
-        if not Path(path).is_absolute():
-            _link(source, folder / path, folder)
-
-
-def _link(source: Path, link: Path, folder: Path) -> None:
-    if not Path(os.path.normpath(link)).is_relative_to(folder):
-        raise DownlinkError(
-            f"{source}: it lies outside of the project, but its path is relative to it. Give its "
-            "absolute path in the configuration."
-        )
-    link.parent.mkdir(parents=True, exist_ok=True)
-    if not link.exists():
-        link.symlink_to(source.resolve())
+        if own and not (folder / path).exists():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).symlink_to(source.resolve())
 
 
 def _prepare(project: Path, commit: str, folder: Path) -> None:

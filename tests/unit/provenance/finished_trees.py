@@ -1,6 +1,7 @@
 """Results folders of a made-up study: every kind of artifact, with sidecars."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,9 +110,14 @@ def write_store(path, counts=COUNTS):
 class Tree:
     """A project's folder in which the made-up study has run."""
 
-    def __init__(self, project, **sidecar):
+    def __init__(self, project, write=True, **sidecar):
         self.project, self.sidecar = project, sidecar
-        self._write()
+        if write:
+            self._write()
+
+    def copied(self, project):
+        shutil.copytree(self.project, project)
+        return Tree(project, write=False, **self.sidecar)
 
     @property
     def results(self):
