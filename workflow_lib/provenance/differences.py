@@ -81,14 +81,14 @@ def errors_apart(first: Path, second: Path) -> Difference:
     if _digest(first) == _digest(second):
         return _SAME
     original = _arrays(first.parents[4] / "tiles" / first.name)["image"]
-    decoded = [_arrays(store)["image"] for store in (first, second)]
-    if any(image.shape != original.shape for image in decoded):
+    one, other = _arrays(first)["image"], _arrays(second)["image"]
+    if not one.shape == other.shape == original.shape:
         return Difference(False, math.inf, ("other tiles",))
     valid = original != NODATA
-    one, other = (float(np.square(image - original)[valid].mean()) for image in decoded)
-    if one == other:
-        return Difference(np.array_equal(*decoded), 0.0)
-    largest = abs(10 * math.log10(one / other)) if one and other else math.inf
+    before, after = (float(np.square(i - original)[valid].mean()) for i in (one, other))
+    if before == after:
+        return Difference(np.array_equal(one, other), 0.0)
+    largest = abs(10 * math.log10(before / after)) if before and after else math.inf
     return Difference(False, largest, (f"{largest:.2g} dB",) if largest > DECIBELS else ())
 
 

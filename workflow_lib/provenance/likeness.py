@@ -58,6 +58,8 @@ def _values(sidecars: Iterable[Sidecar]) -> dict[tuple[str, str], set[object]]:
 def _traits(sidecar: Sidecar) -> Iterator[tuple[tuple[str, str], object]]:
     for trait in ("cpu", "gpu", "driver", "threads", _DEVICE):
         yield (sidecar.rule, trait), getattr(sidecar, trait)
+    # system and C library, but not the kernel's version
+    yield ("", "system"), f"{sidecar.platform.split('-')[0]} {sidecar.platform.split('-')[-1]}"
     yield ("", "python"), sidecar.python
     for package, version in sidecar.packages.items():
         yield ("", package), version
