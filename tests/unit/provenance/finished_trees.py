@@ -99,10 +99,11 @@ def main_table(iou="0.5"):
 
 
 def write_store(path, counts=COUNTS):
-    group = zarr.open_group(path, mode="w")
-    for name, values in (("image", counts.astype(np.uint16)), ("row", np.arange(len(counts)))):
-        array = group.create_array(name, shape=values.shape, dtype=values.dtype)
-        array[:] = values
+    group, place = zarr.open_group(path, mode="w"), np.arange(len(counts))
+    for name, values in (("image", counts.astype(np.uint16)), ("row", place), ("col", place)):
+        group.create_array(name, data=values)
+    if "tiles" in Path(path).parts:
+        group.create_array("band", data=np.array(["B1", "B2", "B3"]))
     content = json.dumps({"sha256": tree_sha256(path)})
     Path(manifest(str(path))).write_text(content + "\n")
 

@@ -7,6 +7,7 @@ import shutil
 import finished_trees as trees
 import numpy as np
 import pytest
+import zarr
 from finished_trees import CLASSICAL, PATHS, POINT, SEGMENTER, TUNED, Tree
 
 from workflow_lib.errors import DownlinkError
@@ -173,6 +174,13 @@ def test_missing_pixels_have_no_error(first, second):
         rewrite(tree, PATHS.tiles("d", "s"), original)
         rewrite(tree, STORE, store)
     assert row(compare(first.results, second.results), "learned reconstructions").largest == 0
+
+
+def test_reconstructions_of_other_places_are_no_match(first, second):
+    column = zarr.open_array(second.file(CLASSICAL_STORE) / "col", mode="r+")
+    column[1] = 7
+    stores = row(compare(first.results, second.results), "classical reconstructions")
+    assert stores.outside == (f"{short(CLASSICAL_STORE)}: other tiles",)
 
 
 @pytest.mark.parametrize(
