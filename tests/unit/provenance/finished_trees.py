@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -103,7 +104,9 @@ def write_store(path, counts=COUNTS):
     for name, values in (("image", counts.astype(np.uint16)), ("row", place), ("col", place)):
         group.create_array(name, data=values)
     if "tiles" in Path(path).parts:
-        group.create_array("band", data=np.array(["B1", "B2", "B3"]))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The data type")
+            group.create_array("band", data=np.array(["B1", "B2", "B3"]))
     content = json.dumps({"sha256": tree_sha256(path)})
     Path(manifest(str(path))).write_text(content + "\n")
 
