@@ -185,8 +185,7 @@ def _bring_overlay(overlay: Path, project: Path, folder: Path) -> str:
 
 
 def _run(folder: Path, overlays: Sequence[str], cores: str, options: Sequence[str]) -> None:
-    command = [sys.executable, "-m", "snakemake", "--cores", cores, "--scheduler", "greedy"]
-    command += ["--rerun-incomplete", "--max-checksum-file-size", "1GB"]
+    command = [sys.executable, "-m", "snakemake", "--cores", cores]
     command += ["--configfile", *overlays] if overlays else []
     # this Python and its packages, but the clone's own library
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])

@@ -41,6 +41,7 @@ BLANK = Sidecar(
     start="2026-01-01T00:00:00+00:00",
     end="2026-01-01T00:00:01+00:00",
     peak_memory_mb=1.0,
+    recording_s=0.01,
     slurm_job=None,
     slurm_node=None,
 )
