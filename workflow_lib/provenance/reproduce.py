@@ -124,11 +124,12 @@ def bring_inputs(finished: Finished, project: Path, folder: Path) -> None:
         if path in made or (own and _tracked(folder, path)):
             continue
         source = project / path
-        if not source.is_file():
+        present = source.is_file()
+        if own and not present:  # another one may be an archive, which is fetched again
             raise DownlinkError(
                 f"{source}: the study was made from it, but it is gone. Restore it."
             )
-        if sha256(source) != digest:
+        if present and sha256(source) != digest:
             raise DownlinkError(
                 f"{source}: it has changed since the study was made from it. Restore it, or run "
                 "the study again first."

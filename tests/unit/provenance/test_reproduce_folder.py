@@ -8,7 +8,7 @@ from finished_trees import PATHS, ROOT, Tree
 
 from workflow_lib.errors import DownlinkError
 from workflow_lib.provenance.finished import Finished
-from workflow_lib.provenance.reproduce import OUTCOME, commit_of, reproduce
+from workflow_lib.provenance.reproduce import OUTCOME, bring_inputs, commit_of, reproduce
 
 SNAKEFILE = """\
 if config.get("broken"):
@@ -129,6 +129,20 @@ def test_own_data_outside_of_the_project_need_an_absolute_path(project, again, t
         again()
     project.job("prepare_scene", outside["outputs"], [RASTER, str(tmp_path / "b.tif")])
     assert again().reproduced
+
+
+def test_an_archive_that_left_the_cache_is_fetched_again_but_a_changed_one_is_named(
+    project, tmp_path
+):
+    archive = tmp_path / "cache.whl"
+    archive.write_text("a wheel")
+    project.job("prepare_scene", {PATHS.scene("d", "s"): "a scene"}, [str(archive)])
+    finished = Finished.read(project.results)
+    archive.write_text("another")
+    with pytest.raises(DownlinkError, match=r"cache\.whl: it has changed"):
+        bring_inputs(finished, project.project, tmp_path)
+    archive.unlink()
+    bring_inputs(finished, project.project, tmp_path)
 
 
 def test_results_at_an_absolute_path_would_be_overwritten(project):
