@@ -1,5 +1,9 @@
-"""Torch as every script of the study sets it up; imports torch only when asked to."""
+"""Torch as every script of the study sets it up; imports torch only when asked to.
 
+The one place that sets flags, threads and seeds: what results hang on beside code and data.
+"""
+
+import hashlib
 import logging
 import os
 import socket
@@ -54,6 +58,45 @@ def prepare(threads: int) -> None:
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
     _declare_torchvision_operators()
+
+
+def seed_weights(seed: int) -> None:
+    """Seed what torch draws initial weights from."""
+    import torch
+
+    torch.manual_seed(seed)
+
+
+def seed_step(seed: int, step: int) -> None:
+    """Seed torch's global generators, of every device, for one step of a training."""
+    import torch
+
+    torch.manual_seed(_derived(seed, step, "global"))
+
+
+def crop_generator(seed: int, step: int) -> "torch.Generator":
+    """The generator that a step's batch is drawn with, and nothing else."""
+    import torch
+
+    return torch.Generator().manual_seed(_derived(seed, step, "crops"))
+
+
+def _derived(seed: int, step: int, purpose: str) -> int:
+    digest = hashlib.sha256(f"{seed} {step} {purpose}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+@contextmanager
+def single_thread() -> Iterator[int]:
+    """Give operations one thread each for a while; yields how many they had."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield threads
+    finally:
+        torch.set_num_threads(threads)
 
 
 def device(asked: Device) -> "torch.device":

@@ -59,7 +59,7 @@ class UNet(nn.Module):
     @classmethod
     def for_tiles(cls, config: Segmenter, tiles: Tiles, seed: int) -> Self:
         """A network with weights drawn from `seed` that standardises to the pixels of `tiles`."""
-        torch.manual_seed(seed)
+        torchinit.seed_weights(seed)
         model = cls(config.encoder, config.depth, config.decoder_channels, len(tiles.info.bands))
         mean, std = tiles.moments()
         model.mean.copy_(torch.from_numpy(mean)[:, None, None])

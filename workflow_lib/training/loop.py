@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from workflow_lib import torchinit
 from workflow_lib.config.training import Training
 from workflow_lib.errors import DownlinkError
 from workflow_lib.training import checkpoints
@@ -156,7 +157,7 @@ class _Run(Generic[B]):
         """The remaining steps and their batches."""
         first, last = self.progress.step, self.plan.steps
         steps = range(first + 1, last + 1)
-        draws = Draws(self.task.batch, partial(_generator, self.seed))
+        draws = Draws(self.task.batch, partial(torchinit.crop_generator, self.seed))
         bar: Iterable[int] = tqdm(
             steps,
             initial=first,
@@ -170,7 +171,7 @@ class _Run(Generic[B]):
         return zip(bar, loaded(draws, steps, self.device), strict=True)
 
     def _advance(self, step: int, batch: B) -> None:
-        torch.manual_seed(_derive(self.seed, step, "global"))  # of every device
+        torchinit.seed_step(self.seed, step)
         falling = 0.5 * (1 + math.cos(math.pi * (step - 1) / self.plan.steps))
         for group, peak in zip(self.optimiser.param_groups, self.peaks, strict=True):
             group["lr"] = peak * falling
@@ -237,15 +238,6 @@ class _Run(Generic[B]):
         self.optimiser.load_state_dict(found["optimiser"])
         self.progress = _Progress(**found["progress"])
         _log.info("%s: going on after step %d", self.folder, self.progress.step)
-
-
-def _generator(seed: int, step: int) -> torch.Generator:
-    return torch.Generator().manual_seed(_derive(seed, step, "crops"))
-
-
-def _derive(seed: int, step: int, purpose: str) -> int:
-    digest = hashlib.sha256(f"{seed} {step} {purpose}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
 
 
 def _fingerprint(

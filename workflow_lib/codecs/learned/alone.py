@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-import torch
+from workflow_lib import torchinit
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -16,10 +16,5 @@ def each_alone(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Re
     Convolutions sum in an order that depends on the batch and the number of threads; an image by
     itself in one thread always meets the same order on one kind of processor.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with ThreadPoolExecutor(threads) as pool:
-            return list(pool.map(work, items))
-    finally:
-        torch.set_num_threads(threads)
+    with torchinit.single_thread() as threads, ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(work, items))

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from workflow_lib import torchinit
 from workflow_lib.codecs.learned.codec import LearnedCodec
 from workflow_lib.codecs.learned.klt_start import start_from_klt
 from workflow_lib.codecs.learned.model import LearnedModel
@@ -55,7 +56,7 @@ def fit(
         DownlinkError: no tiles to train or validate on, crops larger than tiles, or divergence.
     """
     _require_tiles(tiles, config)
-    torch.manual_seed(seed)
+    torchinit.seed_weights(seed)
     sizes = Architecture.configured(config, tiles.image.shape[1])
     task = CodecTask(LearnedModel(sizes), tiles, config, lam)
     if config.init == "klt":

@@ -1,0 +1,34 @@
+"""Run a finished study again, in a fresh folder from the same commit, and compare the results."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from workflow_lib import cli
+from workflow_lib.config import files
+from workflow_lib.provenance.compare import described
+from workflow_lib.provenance.reproduce import OUTCOME, reproduce
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    files.add_arguments(parser)
+    parser.add_argument("--cores", default="all", help="of Snakemake (default: %(default)s)")
+    parser.add_argument(
+        "--folder", type=Path, help="where to run (default: reproduced/NAME OF THE STUDY)"
+    )
+    parser.add_argument(
+        "snakemake", nargs="*", help="further options of Snakemake, after --, e.g. --profile slurm"
+    )
+    args = parser.parse_args()
+    study = files.load(args.study)
+    folder = args.folder or Path("reproduced") / study.name
+    comparison = reproduce(
+        Path.cwd(), study.results, args.study, folder, args.cores, args.snakemake
+    )
+    print(described(comparison))
+    print(f"\ntable: {folder / OUTCOME}")
+    sys.exit(not comparison.reproduced)
+
+
+cli.run(main)

@@ -1,0 +1,355 @@
+"""Two runs of a study: every planted difference is found, named, and weighed as it should be."""
+
+import json
+import math
+import shutil
+
+import finished_trees as trees
+import numpy as np
+import pytest
+import zarr
+from finished_trees import CLASSICAL, PATHS, POINT, SEGMENTER, TUNED, Tree
+
+from workflow_lib.errors import DownlinkError
+from workflow_lib.metrics.findings import Estimate
+from workflow_lib.paths import manifest
+from workflow_lib.provenance.compare import compare, described
+from workflow_lib.provenance.kinds import KINDS
+from workflow_lib.provenance.likeness import Likeness
+from workflow_lib.provenance.reproduce import to_text
+
+RUN = f"{PATHS.run_folder(SEGMENTER)}/0123456789ab/metrics.jsonl"
+STORE = PATHS.reconstruction(*POINT, "s")
+CLASSICAL_STORE = PATHS.reconstruction(*CLASSICAL, "s")
+MACHINES = {
+    Likeness.PLATFORM: {},
+    Likeness.DEVICE: {"cpu": "Another processor"},
+    Likeness.OTHER: {"device": "cuda", "gpu": "A GPU"},
+}
+OTHER_BYTES = {
+    PATHS.archive_mark("a.whl"): ("marks of archives", Likeness.OTHER),
+    PATHS.scene("d", "s"): ("scenes", Likeness.OTHER),
+    manifest(PATHS.tiles("d", "s")): ("tile stores, manifests", Likeness.OTHER),
+    PATHS.gathered_tiles("d"): ("lists of tile stores", Likeness.OTHER),
+    PATHS.bitstream(*CLASSICAL, "s"): ("classical bitstreams", Likeness.OTHER),
+    PATHS.trivial_map("d", 0): ("trivial maps", Likeness.OTHER),
+    PATHS.codec_weights(*POINT): ("codec weights", Likeness.PLATFORM),
+    SEGMENTER: ("segmenter weights", Likeness.PLATFORM),
+    TUNED: ("segmenter weights", Likeness.PLATFORM),
+    PATHS.finetuning_choice(TUNED): ("fine-tuning choices", Likeness.PLATFORM),
+    PATHS.bitstream(*POINT, "s"): ("learned bitstreams", Likeness.PLATFORM),
+    manifest(STORE): ("manifests of reconstructions", Likeness.PLATFORM),
+    PATHS.gathered_reconstructions(*CLASSICAL): ("lists of reconstructions", Likeness.PLATFORM),
+    PATHS.distortion(*CLASSICAL, "s"): ("tables of figures", Likeness.PLATFORM),
+    PATHS.trivial_scores("d", 0): ("tables of figures", Likeness.PLATFORM),
+    PATHS.metrics(): ("tables of figures", Likeness.PLATFORM),
+    PATHS.report(): ("report", Likeness.PLATFORM),
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """One tree of each machine, to be copied."""
+    return {
+        alike: Tree(tmp_path_factory.mktemp(alike.name), **fields)
+        for alike, fields in MACHINES.items()
+    }
+
+
+@pytest.fixture
+def first(made, tmp_path):
+    return made[Likeness.PLATFORM].copied(tmp_path / "first")
+
+
+@pytest.fixture
+def second_on(made, tmp_path):
+    return lambda alike: made[alike].copied(tmp_path / "second")
+
+
+@pytest.fixture
+def second(second_on):
+    return second_on(Likeness.PLATFORM)
+
+
+def row(comparison, kind):
+    return next(row for row in comparison.rows if row.kind == kind)
+
+
+def short(path):
+    return path.removeprefix(f"{trees.ROOT}/")
+
+
+def test_equal_runs_are_reproduced_and_every_kind_is_looked_at(first, second):
+    found = compare(first.results, second.results)
+    assert found.reproduced
+    assert found.likeness is Likeness.PLATFORM
+    assert not found.told_apart
+    assert [each.kind for each in found.rows] == [kind.name for kind in KINDS[:-1]]
+    assert all(each.equal == each.artifacts > 0 and each.required for each in found.rows)
+    assert row(found, "losses of trainings").artifacts == 6
+    assert described(found).endswith("\nReproduced.")
+
+
+@pytest.mark.parametrize("path", OTHER_BYTES)
+def test_other_bytes_are_named(first, second, path):
+    second.file(path).write_text(second.file(path).read_text() + "other\n")
+    kind = OTHER_BYTES[path][0]
+    found = compare(first.results, second.results)
+    assert [each.kind for each in found.rows if not each.holds] == [kind]
+    assert short(path) in row(found, kind).outside[0]
+    assert not found.reproduced
+    assert short(path) in described(found)
+
+
+@pytest.mark.parametrize("alike", MACHINES)
+def test_other_bytes_fail_where_they_must_be_equal_and_nowhere_else(first, second_on, alike):
+    second = second_on(alike)
+    for path in OTHER_BYTES:
+        second.file(path).write_text(second.file(path).read_text() + "other\n")
+    found = compare(first.results, second.results)
+    assert found.likeness is alike
+    for kind, needs in OTHER_BYTES.values():
+        assert not row(found, kind).holds
+        assert row(found, kind).required == (alike >= needs)
+    for path in (p for p, (_, needs) in OTHER_BYTES.items() if needs is Likeness.OTHER):
+        second.file(path).write_text(first.file(path).read_text())
+    assert compare(first.results, second.results).reproduced == (alike < Likeness.PLATFORM)
+
+
+def test_one_byte_of_a_tile_store_is_enough(first, second):
+    chunk = next(f for f in second.file(PATHS.tiles("d", "s")).rglob("c/*") if f.is_file())
+    chunk.write_bytes(chunk.read_bytes()[:-1] + b"!")
+    found = compare(first.results, second.results)
+    assert [each.kind for each in found.rows if not each.holds] == ["tile stores, manifests"]
+    assert not found.reproduced
+
+
+def rewrite(tree, store, counts):
+    """Other counts, under the manifest that was there."""
+    kept = tree.file(manifest(store)).read_text()
+    trees.write_store(tree.file(store), counts)
+    tree.file(manifest(store)).write_text(kept)
+
+
+@pytest.mark.parametrize("alike", MACHINES)
+@pytest.mark.parametrize(("off", "holds"), [(0, True), (1, True), (-1, True), (2, False)])
+def test_classical_reconstructions_may_be_off_by_one_count(first, second_on, off, holds, alike):
+    second = second_on(alike)
+    counts = trees.COUNTS.copy()
+    counts[1, 2, 3, 0] += off
+    rewrite(second, CLASSICAL_STORE, counts)
+    found = compare(first.results, second.results)
+    stores = row(found, "classical reconstructions")
+    assert stores.largest == abs(off)
+    assert stores.artifacts - stores.equal == (off != 0)
+    assert found.reproduced == stores.holds == holds
+
+
+@pytest.mark.parametrize("alike", MACHINES)
+@pytest.mark.parametrize(
+    ("factor", "holds"), [(1, True), (1.03, True), (0.97, True), (1.04, False)]
+)
+def test_errors_of_learned_reconstructions_may_be_off_by_0_3_db(
+    first, second_on, factor, holds, alike
+):
+    second = second_on(alike)
+    error = np.where(np.arange(trees.COUNTS.size) % 2, 100, -100).reshape(trees.COUNTS.shape)
+    rewrite(first, STORE, trees.COUNTS + 1000 + error)
+    rewrite(second, STORE, trees.COUNTS + 1000 - error)
+    rewrite(first, PATHS.tiles("d", "s"), trees.COUNTS + 1000)
+    rewrite(second, PATHS.tiles("d", "s"), trees.COUNTS + 1000)
+    rewrite(second, STORE, np.rint(trees.COUNTS + 1000 - factor * error))
+    found = compare(first.results, second.results)
+    stores = row(found, "learned reconstructions")
+    assert stores.largest == pytest.approx(abs(20 * math.log10(factor)))
+    assert stores.holds == holds
+    assert stores.equal == 0  # as good, but others
+    assert found.reproduced == (holds or alike is Likeness.OTHER)
+
+
+def test_missing_pixels_have_no_error(first, second):
+    for tree, decoded in ((first, 7), (second, 9000)):
+        original, store = trees.COUNTS.copy(), trees.COUNTS + 5
+        original[0, 0, 0, 0], store[0, 0, 0, 0] = 0, decoded
+        rewrite(tree, PATHS.tiles("d", "s"), original)
+        rewrite(tree, STORE, store)
+    assert row(compare(first.results, second.results), "learned reconstructions").largest == 0
+
+
+def test_reconstructions_of_other_places_are_no_match(first, second):
+    column = zarr.open_array(second.file(CLASSICAL_STORE) / "col", mode="r+")
+    column[1] = 7
+    stores = row(compare(first.results, second.results), "classical reconstructions")
+    assert stores.outside == (f"{short(CLASSICAL_STORE)}: other tiles",)
+
+
+@pytest.mark.parametrize(
+    ("store", "kind"),
+    [(STORE, "learned reconstructions"), (CLASSICAL_STORE, "classical reconstructions")],
+)
+def test_reconstructions_of_other_tiles_are_no_match(first, second, store, kind):
+    trees.write_store(second.file(store), trees.COUNTS[:1])
+    stores = row(compare(first.results, second.results), kind)
+    assert stores.largest == math.inf
+    assert stores.outside == (f"{short(store)}: other tiles",)
+
+
+@pytest.mark.parametrize("alike", MACHINES)
+@pytest.mark.parametrize(("by", "holds"), [(1.0, True), (1.11, True), (0.901, True), (1.12, False)])
+def test_losses_may_be_off_by_a_tenth(first, second_on, by, holds, alike):
+    second = second_on(alike)
+    second.file(RUN).write_text(trees.journal(loss=0.5 * by, seconds=77.0))
+    found = compare(first.results, second.results)
+    losses = row(found, "losses of trainings")
+    assert losses.holds == holds
+    assert losses.largest == pytest.approx(abs(by - 1) / max(by, 1))
+    assert losses.artifacts - losses.equal == (by != 1)
+    assert found.reproduced == (holds or alike is Likeness.OTHER)
+
+
+def test_journals_of_other_steps_or_torn_ones_are_no_match(first, second):
+    second.file(RUN).write_text(trees.journal(step=4))
+    losses = row(compare(first.results, second.results), "losses of trainings")
+    assert "other steps" in losses.outside[0]
+    second.file(RUN).write_text('{"step": 3}\n')
+    with pytest.raises(DownlinkError, match=r"metrics\.jsonl.*Run the training again"):
+        compare(first.results, second.results)
+
+
+@pytest.mark.parametrize("alike", MACHINES)
+@pytest.mark.parametrize(
+    ("iou", "holds"), [(0.5, True), (0.5999, True), (0.401, True), (0.61, False)]
+)
+def test_estimates_must_lie_in_the_first_interval_on_any_machine(
+    first, second_on, iou, holds, alike
+):
+    second = second_on(alike)
+    second.file(PATHS.findings()).write_text(trees.findings(iou=iou).canonical())
+    found = compare(first.results, second.results)
+    estimates = row(found, "estimates")
+    assert estimates.largest == pytest.approx(abs(iou - 0.5) / 0.1)
+    assert found.reproduced == estimates.holds == holds
+    if not holds:
+        assert "d unet dgml 0.01 frozen iou: 0.61, not in 0.4 … 0.6" in estimates.outside[0]
+
+
+@pytest.mark.parametrize(
+    ("iou", "holds"), [(0.61, True), (0.3, True), (0.71, False), (0.29, False)]
+)
+def test_with_one_seed_it_is_enough_that_intervals_overlap(first, second, iou, holds):
+    first.file(PATHS.findings()).write_text(trees.findings(seeds=1).canonical())
+    second.file(PATHS.findings()).write_text(trees.findings(iou=iou, seeds=1).canonical())
+    found = compare(first.results, second.results)
+    assert row(found, "estimates").largest == pytest.approx(abs(iou - 0.5) / 0.1)
+    assert found.reproduced == holds
+
+
+def test_an_estimate_without_a_value_is_not_in_the_interval(first, second):
+    (one,) = trees.findings().findings
+    lost = one.model_copy(update={"ceiling": Estimate(reason="none")})
+    text = trees.findings().model_copy(update={"findings": (lost,)})
+    second.file(PATHS.findings()).write_text(text.canonical())
+    estimates = row(compare(first.results, second.results), "estimates")
+    assert estimates.largest == math.inf
+    assert "d unet ceiling: None, not in" in estimates.outside[0]
+    assert compare(second.results, first.results).reproduced  # nothing was promised there
+
+
+def test_an_estimate_that_only_the_first_run_has_fails(first, second):
+    lost = trees.findings()
+    (one,) = lost.findings
+    text = lost.model_copy(update={"findings": (one.model_copy(update={"points": ()}),)})
+    second.file(PATHS.findings()).write_text(text.canonical())
+    estimates = row(compare(first.results, second.results), "estimates")
+    assert len(estimates.outside) == 3
+    assert all(line.endswith("on one side alone") for line in estimates.outside)
+
+
+def test_the_main_table_is_shown_beside_but_its_rows_must_be_the_same(first, second):
+    second.file(PATHS.main_table()).write_text(trees.main_table(iou="0.25"))
+    found = compare(first.results, second.results)
+    assert found.reproduced
+    assert row(found, "main table").largest == pytest.approx(0.5)
+    for text in (trees.main_table(iou=""), trees.main_table().replace("dgml", "other")):
+        second.file(PATHS.main_table()).write_text(text)
+        assert not compare(first.results, second.results).reproduced
+
+
+def test_missing_and_extra_artifacts_fail_and_are_named(first, second):
+    second.file(PATHS.codec_weights(*POINT)).unlink()
+    shutil.rmtree(first.file(STORE))
+    second.job("encode_scene", {PATHS.bitstream(*CLASSICAL, "new"): "bits"})
+    found = compare(first.results, second.results)
+    assert found.only_first == (short(PATHS.codec_weights(*POINT)),)
+    assert found.only_second == (short(PATHS.bitstream(*CLASSICAL, "new")), short(STORE))
+    assert not found.reproduced
+    assert "Only in the first:\n  d/codecs/dgml" in described(found)
+
+
+def test_files_that_no_job_made_do_not_count(first, second):
+    """Another study's folder below this one, or a note."""
+    Tree(second.results).job("encode_scene", {"results/made/smoke/x": "bits"})
+    (second.results / "note.txt").write_text("mine")
+    assert compare(first.results, second.results).reproduced
+
+
+@pytest.mark.parametrize(
+    ("fields", "alike", "said"),
+    [
+        ({"threads": 2}, Likeness.DEVICE, "threads: 1 | 2"),
+        ({"packages": {"torch": "2.14.0"}}, Likeness.DEVICE, "torch: 2.13.0 | 2.14.0"),
+        ({"python": "3.12.1"}, Likeness.DEVICE, "python: 3.11.2 | 3.12.1"),
+        ({"driver": "570"}, Likeness.DEVICE, "driver: 570 | None"),
+        ({"node": "elsewhere", "slurm_job": "7"}, Likeness.PLATFORM, "Machines: one platform."),
+    ],
+)
+def test_what_tells_platforms_apart(tmp_path, fields, alike, said):
+    one, other = (
+        Tree(tmp_path / "a", **trees.TRAINED),
+        Tree(tmp_path / "b", **(trees.TRAINED | fields)),
+    )
+    found = compare(one.results, other.results)
+    assert found.likeness is alike
+    assert said in described(found)
+
+
+def test_a_study_that_met_two_processors_has_no_platform(first, second):
+    for tree in (first, second):
+        tree.job("train_on_originals", {SEGMENTER: "weights"}, cpu="Another", **trees.TRAINED)
+        tree.job("train_on_originals", {TUNED: "weights"}, **trees.TRAINED)
+    assert compare(first.results, second.results).likeness is Likeness.DEVICE
+
+
+def test_results_folders_may_have_other_names(first, tmp_path):
+    moved = tmp_path / "from-the-cluster"
+    text = [(f, f.read_text()) for f in first.results.rglob("scenes.txt")]
+    shutil.copytree(first.results, moved)
+    for file, content in text:
+        listed = content.replace("results/made", "/scratch/me/results")
+        (moved / file.relative_to(first.results)).write_text(listed)
+    assert compare(first.results, moved).reproduced
+
+
+def test_one_seed_is_said_to_make_intervals_conditional(first, second):
+    assert "conditional" not in described(compare(first.results, second.results))
+    first.file(PATHS.findings()).write_text(trees.findings(seeds=1).canonical())
+    assert "conditional on one training" in described(compare(first.results, second.results))
+
+
+def test_a_folder_without_sidecars_says_what_to_do(first, tmp_path):
+    with pytest.raises(DownlinkError, match=r"provenance: holds no sidecar.*Run the study first"):
+        compare(first.results, tmp_path / "none")
+
+
+def test_the_comparison_as_json_is_strict_and_complete(first, second):
+    trees.write_store(second.file(STORE), trees.COUNTS[:1])
+    content = json.loads(
+        to_text(compare(first.results, second.results)), parse_constant=pytest.fail
+    )
+    assert content["reproduced"] is False
+    assert content["likeness"] == "PLATFORM"
+    of = {each["kind"]: each for each in content["rows"]}
+    assert of["learned reconstructions"]["holds"] is False
+    assert of["learned reconstructions"]["largest"] == "inf"
+    assert of["learned reconstructions"]["tier"] == "tolerance"
+    assert np.isfinite(of["estimates"]["largest"])

@@ -1,0 +1,157 @@
+"""Two runs of one study, compared in three tiers."""
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from workflow_lib.metrics.findings import read_findings
+from workflow_lib.paths import Paths
+from workflow_lib.provenance.differences import Difference
+from workflow_lib.provenance.finished import Finished
+from workflow_lib.provenance.kinds import KINDS, Kind, Tier, kind_of
+from workflow_lib.provenance.likeness import Likeness, likeness, told_apart
+
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was found of one kind of artifact.
+
+    Attributes:
+        tier, kind: see `kinds`.
+        artifacts: those that both runs have.
+        equal: those of them that are equal.
+        largest: the largest difference, in `unit`; None where there is none to state.
+        unit: what that is in.
+        required: whether the tier has to hold on machines so much alike.
+        outside: names of artifacts that do not hold, each with what was found.
+    """
+
+    tier: Tier
+    kind: str
+    artifacts: int
+    equal: int
+    largest: float | None
+    unit: str
+    required: bool
+    outside: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the tier holds."""
+        return not self.outside
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs side by side.
+
+    Attributes:
+        likeness: of their machines.
+        told_apart: by what these differ.
+        conditional: one seed: intervals are conditional on one training and do not say how far
+            another may be off; so the two runs' have to overlap, and no more.
+        rows: by kind of artifact.
+        only_first, only_second: names of artifacts that one run alone has.
+    """
+
+    likeness: Likeness
+    told_apart: tuple[str, ...]
+    conditional: bool
+    rows: tuple[Row, ...]
+    only_first: tuple[str, ...]
+    only_second: tuple[str, ...]
+
+    @property
+    def reproduced(self) -> bool:
+        """Whether both have the same artifacts, and every tier holds that has to."""
+        complete = not self.only_first and not self.only_second
+        return complete and all(row.holds for row in self.rows if row.required)
+
+
+def compare(first: Path, second: Path) -> Comparison:
+    """Compare two results folders; intervals are the first one's.
+
+    Raises:
+        DownlinkError: a folder has no sidecars, or something in it cannot be read.
+    """
+    one, other = Finished.read(first), Finished.read(second)
+    found: dict[Kind, dict[str, Difference]] = defaultdict(dict)
+    for name in sorted(one.artifacts.keys() & other.artifacts.keys()):
+        kind = kind_of(name)
+        found[kind][name] = kind.measure(one.artifacts[name], other.artifacts[name])
+    jobs = one.sidecars.values(), other.sidecars.values()
+    alike = likeness(*jobs)
+    return Comparison(
+        likeness=alike,
+        told_apart=told_apart(*jobs),
+        conditional=_conditional(one),
+        rows=tuple(_row(kind, found[kind], alike) for kind in KINDS if kind in found),
+        only_first=tuple(sorted(one.artifacts.keys() - other.artifacts.keys())),
+        only_second=tuple(sorted(other.artifacts.keys() - one.artifacts.keys())),
+    )
+
+
+def _conditional(finished: Finished) -> bool:
+    name = Paths("").findings().removeprefix("/")
+    return name in finished.artifacts and read_findings(finished.artifacts[name]).conditional
+
+
+def _row(kind: Kind, found: dict[str, Difference], alike: Likeness) -> Row:
+    sizes = [each.largest for each in found.values() if each.largest is not None]
+    return Row(
+        tier=kind.tier,
+        kind=kind.name,
+        artifacts=len(found),
+        equal=sum(each.equal for each in found.values()),
+        largest=max(sizes, default=None) if kind.unit else None,
+        unit=kind.unit,
+        required=alike >= kind.needs,
+        outside=tuple(f"{n}: {what}" for n, each in found.items() for what in each.outside),
+    )
+
+
+def described(comparison: Comparison) -> str:
+    """The comparison as aligned text for a terminal, and what does not hold by name."""
+    table = pd.DataFrame(
+        {
+            "tier": [str(row.tier) for row in comparison.rows],
+            "kind": [row.kind for row in comparison.rows],
+            "artifacts": [row.artifacts for row in comparison.rows],
+            "equal": [row.equal for row in comparison.rows],
+            "largest difference": [_size(row) for row in comparison.rows],
+            "required": ["yes" if row.required else "no" for row in comparison.rows],
+            "holds": ["yes" if row.holds else "NO" for row in comparison.rows],
+        }
+    )
+    lines = [table.to_markdown(index=False, tablefmt="simple"), ""]
+    apart = "; ".join(comparison.told_apart)
+    lines.append(f"Machines: {comparison.likeness}{f' ({apart})' if apart else ''}.")
+    if comparison.conditional:
+        lines.append(
+            "One seed: intervals are conditional on one training, so that overlapping is enough."
+        )
+    lines += _named("Only in the first", comparison.only_first)
+    lines += _named("Only in the second", comparison.only_second)
+    for row in comparison.rows:
+        word = "differ" if row.required else "differ, which is no failure on such machines"
+        lines += _named(f"{row.kind} {word}", row.outside)
+    lines.append("Reproduced." if comparison.reproduced else "NOT reproduced.")
+    return "\n".join(lines)
+
+
+def _size(row: Row) -> str:
+    if row.largest is None:
+        return ""
+    return f"{'∞' if math.isinf(row.largest) else f'{row.largest:.2g}'} {row.unit}"
+
+
+def _named(heading: str, names: tuple[str, ...]) -> list[str]:
+    if not names:
+        return []
+    more = [f"  … and {len(names) - _NAMED} more"] if len(names) > _NAMED else []
+    return [f"{heading}:", *(f"  {name}" for name in names[:_NAMED]), *more]

@@ -1,0 +1,218 @@
+"""A finished study, run again in a fresh folder from the commit that it was made from."""
+
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from workflow_lib.errors import DownlinkError
+from workflow_lib.files import atomic, sha256
+from workflow_lib.provenance.compare import Comparison, compare
+from workflow_lib.provenance.finished import Finished
+
+OUTCOME = "comparison.json"
+"""What is written into the fresh folder when both runs have been compared."""
+
+_EXAMPLES = 3
+_MARK = "downlink.reproduces"
+_log = logging.getLogger(__name__)
+
+
+def reproduce(
+    project: Path,
+    results: str,
+    overlays: Sequence[Path],
+    folder: Path,
+    cores: str,
+    options: Sequence[str] = (),
+) -> Comparison:
+    """Run a study again and compare the results with the first ones.
+
+    The project is cloned at the commit that the first run's sidecars name, into `folder`; what git
+    does not track of the study is brought there: overlays are copied, own data linked. A folder
+    that was interrupted is gone on with; one that is finished is made anew.
+
+    Args:
+        project: folder of the project in which the study has run.
+        results: the study's results folder, relative to the project's.
+        overlays: configurations laid over config.yaml.
+        folder: where to run.
+        cores: of Snakemake.
+        options: further ones of Snakemake, e.g. ["--profile", "slurm"].
+
+    Raises:
+        DownlinkError: the study has not run, or not from one clean commit; its data have changed;
+            the folder is something else; the second run failed.
+    """
+    if Path(results).is_absolute():
+        raise DownlinkError(
+            f"configuration: results: {results} is the same folder for every copy of the project, "
+            "so that a second run would write into the first. Name one relative to the project."
+        )
+    first = Finished.read(project / results)
+    commit = commit_of(first)
+    _prepare(project, commit, folder)
+    bring_inputs(first, project, folder)
+    laid = [_bring_overlay(overlay, project, folder) for overlay in overlays]
+    _run(folder, laid, cores, options)
+    comparison = compare(project / results, folder / results)
+    with atomic(folder / OUTCOME) as draft:
+        draft.write_text(to_text(comparison), encoding="utf-8")
+    return comparison
+
+
+def to_text(comparison: Comparison) -> str:
+    """A comparison as JSON; sizes that are infinite are text."""
+    content = asdict(comparison) | {
+        "likeness": comparison.likeness.name,
+        "reproduced": comparison.reproduced,
+        "rows": [asdict(row) | {"holds": row.holds} for row in comparison.rows],
+    }
+    for row in content["rows"]:
+        row["largest"] = str(row["largest"]) if row["largest"] == float("inf") else row["largest"]
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def commit_of(finished: Finished) -> str:
+    """The one commit that every job of a study was run from.
+
+    Raises:
+        DownlinkError: there are several, or none, or a file differed from it.
+    """
+    origins: dict[tuple[str | None, bool], list[str]] = defaultdict(list)
+    for name, sidecar in finished.sidecars.items():
+        origins[sidecar.commit, bool(sidecar.clean)].append(name)
+    (commit, clean), *others = origins
+    if commit is not None and clean and not others:
+        return commit
+    described = "; ".join(
+        f"{len(names)} from {commit or 'no commit'}{'' if clean else ' and edited files'} "
+        f"({', '.join(names[:_EXAMPLES])}{', …' if len(names) > _EXAMPLES else ''})"
+        for (commit, clean), names in origins.items()
+    )
+    raise DownlinkError(
+        f"{finished.folder}: its jobs do not come from one clean commit: {described}. Commit your "
+        "edits, delete that folder, and run the study again (make study)."
+    )
+
+
+def bring_inputs(finished: Finished, project: Path, folder: Path) -> None:
+    """Link into `folder` what jobs read and neither made nor found in the project's git.
+
+    Raises:
+        DownlinkError: a file is missing, or no longer what was read.
+    """
+    made = {path for sidecar in finished.sidecars.values() for path in sidecar.outputs}
+    read = {
+        path: digest
+        for sidecar in finished.sidecars.values()
+        for path, digest in sidecar.inputs.items()
+    }
+    for path, digest in sorted(read.items()):
+        own = not Path(path).is_absolute()
+        if own and os.path.normpath(path).startswith(os.pardir):
+            raise DownlinkError(
+                f"{path}: it lies outside of the project, but its path is relative to it. Give its "
+                "absolute path in the configuration, and run the study again."
+            )
+        if path in made or (own and _tracked(folder, path)):
+            continue
+        source = project / path
+        present = source.is_file()
+        if own and not present:  # another one may be an archive, which is fetched again
+            raise DownlinkError(
+                f"{source}: the study was made from it, but it is gone. Restore it."
+            )
+        if present and sha256(source) != digest:
+            raise DownlinkError(
+                f"{source}: it has changed since the study was made from it. Restore it, or run "
+                "the study again first."
+            )
+        if own and not (folder / path).exists():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).symlink_to(source.resolve())
+
+
+def _prepare(project: Path, commit: str, folder: Path) -> None:
+    """A clone at the commit, new or of an interrupted reproduction."""
+    if folder.exists() and any(folder.iterdir()):
+        found = _reproduced_in(folder)
+        if found is None:
+            raise DownlinkError(
+                f"{folder}: this folder holds something else than a reproduction. Name another "
+                "one (--folder)."
+            )
+        if (folder / OUTCOME).exists():
+            shutil.rmtree(folder)
+        elif found != commit:
+            raise DownlinkError(
+                f"{folder}: an interrupted reproduction of commit {found}, not of {commit}. Delete "
+                "it, or name another folder (--folder)."
+            )
+    if folder.exists() and any(folder.iterdir()):
+        _log.info("%s: going on with an interrupted reproduction", folder)
+    else:
+        _log.info("%s: a clone of commit %s", folder, commit)
+        folder.mkdir(parents=True, exist_ok=True)
+        # borrows the objects: a commit that no branch holds any more is among them
+        options = ["--quiet", "--shared", "--no-checkout", "--config", f"{_MARK}={commit}"]
+        _git(project, "clone", *options, ".", str(folder.resolve()))
+    _git(folder, "checkout", "--quiet", "--detach", commit)
+
+
+def _reproduced_in(folder: Path) -> str | None:
+    """The commit that a clone made here is of; None for any other folder."""
+    configuration = folder / ".git" / "config"
+    if not configuration.is_file():
+        return None
+    return _git(folder, "config", "--file", ".git/config", "--default", "", _MARK) or None
+
+
+def _bring_overlay(overlay: Path, project: Path, folder: Path) -> str:
+    """The overlay's path in the clone, where it is copied to if git does not bring it."""
+    absolute, root = overlay.resolve(), project.resolve()
+    own = absolute.is_relative_to(root)
+    name = absolute.relative_to(root).as_posix() if own else overlay.name
+    if not (own and _tracked(folder, name)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(overlay, folder / name)
+    return name
+
+
+def _run(folder: Path, overlays: Sequence[str], cores: str, options: Sequence[str]) -> None:
+    command = [sys.executable, "-m", "snakemake", "--cores", cores]
+    command += ["--configfile", *overlays] if overlays else []
+    # this Python and its packages, but the clone's own library
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    environment = os.environ | {"PATH": path, "PYTHONPATH": str(folder.resolve())}
+    done = subprocess.run([*command, *options], cwd=folder, env=environment, check=False)
+    if done.returncode:
+        raise DownlinkError(
+            f"{folder}: the second run failed; see above, and the logs below that folder. Run the "
+            "same command again to go on."
+        )
+
+
+def _tracked(folder: Path, path: str) -> bool:
+    return bool(_git(folder, "ls-files", "--", path))
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        raise DownlinkError(f"git cannot be run ({error}). Install it, and try again.") from error
+    if done.returncode:
+        raise DownlinkError(
+            f"{folder}: git {arguments[0]} failed ({done.stderr.strip()}). Is the commit that the "
+            "study was made from still in the project's git?"
+        )
+    return done.stdout.strip()
