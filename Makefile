@@ -24,7 +24,7 @@ READY := $(VENV)/.ready
 PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: study test test-slow test-slurm test-slurm-slow smoke bench lint format lock clean
+.PHONY: study test test-slow test-slurm test-slurm-slow smoke audit repair reproduce crate bench lint format lock clean
 
 study: $(READY)
 	$(RUN) $(SNAKEMAKE)
@@ -46,6 +46,21 @@ test-slurm-slow: $(READY)
 
 smoke:
 	$(MAKE) study STUDY=configs/smoke.yaml
+
+audit: $(READY)
+	@python scripts/audit.py --study $(STUDY)
+
+repair: $(READY)
+	@python scripts/audit.py --damaged --study $(STUDY) > .snakemake/damaged
+	@test -s .snakemake/damaged || echo "Nothing is damaged."
+	xargs --no-run-if-empty --delimiter='\n' --arg-file=.snakemake/damaged $(RUN) --force --
+	$(RUN)
+
+reproduce: study
+	python scripts/reproduce.py --study $(STUDY) --cores $(CORES)
+
+crate: study
+	python scripts/export_crate.py --study $(STUDY) $(if $(AGENT),--agent "$(AGENT)")
 
 bench: $(READY)
 	OMP_WAIT_POLICY=PASSIVE python bench/codecs.py

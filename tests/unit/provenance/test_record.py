@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from project import copied
 
@@ -155,6 +155,7 @@ def test_no_byte_of_a_sidecar_changes_unseen(project, tmp_path):
     sound = (project.folder / "provenance/whole.json").read_bytes()
     file = tmp_path / "sidecar.json"
 
+    @settings(deadline=None)
     @given(st.integers(0, len(sound) - 1), st.integers(1, 255))
     def changed(place, by):
         damaged = bytearray(sound)
