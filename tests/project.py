@@ -22,9 +22,6 @@ PARTS = (
     "workflow_lib",
 )
 
-OPTIONS = ("--scheduler", "greedy", "--rerun-incomplete", "--max-checksum-file-size", "1GB")
-"""What the Makefile calls Snakemake with."""
-
 WITH_GPU = {
     "fit_codec",
     "encode_learned",
@@ -43,7 +40,7 @@ class Project:
 
     def snakemake(self, *options: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run Snakemake in the copy, with the copy's own library."""
-        return self.call(["snakemake", "--cores", "2", *OPTIONS, *options], check=check)
+        return self.call(["snakemake", "--cores", "2", *options], check=check)
 
     def call(self, command: list[str], check: bool = True) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(

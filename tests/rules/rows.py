@@ -75,11 +75,11 @@ DAMAGED = (
     ),
     Row(
         "a reconstruction deleted",
-        "nothing, until a job has to read it; `make audit` says so",
+        "nothing, until a job has to read it; `make audit` says so, `make repair` mends it",
         deleted(f"{RESULTS}/{CODED_SCENE}.zarr"),
     ),
     Row(
-        "a reconstruction deleted, and asked for by name",
+        "a reconstruction deleted, and asked for by name, as `make repair` does",
         "the job that coded this scene",
         deleted(f"{RESULTS}/{CODED_SCENE}.zarr"),
         ("own/*/jpeg2000/1/any/unseen1.*",),

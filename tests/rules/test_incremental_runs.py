@@ -16,7 +16,7 @@ REALLY_RUN = (
     "ε of the verdict",
     "a rate added to one codec",
     "a label of the scored fold edited",
-    "a reconstruction deleted, and asked for by name",
+    "a reconstruction deleted, and asked for by name, as `make repair` does",
 )
 
 

@@ -77,7 +77,7 @@ class Study(Section):
 
     def judged(self) -> "Study":
         """What the findings depend on: `reported`, without what is only told to the reader."""
-        study, told = self.reported(), {"title": "", "caption": "", "credit": ""}
+        study, told = self.reported(), {"title": "", "caption": "", "credit": "", "licenses": ()}
         datasets = {name: own.model_copy(update=told) for name, own in study.datasets.items()}
         return study.model_copy(update={"datasets": datasets})
 
