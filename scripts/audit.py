@@ -9,8 +9,8 @@ from pathlib import Path
 
 from workflow_lib.config import files
 from workflow_lib.errors import DownlinkError
-from workflow_lib.provenance.audit import Audit, audit
-from workflow_lib.provenance.audit_page import account, write_json, write_page
+from workflow_lib.provenance.audit.audit import Audit, audit
+from workflow_lib.provenance.audit.page import account, write_json, write_page
 
 
 def main() -> None:

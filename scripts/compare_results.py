@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from workflow_lib import cli
-from workflow_lib.provenance.compare import compare, described
+from workflow_lib.provenance.reproduction.compare import compare, described
 
 
 def main() -> None:

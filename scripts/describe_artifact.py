@@ -5,7 +5,7 @@ from pathlib import Path
 
 from workflow_lib import cli
 from workflow_lib.files import atomic
-from workflow_lib.provenance.artifact_description import describe_artifact
+from workflow_lib.provenance.crate.description import describe_artifact
 
 
 def main() -> None:

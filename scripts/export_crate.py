@@ -5,8 +5,8 @@ from pathlib import Path
 
 from workflow_lib import cli
 from workflow_lib.config import files
-from workflow_lib.provenance.crate import export_crate, packing
-from workflow_lib.provenance.crate_people import git_user
+from workflow_lib.provenance.crate.export import export_crate, packing
+from workflow_lib.provenance.crate.people import git_user
 
 
 def main() -> None:

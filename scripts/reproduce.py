@@ -6,8 +6,8 @@ from pathlib import Path
 
 from workflow_lib import cli
 from workflow_lib.config import files
-from workflow_lib.provenance.compare import described
-from workflow_lib.provenance.reproduce import OUTCOME, reproduce
+from workflow_lib.provenance.reproduction.compare import described
+from workflow_lib.provenance.reproduction.reproduce import OUTCOME, reproduce
 
 
 def main() -> None:

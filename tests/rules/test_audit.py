@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from project import Project
 
-from workflow_lib.provenance.audit import audit
+from workflow_lib.provenance.audit.audit import audit
 
 RESULTS = "results/smoke"
 SMOKE = ("--configfile", "configs/smoke.yaml")

@@ -10,8 +10,8 @@ from shutil import copytree
 import pytest
 
 from workflow_lib.paths import Paths
-from workflow_lib.provenance.finished import Finished
-from workflow_lib.provenance.reproduce import OUTCOME
+from workflow_lib.provenance.reproduction.finished import Finished
+from workflow_lib.provenance.reproduction.reproduce import OUTCOME
 
 PATHS = Paths("results/smoke")
 STUDY = ("--study", "configs/smoke.yaml")

@@ -7,8 +7,8 @@ import pytest
 from made_up_study import OVERLAY, finished
 
 from workflow_lib.errors import DownlinkError
-from workflow_lib.provenance.artifact_description import describe_artifact
-from workflow_lib.provenance.crate import export_crate
+from workflow_lib.provenance.crate.description import describe_artifact
+from workflow_lib.provenance.crate.export import export_crate
 
 COMMITTED = Path(__file__).parents[3] / "docs" / "ad-ae.md"
 SECTIONS = (

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 
 from workflow_lib.errors import DownlinkError
 from workflow_lib.paths import Paths
-from workflow_lib.provenance.audit import audit
+from workflow_lib.provenance.audit.audit import audit
 from workflow_lib.provenance.lock import read_lock
 from workflow_lib.provenance.sidecar import EDITED
 

@@ -8,7 +8,7 @@ from audited_tree import RESULTS, SCENE, TILES, WEIGHTS, Tree, finished
 
 from workflow_lib.errors import DownlinkError
 from workflow_lib.paths import Paths
-from workflow_lib.provenance.audit import audit
+from workflow_lib.provenance.audit.audit import audit
 
 
 @pytest.fixture(scope="module")

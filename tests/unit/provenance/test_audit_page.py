@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from audited_tree import BITSTREAM, RESULTS, WEIGHTS, finished
 
-from workflow_lib.provenance.audit import audit
-from workflow_lib.provenance.audit_page import account, rules, write_json, write_page
+from workflow_lib.provenance.audit.audit import audit
+from workflow_lib.provenance.audit.page import account, rules, write_json, write_page
 
 ROOT = Path(__file__).parents[3]
 STUDY = ("--study", "mine.yaml")

@@ -13,10 +13,10 @@ from finished_trees import CLASSICAL, PATHS, POINT, SEGMENTER, TUNED, Tree
 from workflow_lib.errors import DownlinkError
 from workflow_lib.metrics.findings import Estimate
 from workflow_lib.paths import manifest
-from workflow_lib.provenance.compare import compare, described
-from workflow_lib.provenance.kinds import KINDS
-from workflow_lib.provenance.likeness import Likeness
-from workflow_lib.provenance.reproduce import to_text
+from workflow_lib.provenance.reproduction.compare import compare, described
+from workflow_lib.provenance.reproduction.kinds import KINDS
+from workflow_lib.provenance.reproduction.likeness import Likeness
+from workflow_lib.provenance.reproduction.reproduce import to_text
 
 RUN = f"{PATHS.run_folder(SEGMENTER)}/0123456789ab/metrics.jsonl"
 STORE = PATHS.reconstruction(*POINT, "s")

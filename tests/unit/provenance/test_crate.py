@@ -17,8 +17,8 @@ from rocrate.rocrate import ROCrate
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import sha256, tree_sha256
 from workflow_lib.paths import Paths
-from workflow_lib.provenance.crate import export_crate, packing
-from workflow_lib.provenance.crate_run import portable
+from workflow_lib.provenance.crate.export import export_crate, packing
+from workflow_lib.provenance.crate.run import portable
 from workflow_lib.provenance.sidecar import Sidecar
 
 AGENT = "Jane Doe <0000-0002-1825-0097>"

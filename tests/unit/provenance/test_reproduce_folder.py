@@ -7,8 +7,13 @@ import pytest
 from finished_trees import PATHS, ROOT, Tree
 
 from workflow_lib.errors import DownlinkError
-from workflow_lib.provenance.finished import Finished
-from workflow_lib.provenance.reproduce import OUTCOME, bring_inputs, commit_of, reproduce
+from workflow_lib.provenance.reproduction.finished import Finished
+from workflow_lib.provenance.reproduction.reproduce import (
+    OUTCOME,
+    bring_inputs,
+    commit_of,
+    reproduce,
+)
 
 SNAKEFILE = """\
 if config.get("broken"):

@@ -7,7 +7,7 @@ import pytest
 from workflow_lib.metrics.findings import Estimate
 from workflow_lib.metrics.table import main_table, write
 from workflow_lib.paths import Paths
-from workflow_lib.provenance.audit_report import agrees, page_follows, report_numbers, told
+from workflow_lib.provenance.audit.report import agrees, page_follows, report_numbers, told
 
 PATHS = Paths("r")
 

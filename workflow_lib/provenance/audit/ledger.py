@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import joined_sha256
 from workflow_lib.paths import Paths
-from workflow_lib.provenance.faults import Fault
+from workflow_lib.provenance.audit.faults import Fault
 from workflow_lib.provenance.sidecar import Sidecar
 
 NOT_RESULTS = frozenset({"provenance", "logs", "benchmarks", "runs"}) | {

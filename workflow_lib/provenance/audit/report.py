@@ -16,7 +16,7 @@ from workflow_lib.errors import DownlinkError
 from workflow_lib.metrics.findings import Estimate, Finding, PointFinding, read_findings
 from workflow_lib.metrics.table import main_table, read, read_main_table
 from workflow_lib.paths import Paths
-from workflow_lib.provenance.faults import Fault
+from workflow_lib.provenance.audit.faults import Fault
 
 _NUMBERS = ["bpppb", "psnr_db", "iou_frozen", "iou_retrained", "iou_originals", "iou_trivial"]
 _POINT = ["dataset", "codec", "rate", "segmenter"]

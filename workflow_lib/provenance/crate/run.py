@@ -12,8 +12,8 @@ from rocrate.model import ContextEntity
 from rocrate.rocrate import ROCrate
 
 from workflow_lib.errors import DownlinkError
-from workflow_lib.provenance.crate_data import Parts
-from workflow_lib.provenance.crate_workflow import FOLDER
+from workflow_lib.provenance.crate.data import Parts
+from workflow_lib.provenance.crate.workflow import FOLDER
 from workflow_lib.provenance.sidecar import Sidecar
 
 _COMPLETED = {"@id": "http://schema.org/CompletedActionStatus"}

@@ -9,13 +9,13 @@ from pathlib import Path
 import jinja2
 
 from workflow_lib.files import atomic
-from workflow_lib.provenance.audit import Audit, Check
-from workflow_lib.provenance.faults import counted, printable
-from workflow_lib.provenance.ledger import jobs_by_rule
+from workflow_lib.provenance.audit.audit import Audit, Check
+from workflow_lib.provenance.audit.faults import counted, printable
+from workflow_lib.provenance.audit.ledger import jobs_by_rule
 from workflow_lib.provenance.sidecar import Sidecar
 
 _HERE = Path(__file__).parent
-_STYLE = _HERE.parent / "report" / "templates"
+_STYLE = _HERE.parents[1] / "report" / "templates"
 _IN_FULL = 20
 
 
@@ -99,7 +99,7 @@ def write_page(audit: Audit, target: Path) -> None:
     )
     environment.filters["printable"] = printable
     jobs = list(audit.ledger.jobs.values())
-    page = environment.get_template("audit.html.j2").render(
+    page = environment.get_template("page.html.j2").render(
         audit=audit,
         ledger=audit.ledger,
         verdict=verdict(audit),

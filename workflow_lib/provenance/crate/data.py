@@ -14,9 +14,9 @@ from workflow_lib.data.archives import file_name
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import sha256
 from workflow_lib.paths import Paths, manifest
-from workflow_lib.provenance.crate_people import add_license
-from workflow_lib.provenance.crate_workflow import FOLDER
-from workflow_lib.provenance.lineage import Lineage
+from workflow_lib.provenance.crate.lineage import Lineage
+from workflow_lib.provenance.crate.people import add_license
+from workflow_lib.provenance.crate.workflow import FOLDER
 
 Parts = dict[str, Any]
 """Entities of the crate by the path that sidecars use."""

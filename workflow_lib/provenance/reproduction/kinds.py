@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from workflow_lib.provenance.differences import (
+from workflow_lib.provenance.reproduction.differences import (
     Measure,
     bytes_apart,
     counts_apart,
@@ -14,7 +14,7 @@ from workflow_lib.provenance.differences import (
     losses_apart,
     tables_apart,
 )
-from workflow_lib.provenance.likeness import Likeness
+from workflow_lib.provenance.reproduction.likeness import Likeness
 
 
 class Tier(StrEnum):

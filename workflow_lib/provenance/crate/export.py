@@ -14,26 +14,26 @@ from rocrate.rocrate import ROCrate
 from workflow_lib.config.study import Study
 from workflow_lib.files import atomic, sha256
 from workflow_lib.paths import Paths
-from workflow_lib.provenance.crate_data import (
+from workflow_lib.provenance.crate.data import (
     add_found,
     add_results,
     add_sidecars,
     add_workflow_files,
 )
-from workflow_lib.provenance.crate_people import (
+from workflow_lib.provenance.crate.lineage import Lineage, targets, trace
+from workflow_lib.provenance.crate.people import (
     add_agent,
     add_author,
     add_license,
     read_citation,
 )
-from workflow_lib.provenance.crate_run import Run
-from workflow_lib.provenance.crate_workflow import (
+from workflow_lib.provenance.crate.run import Run
+from workflow_lib.provenance.crate.workflow import (
     FOLDER,
     copy_workflow,
     overlay_name,
     workflow_files,
 )
-from workflow_lib.provenance.lineage import Lineage, targets, trace
 from workflow_lib.provenance.lock import read_lock
 
 CONTEXT = "https://w3id.org/ro/terms/workflow-run/context"

@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 from tqdm import tqdm
 
 from workflow_lib.files import sha256, tree_sha256
-from workflow_lib.provenance.faults import Fault, counted
-from workflow_lib.provenance.ledger import NOT_RESULTS, Ledger, first_output
+from workflow_lib.provenance.audit.faults import Fault, counted
+from workflow_lib.provenance.audit.ledger import NOT_RESULTS, Ledger, first_output
 from workflow_lib.provenance.sidecar import Sidecar
 
 THREADS = 2

@@ -9,10 +9,10 @@ import pandas as pd
 
 from workflow_lib.metrics.findings import read_findings
 from workflow_lib.paths import Paths
-from workflow_lib.provenance.differences import Difference
-from workflow_lib.provenance.finished import Finished
-from workflow_lib.provenance.kinds import KINDS, Kind, Tier, kind_of
-from workflow_lib.provenance.likeness import Likeness, likeness, told_apart
+from workflow_lib.provenance.reproduction.differences import Difference
+from workflow_lib.provenance.reproduction.finished import Finished
+from workflow_lib.provenance.reproduction.kinds import KINDS, Kind, Tier, kind_of
+from workflow_lib.provenance.reproduction.likeness import Likeness, likeness, told_apart
 
 _NAMED = 5
 

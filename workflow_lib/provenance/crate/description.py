@@ -12,7 +12,7 @@ from rocrate.rocrate import ROCrate
 
 from workflow_lib.errors import DownlinkError
 
-_TEMPLATE = "artifact_description.md.j2"
+_TEMPLATE = "description.md.j2"
 # Of a hundred packages, those that decide results.
 _MAIN_SOFTWARE = (
     "torch",

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 
-from workflow_lib.provenance.audit_disk import THREADS, Disk, digest_of
-from workflow_lib.provenance.faults import Fault
-from workflow_lib.provenance.ledger import Ledger, first_output, is_result, names
+from workflow_lib.provenance.audit.disk import THREADS, Disk, digest_of
+from workflow_lib.provenance.audit.faults import Fault
+from workflow_lib.provenance.audit.ledger import Ledger, first_output, is_result, names
 from workflow_lib.provenance.sidecar import Sidecar
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import atomic, sha256
-from workflow_lib.provenance.compare import Comparison, compare
-from workflow_lib.provenance.finished import Finished
+from workflow_lib.provenance.reproduction.compare import Comparison, compare
+from workflow_lib.provenance.reproduction.finished import Finished
 
 OUTCOME = "comparison.json"
 """What is written into the fresh folder when both runs have been compared."""

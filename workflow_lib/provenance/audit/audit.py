@@ -7,12 +7,12 @@ from pathlib import Path
 
 from workflow_lib.errors import DownlinkError
 from workflow_lib.paths import Paths
-from workflow_lib.provenance.audit_code import code
-from workflow_lib.provenance.audit_disk import Disk, compare, walk
-from workflow_lib.provenance.audit_report import report_numbers
-from workflow_lib.provenance.audit_sources import sources
-from workflow_lib.provenance.faults import Fault, Kind, counted
-from workflow_lib.provenance.ledger import Ledger, names, read_ledger
+from workflow_lib.provenance.audit.code import code
+from workflow_lib.provenance.audit.disk import Disk, compare, walk
+from workflow_lib.provenance.audit.faults import Fault, Kind, counted
+from workflow_lib.provenance.audit.ledger import Ledger, names, read_ledger
+from workflow_lib.provenance.audit.report import report_numbers
+from workflow_lib.provenance.audit.sources import sources
 
 
 @dataclass(frozen=True)
