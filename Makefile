@@ -54,7 +54,7 @@ repair: $(READY)
 	@python scripts/audit.py --damaged --study $(STUDY) > .snakemake/damaged
 	@test -s .snakemake/damaged || echo "Nothing is damaged."
 	xargs --no-run-if-empty --delimiter='\n' --arg-file=.snakemake/damaged $(RUN) --force --
-	$(RUN)
+	$(RUN) --rerun-triggers mtime
 
 reproduce: study
 	python scripts/reproduce.py --study $(STUDY) --cores $(CORES)
@@ -82,9 +82,10 @@ format: $(READY)
 	ruff check --fix .
 	snakefmt Snakefile rules
 
+# its notes on who needs what are read, too: provenance/lock.py
 lock: $(READY)
 	uv pip compile --quiet envs/requirements.in --override envs/overrides.txt --python-version 3.11 \
-	    --no-annotate --no-header --upgrade --output-file envs/requirements.lock
+	    --no-header --upgrade --output-file envs/requirements.lock
 	sed -i '1i # Complete and pinned, for Python 3.11; installed by envs/install.sh. Remade by `make lock`.' \
 	    envs/requirements.lock
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -72,7 +72,7 @@ class Sidecar:
 
     def to_text(self) -> str:
         """JSON that ends with its own digest, so that no byte of it changes unseen."""
-        content = asdict(self)
+        content = vars(self)
         return _text({**content, "sha256": hashlib.sha256(_text(content).encode()).hexdigest()})
 
     @classmethod
