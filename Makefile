@@ -7,8 +7,9 @@
 # make audit      is every result what the present code, lock and data give? results/audit.html
 # make repair     make again what the audit found damaged, and nothing else
 # make reproduce  run the study again in a fresh folder from the same commit, and compare
-# make crate      a Workflow Run RO-Crate of the finished study
-#                 (these four take STUDY=configs/smoke.yaml as well)
+# make crate      a Workflow Run RO-Crate of the finished study; AGENT="Name <ORCID>"
+# make ad-ae      docs/ad-ae.md, written from the demo's crate
+#                 (the four before take STUDY=configs/smoke.yaml as well)
 # make bench      the measurements behind every claim of speed; the last one needs the study to have run
 # make lint       format, lint and types
 # make lock       pin the newest versions that envs/requirements.in allows
@@ -24,7 +25,7 @@ READY := $(VENV)/.ready
 PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: study test test-slow test-slurm test-slurm-slow smoke audit repair reproduce crate bench lint format lock clean
+.PHONY: study test test-slow test-slurm test-slurm-slow smoke audit repair reproduce crate ad-ae bench lint format lock clean
 
 study: $(READY)
 	$(RUN) $(SNAKEMAKE)
@@ -59,8 +60,11 @@ repair: $(READY)
 reproduce: study
 	python scripts/reproduce.py --study $(STUDY) --cores $(CORES)
 
-crate: study
+crate: $(READY)
 	python scripts/export_crate.py --study $(STUDY) $(if $(AGENT),--agent "$(AGENT)")
+
+ad-ae: crate
+	python scripts/describe_artifact.py --crate results --target docs/ad-ae.md
 
 bench: $(READY)
 	OMP_WAIT_POLICY=PASSIVE python bench/codecs.py
@@ -96,4 +100,4 @@ $(READY): envs/requirements.lock envs/install.sh pyproject.toml
 	touch $@
 
 clean:
-	rm -rf results .snakemake
+	rm -rf results reproduced .snakemake

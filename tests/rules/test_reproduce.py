@@ -1,52 +1,54 @@
-"""The smoke study run again from its commit on one core: every bit as on two."""
+"""A study run again from its commit on one core: every bit as on two."""
 
 import json
-import os
 import subprocess
 import sys
-from dataclasses import replace
-from shutil import copytree
 
 import pytest
+import yaml
+from project import copied
 
-from workflow_lib.paths import Paths
-from workflow_lib.provenance.reproduction.finished import Finished
 from workflow_lib.provenance.reproduction.reproduce import OUTCOME
 
-PATHS = Paths("results/smoke")
-STUDY = ("--study", "configs/smoke.yaml")
+STUDY = "brief.yaml"
+
+
+def brief(folder):
+    """Of the smoke study one dataset with two codecs: all kinds of artifacts, soon done."""
+    smoke = yaml.safe_load((folder / "configs/smoke.yaml").read_text())
+    dataset = smoke["datasets"]["tiny-optical"] | {
+        "rates": {"jpeg2000": [0.5], "dgml": [0.01]},
+        "regimes": {"retrained": {"dgml": [0.01]}},
+    }
+    named = {"name": "brief", "results": "results/brief", "run": ["brief"]}
+    return smoke | named | {"datasets": {"brief": dataset}}
 
 
 def git(folder, *arguments):
     name = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
-    command = ["git", "-C", folder, *name, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    subprocess.run(["git", "-C", folder, *name, *arguments], check=True, capture_output=True)
 
 
 @pytest.fixture
-def committed(finished, tmp_path):
-    """A copy of the finished study whose jobs say that they were run from a commit."""
-    folder = copytree(finished.folder, tmp_path / "project", symlinks=True)
-    (folder / ".gitignore").write_text("results/\nreproduced/\n.snakemake/\n__pycache__/\n")
-    git(folder, "init", "--quiet")
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--message", "all")
-    commit = git(folder, "rev-parse", "HEAD")
-    for name, sidecar in Finished.read(folder / PATHS.root).sidecars.items():
-        said = replace(sidecar, commit=commit, clean=True)
-        (folder / PATHS.sidecar(f"{PATHS.root}/{name}")).write_text(said.to_text())
-    return folder
+def committed(tmp_path):
+    """A copy of the project under git, in which a study has run on two cores."""
+    project = copied(tmp_path / "project")
+    (project.folder / STUDY).write_text(yaml.safe_dump(brief(project.folder)))
+    ignored = ("results/", "reproduced/", ".snakemake/", "__pycache__/")
+    (project.folder / ".gitignore").write_text("\n".join(ignored))
+    git(project.folder, "init", "--quiet")
+    git(project.folder, "add", "--all")
+    git(project.folder, "commit", "--quiet", "--message", "all")
+    project.snakemake("--configfile", STUDY)
+    return project
 
 
 @pytest.mark.slow
 def test_one_core_gives_every_bit_that_two_gave(committed):
-    command = [sys.executable, "scripts/reproduce.py", *STUDY, "--cores", "1"]
-    environment = {**os.environ, "PYTHONPATH": str(committed)}
-    done = subprocess.run(
-        command, cwd=committed, env=environment, capture_output=True, text=True, check=False
-    )
+    again = [sys.executable, "scripts/reproduce.py", "--cores", "1", "--study", STUDY]
+    done = committed.call(again, check=False)
     assert done.returncode == 0, done.stdout + done.stderr[-6000:]
-    found = json.loads((committed / "reproduced/smoke" / OUTCOME).read_text())
+    found = json.loads((committed.folder / "reproduced/brief" / OUTCOME).read_text())
     assert found["likeness"] == "PLATFORM"
     rows = {row["kind"]: row for row in found["rows"]}
     assert {"codec weights", "learned bitstreams", "losses of trainings", "estimates"} <= set(rows)
