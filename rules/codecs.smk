@@ -20,7 +20,7 @@ rule fit_codec:
         gpu=GPUS,
         cpus_per_gpu=CORES_PER_GPU,
     params:
-        job=record,
+        job=record("fit_codec"),
         tiles=lambda w: stores(w.dataset, learned_from(w.fold)),
         codec=lambda w: STUDY.codecs[w.codec].as_fitted().canonical(),
         run=run_folder(
@@ -69,7 +69,7 @@ rule encode_scene:
         mem_mb=memory(5000),
         runtime=minutes(30),
     params:
-        job=record,
+        job=record("encode_scene"),
         tiles=PATHS.tiles("{dataset}", "{scene}"),
         options=coding_options,
         code=signed(lambda w: code("encode_scene", MODULES[STUDY.codecs[w.codec].kind])),
@@ -92,6 +92,8 @@ use rule encode_scene as encode_learned with:
         runtime=minutes(30),
         gpu=GPUS,
         cpus_per_gpu=CORES_PER_GPU,
+    params:
+        job=record("encode_learned"),
 
 
 use rule gather_tiles as gather_reconstructions with:
@@ -106,6 +108,8 @@ use rule gather_tiles as gather_reconstructions with:
             )
         ),
     priority: 20
+    params:
+        job=record("gather_reconstructions"),
     message:
         "Gathering the reconstructions of {wildcards.dataset} by {wildcards.codec}"
         " at {wildcards.rate} (training: {wildcards.training}; {wildcards.part})"

