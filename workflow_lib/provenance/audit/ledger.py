@@ -11,17 +11,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import joined_sha256
-from workflow_lib.paths import Paths
+from workflow_lib.paths import RESERVED, Paths
 from workflow_lib.provenance.audit.faults import Fault
 from workflow_lib.provenance.sidecar import Sidecar
 
-NOT_RESULTS = frozenset({"provenance", "logs", "benchmarks", "runs"}) | {
-    "audit.html",
-    "audit.json",
-    "ro-crate-metadata.json",
-    "ro-crate-preview.html",
-    "workflow",
-}
+NOT_RESULTS = RESERVED - {"archives"}
 """What stands in a results folder and is no result: records, and what is made from these."""
 _MOST_BYTES = 64 * 10**6
 _SIDECAR = TypeAdapter(Sidecar)
