@@ -98,7 +98,8 @@ def behind_results(results: str, jobs: Iterable[J]) -> dict[str, J]:
     lost = sorted(name for name in unmade if name.startswith(f"{results}/"))
     if lost:
         raise DownlinkError(
-            f"{lost[0]}: no sidecar says how it was made. Delete it and run the study again."
+            f"{lost[0]}: no sidecar says how it was made. Delete it, if it is there, and run the "
+            "study again."
         )
     return dict(sorted(found.items()))
 
