@@ -157,32 +157,51 @@ class Tree:
         place.write_text(replace(known, **(fields | self.sidecar)).to_text())
 
     def _write(self):
-        self.job("fetch_archive", {PATHS.archive_mark("a.whl"): "1\n"})
-        self.job("prepare_scene", {PATHS.scene("d", "s"): "a scene"})
-        tiles = PATHS.tiles("d", "s")
-        self.job("tile_scene", {tiles: None, manifest(tiles): None})
-        self.job("gather_tiles", {PATHS.gathered_tiles("d"): f"{manifest(tiles)}:1\n"})
-        for rule, point, fields in (
-            ("encode_scene", CLASSICAL, {}),
-            ("encode_learned", POINT, TRAINED),
-        ):
-            store = PATHS.reconstruction(*point, "s")
-            outputs = {PATHS.bitstream(*point, "s"): "bits", store: None, manifest(store): None}
-            outputs[PATHS.distortion(*point, "s")] = "a table"
-            self.job(rule, outputs, **fields)
-            listed = {PATHS.gathered_reconstructions(*point): f"{manifest(store)}:1\n"}
-            self.job("gather_reconstructions", listed)
-        for rule, outputs in (
-            ("fit_codec", {PATHS.codec_weights(*POINT): "weights"}),
-            ("train_on_originals", {SEGMENTER: "weights"}),
-            ("finetune", {TUNED: "weights", PATHS.finetuning_choice(TUNED): "{}"}),
+        mark, scene, tiles = (
+            PATHS.archive_mark("a.whl"),
+            PATHS.scene("d", "s"),
+            PATHS.tiles("d", "s"),
+        )
+        gathered = PATHS.gathered_tiles("d")
+        self.job("fetch_archive", {mark: "1\n"})
+        self.job("prepare_scene", {scene: "a scene"}, [mark])
+        self.job("tile_scene", {tiles: None, manifest(tiles): None}, [scene])
+        self.job("gather_tiles", {gathered: f"{manifest(tiles)}:1\n"}, [manifest(tiles)])
+        weights = PATHS.codec_weights(*POINT)
+        for rule, outputs, inputs in (
+            ("fit_codec", {weights: "weights"}, []),
+            ("train_on_originals", {SEGMENTER: "weights"}, []),
+            (
+                "finetune",
+                {TUNED: "weights", PATHS.finetuning_choice(TUNED): "{}"},
+                [weights, SEGMENTER],
+            ),
         ):
             run = f"{PATHS.run_folder(next(iter(outputs)))}/0123456789ab"
-            self.job(rule, outputs, run=run, **TRAINED)
+            self.job(rule, outputs, [gathered, *inputs], run=run, **TRAINED)
+        collected = [TUNED]
+        for rule, point, coder, fields in (
+            ("encode_scene", CLASSICAL, [], {}),
+            ("encode_learned", POINT, [weights], TRAINED),
+        ):
+            store, listed = (
+                PATHS.reconstruction(*point, "s"),
+                PATHS.gathered_reconstructions(*point),
+            )
+            outputs = {PATHS.bitstream(*point, "s"): "bits", store: None, manifest(store): None}
+            outputs[PATHS.distortion(*point, "s")] = "a table"
+            self.job(rule, outputs, [manifest(tiles), *coder], **fields)
+            self.job(
+                "gather_reconstructions", {listed: f"{manifest(store)}:1\n"}, [manifest(store)]
+            )
+            collected += [PATHS.distortion(*point, "s"), listed]
         scores = PATHS.original_scores("d", "unet", "fold0-seed0")
-        self.job("score_on_originals", {scores: "t", PATHS.predictions(scores): "p"}, **TRAINED)
+        outputs = {scores: "t", PATHS.predictions(scores): "p"}
+        self.job("score_on_originals", outputs, [SEGMENTER], **TRAINED)
         trivial = {PATHS.trivial_map("d", 0): "{}", PATHS.trivial_scores("d", 0): "t"}
-        self.job("map_trivially", trivial)
-        self.job("collect_metrics", {PATHS.metrics(): "t", PATHS.main_table(): main_table()})
-        self.job("judge_study", {PATHS.findings(): findings().canonical()})
-        self.job("write_report", {PATHS.report(): "<html>"})
+        self.job("map_trivially", trivial, [gathered])
+        collected += [scores, PATHS.trivial_scores("d", 0)]
+        tables = {PATHS.metrics(): "t", PATHS.main_table(): main_table()}
+        self.job("collect_metrics", tables, collected)
+        self.job("judge_study", {PATHS.findings(): findings().canonical()}, [PATHS.metrics()])
+        self.job("write_report", {PATHS.report(): "<html>"}, [PATHS.metrics(), PATHS.findings()])

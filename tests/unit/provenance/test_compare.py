@@ -279,11 +279,31 @@ def test_missing_and_extra_artifacts_fail_and_are_named(first, second):
     second.file(PATHS.codec_weights(*POINT)).unlink()
     shutil.rmtree(first.file(STORE))
     second.job("encode_scene", {PATHS.bitstream(*CLASSICAL, "new"): "bits"})
+    second.job("write_report", {PATHS.report(): "<html>"}, [PATHS.bitstream(*CLASSICAL, "new")])
     found = compare(first.results, second.results)
     assert found.only_first == (short(PATHS.codec_weights(*POINT)),)
     assert found.only_second == (short(PATHS.bitstream(*CLASSICAL, "new")), short(STORE))
     assert not found.reproduced
     assert "Only in the first:\n  d/codecs/dgml" in described(found)
+
+
+def test_what_both_runs_have_lost_is_named(first, second):
+    for tree in (first, second):
+        tree.file(PATHS.codec_weights(*POINT)).unlink()
+    found = compare(first.results, second.results)
+    assert found.missing == (short(PATHS.codec_weights(*POINT)),)
+    assert not found.only_first + found.only_second
+    assert not found.reproduced
+    assert "Missing in both:\n  d/codecs/dgml" in described(found)
+
+
+@pytest.mark.parametrize("side", ["first", "second"])
+def test_what_a_removed_rate_has_left_over_does_not_count(first, second, side):
+    tree = {"first": first, "second": second}[side]
+    removed = PATHS.bitstream("d", "jpeg2000", "0.7", "any", "s")
+    tree.job("encode_scene", {removed: "bits"}, [PATHS.scene("d", "s")], cpu="Another processor")
+    assert compare(first.results, second.results).reproduced
+    assert compare(first.results, second.results).likeness is Likeness.PLATFORM
 
 
 def test_files_that_no_job_made_do_not_count(first, second):

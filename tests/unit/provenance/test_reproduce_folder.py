@@ -7,13 +7,15 @@ import pytest
 from finished_trees import PATHS, ROOT, Tree
 
 from workflow_lib.errors import DownlinkError
+from workflow_lib.provenance.digests import file_digest
 from workflow_lib.provenance.reproduction.finished import Finished
+from workflow_lib.provenance.reproduction.origin import commit_of
 from workflow_lib.provenance.reproduction.reproduce import (
     OUTCOME,
     bring_inputs,
-    commit_of,
     reproduce,
 )
+from workflow_lib.provenance.sidecar import EDITED
 
 SNAKEFILE = """\
 if config.get("broken"):
@@ -23,6 +25,8 @@ rule all:
     shell: "test -e own/a.tif; mkdir -p results; cp -r stored/results/made results/made"
 """
 RASTER = "own/a.tif"
+MARK = PATHS.archive_mark("a.whl")
+CODE = "scripts/made.py"
 
 
 def git(folder, *arguments):
@@ -38,6 +42,9 @@ def project(tmp_path):
     Tree(folder / "stored")
     (folder / "Snakefile").write_text(SNAKEFILE)
     (folder / "mine.yaml").write_text("own: true\n")
+    for file, text in {CODE: "print(1)\n", "envs/requirements.lock": "torch==2.13.0\n"}.items():
+        (folder / file).parent.mkdir()
+        (folder / file).write_text(text)
     (folder / "own").mkdir()
     (folder / RASTER).write_text("pixels")
     (folder / ".gitignore").write_text("/results\n/own\n/mine.yaml\n/reproduced\n")
@@ -45,7 +52,7 @@ def project(tmp_path):
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "--message", "all")
     tree = Tree(folder, commit=git(folder, "rev-parse", "HEAD"))
-    tree.job("prepare_scene", {PATHS.scene("d", "s"): "a scene"}, [RASTER])
+    tree.job("prepare_scene", {PATHS.scene("d", "s"): "a scene"}, [MARK, RASTER])
     return tree
 
 
@@ -62,7 +69,7 @@ def test_a_clone_at_the_commit_runs_with_overlay_and_own_data(project, again):
     git(project.project, "commit", "--quiet", "--allow-empty", "--message", "later")
     assert again().reproduced
     fresh = project.project / "reproduced/made"
-    commit = commit_of(Finished.read(project.results))
+    commit = commit_of(Finished.read(project.results), project.project)
     assert git(fresh, "rev-parse", "HEAD") == commit != git(project.project, "rev-parse", "HEAD")
     assert (fresh / RASTER).resolve() == project.file(RASTER).resolve()
     assert (fresh / "mine.yaml").read_text() == "own: true\n"
@@ -104,17 +111,92 @@ def test_an_interrupted_reproduction_of_another_commit_is_not_gone_on_with(proje
         again()
 
 
-def test_jobs_from_several_commits_or_edited_files_are_named(project, again):
+@pytest.fixture
+def piecemeal(project):
+    """One job is of another commit than the others; gives what writes its sidecar."""
     project.sidecar.clear()  # what job() writes into every sidecar
-    project.job("write_report", {PATHS.report(): "<html>"}, commit="beef")
-    with pytest.raises(DownlinkError, match=r"1 from beef \(report\.html\).*Commit your edits"):
+    digest = file_digest(str(project.file(CODE)))
+
+    def write(**fields):
+        fields = {"commit": "beef", "code": {CODE: digest}} | fields
+        project.job("write_report", {PATHS.report(): "<html>"}, [PATHS.findings()], **fields)
+        return Finished.read(project.results)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "1 from beef (report.html)"),
+        ({"clean": False}, "1 from beef and edited files (report.html)"),
+        ({"commit": None, "clean": None}, "1 from no commit and edited files (report.html)"),
+    ],
+)
+def test_a_study_built_piece_by_piece_is_run_from_a_commit_with_its_code(
+    project, piecemeal, fields, said, caplog
+):
+    head = git(project.project, "rev-parse", "HEAD")
+    with caplog.at_level("INFO"):
+        assert commit_of(piecemeal(**fields), project.project) == head
+    (line,) = caplog.messages
+    assert said in line
+    assert line.endswith(f"all ran code and locked versions equal to those of HEAD, {head}")
+
+
+def test_a_study_built_piece_by_piece_is_reproduced(piecemeal, again):
+    piecemeal()
+    assert again().reproduced
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"code": {CODE: "0" * 64}}, r"scripts/made\.py is not the one that made report\.html"),
+        ({"code": {CODE: EDITED}}, r"scripts/made\.py is not the one.*make repair"),
+        ({"code": {"gone.py": "0" * 64}}, r"gone\.py is not the one"),
+        ({"locked": {"torch": "2.12.0"}}, r"torch was locked as 2\.12\.0 when report\.html was"),
+        ({"locked": {"other": "1"}}, "other was locked as 1"),
+    ],
+)
+def test_jobs_of_other_code_than_the_present_commits_are_refused(
+    project, piecemeal, again, fields, said
+):
+    piecemeal(**fields)
+    with pytest.raises(DownlinkError, match=rf"1 from beef \(report\.html\).*{said}"):
         again()
-    project.job("write_report", {PATHS.report(): "<html>"}, clean=False)
-    with pytest.raises(DownlinkError, match=r"and edited files \(report\.html\)"):
+    assert not project.file("reproduced/made").exists()
+
+
+def test_code_that_git_does_not_hold_is_not_that_of_a_commit(project, piecemeal):
+    project.file("scripts/untracked.py").write_text("print(2)\n")
+    digest = file_digest(str(project.file("scripts/untracked.py")))
+    with pytest.raises(DownlinkError, match=r"untracked\.py is not the one"):
+        commit_of(piecemeal(code={"scripts/untracked.py": digest}), project.project)
+
+
+def test_uncommitted_edits_are_to_be_committed_first(project, piecemeal):
+    finished = piecemeal()
+    project.file("Snakefile").write_text("other")
+    with pytest.raises(DownlinkError, match="Commit your edits, and try again"):
+        commit_of(finished, project.project)
+
+
+def test_a_file_of_the_project_that_another_commit_has_otherwise_is_named(project, again):
+    project.job("prepare_scene", {PATHS.scene("d", "s"): "a scene"}, [MARK, RASTER, CODE])
+    assert again().reproduced
+    project.file(CODE).write_text("print(3)\n")
+    project.job("prepare_scene", {PATHS.scene("d", "s"): "a scene"}, [MARK, RASTER, CODE])
+    with pytest.raises(DownlinkError, match=r"scripts/made\.py: it has changed since"):
         again()
-    project.job("write_report", {PATHS.report(): "<html>"}, commit=None, clean=None)
-    with pytest.raises(DownlinkError, match="from no commit"):
-        again()
+
+
+def test_a_scene_that_was_taken_out_is_not_missed(project, again):
+    project.file("own/y.tif").write_text("pixels")
+    project.job("prepare_scene", {PATHS.scene("d", "y"): "y"}, ["own/y.tif"], commit="beef")
+    project.file("own/y.tif").unlink()
+    assert again().reproduced
+    assert not (project.file("reproduced/made") / "own/y.tif").exists()
 
 
 def test_own_data_that_changed_or_went_are_named(project, again):
@@ -132,7 +214,7 @@ def test_own_data_outside_of_the_project_need_an_absolute_path(project, again, t
     project.job("prepare_scene", **outside)
     with pytest.raises(DownlinkError, match="Give its absolute path"):
         again()
-    project.job("prepare_scene", outside["outputs"], [RASTER, str(tmp_path / "b.tif")])
+    project.job("prepare_scene", outside["outputs"], [MARK, RASTER, str(tmp_path / "b.tif")])
     assert again().reproduced
 
 

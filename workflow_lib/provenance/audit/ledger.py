@@ -11,7 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import joined_sha256
-from workflow_lib.paths import RESERVED, Paths
+from workflow_lib.paths import RESERVED
+from workflow_lib.provenance import jobs
 from workflow_lib.provenance.audit.faults import Fault
 from workflow_lib.provenance.sidecar import Sidecar
 
@@ -51,31 +52,18 @@ class Ledger:
     @cached_property
     def producers(self) -> dict[str, Sidecar]:
         """The job that made each output."""
-        return {output: job for job in self.jobs.values() for output in job.outputs}
+        return jobs.producers(self.jobs.values())
 
     @cached_property
     def finals(self) -> tuple[str, ...]:
         """What the study was run for."""
-        paths = Paths(self.results)
-        return paths.report(), paths.main_table(), paths.findings()
+        return jobs.finals(self.results)
 
     @cached_property
     def reached(self) -> dict[str, Sidecar] | None:
         """The jobs behind the final results; None where a sidecar on the way there is missing."""
-        found: dict[str, Sidecar] = {}
-        waiting = list(self.finals)
-        while waiting:
-            name = waiting.pop()
-            job = self.producers.get(name)
-            if job is None:
-                if is_result(name, self.results):
-                    return None
-                continue
-            first = first_output(job)
-            if first not in found:
-                found[first] = job
-                waiting.extend(job.inputs)
-        return found
+        found, unmade = jobs.reached(self.results, self.producers)
+        return None if any(is_result(name, self.results) for name in unmade) else found
 
     @cached_property
     def current(self) -> dict[str, Sidecar]:
@@ -118,17 +106,11 @@ def read_ledger(results: str, root: Path) -> Ledger:
         DownlinkError: there is no sidecar at all.
     """
     folder = root / results / "provenance"
-    files = sorted(file for file in folder.rglob("*.json") if file.parent.name[:1] != ".")
-    if not files:
-        raise DownlinkError(
-            f"{results}/provenance: no job has left a sidecar here. Run the study with make, or "
-            "name another one with STUDY=FILE."
-        )
-    jobs: dict[str, Sidecar] = {}
+    whole: dict[str, Sidecar] = {}
     damaged: dict[str, Damaged] = {}
     digests: dict[str, str] = {}
     taken: set[str] = set()
-    for file in files:
+    for file in jobs.sidecar_files(root / results):
         below = file.relative_to(folder).as_posix()
         name = f"{results}/provenance/{below}"
         artifact = f"{results}/{below.removesuffix('.json')}"
@@ -138,11 +120,11 @@ def read_ledger(results: str, root: Path) -> Ledger:
             job = _checked(file, content, artifact, results)
             if twice := taken & job.outputs.keys():
                 raise DownlinkError(f"this sidecar claims {min(twice)}, and so does another one.")
-            jobs[artifact] = job
+            whole[artifact] = job
             taken |= job.outputs.keys()
         except DownlinkError as error:
             damaged[artifact] = Damaged(name, content, str(error).removeprefix(f"{file}: "))
-    return Ledger(root, results, jobs, damaged, joined_sha256(digests))
+    return Ledger(root, results, whole, damaged, joined_sha256(digests))
 
 
 def _content(file: Path) -> bytes:

@@ -7,7 +7,13 @@ from pathlib import Path
 
 from workflow_lib.errors import DownlinkError
 from workflow_lib.paths import Paths
-from workflow_lib.provenance.digests import ROOT, file_digest
+from workflow_lib.provenance.jobs import (
+    behind_results,
+    finals,
+    outdated,
+    producers,
+    sidecar_files,
+)
 from workflow_lib.provenance.sidecar import Sidecar
 
 
@@ -58,68 +64,43 @@ def trace(paths: Paths, root: Path) -> Lineage:
     """
     if not (root / paths.report()).is_file():
         raise DownlinkError(f"{paths.report()}: the study is not finished. Run it first.")
-    jobs = _jobs(root / paths.root / "provenance")
-    makers = {output: job for job in jobs for output in job.outputs}
-    needed: dict[Path, _Job] = {}
+    needed = behind_results(paths.root, _jobs(root / paths.root))
+    makers = producers(needed.values())
     found: dict[str, str] = {}
-    waiting = [_maker(makers, path) for path in targets(paths)]
-    while waiting:
-        job = waiting.pop()
-        if job.file in needed:
-            continue
+    for first, job in needed.items():
         if job.outdated is not None:
             raise DownlinkError(
-                f"{job.outdated}: its code has changed since {next(iter(job.outputs))} was made "
-                "with it. Run the study again."
+                f"{job.outdated}: its code has changed since {first} was made with it. Run the "
+                "study again."
             )
-        needed[job.file] = job
         for path, digest in job.inputs.items():
             if path in makers:
-                _require_same(path, digest, makers[path].outputs[path], job)
-                waiting.append(makers[path])
-            elif path.startswith(f"{paths.root}/"):
-                _maker(makers, path)
+                _require_same(path, digest, makers[path].outputs[path], first)
             else:
-                _require_same(path, digest, found.setdefault(path, digest), job)
-    ordered = [needed[file] for file in sorted(needed)]
+                _require_same(path, digest, found.setdefault(path, digest), first)
     return Lineage(
-        sidecars=tuple(job.file for job in ordered),
-        made={path: digest for job in ordered for path, digest in job.outputs.items()},
+        sidecars=tuple(sorted(job.file for job in needed.values())),
+        made={path: digest for job in needed.values() for path, digest in job.outputs.items()},
         found=dict(sorted(found.items())),
-        positions=_positions(ordered, makers),
+        positions=_positions(list(needed.values()), makers),
     )
 
 
 def targets(paths: Paths) -> tuple[str, ...]:
-    """What a study is run for."""
-    return paths.report(), paths.main_table(), paths.findings(), paths.metrics()
+    """What a study is run for, and the table behind it."""
+    return *finals(paths.root), paths.metrics()
 
 
-def _jobs(folder: Path) -> list[_Job]:
-    sidecars = ((file, Sidecar.read(file)) for file in sorted(folder.rglob("*.json")))
-    return [_Job(file, job.rule, job.inputs, job.outputs, _outdated(job)) for file, job in sidecars]
+def _jobs(folder: Path) -> Iterator[_Job]:
+    for file in sidecar_files(folder):
+        job = Sidecar.read(file)
+        yield _Job(file, job.rule, job.inputs, job.outputs, outdated(job))
 
 
-def _outdated(job: Sidecar) -> str | None:
-    for file, digest in job.code.items():
-        if not (ROOT / file).is_file() or file_digest(file) != digest:
-            return file
-    return None
-
-
-def _maker(makers: Mapping[str, _Job], path: str) -> _Job:
-    if path not in makers:
-        raise DownlinkError(
-            f"{path}: no sidecar says how it was made. Delete it and run the study again."
-        )
-    return makers[path]
-
-
-def _require_same(path: str, read: str, known: str, job: _Job) -> None:
+def _require_same(path: str, read: str, known: str, first: str) -> None:
     if read != known:
         raise DownlinkError(
-            f"{path}: it has changed since {next(iter(job.outputs))} was made from it. "
-            "Run the study again."
+            f"{path}: it has changed since {first} was made from it. Run the study again."
         )
 
 

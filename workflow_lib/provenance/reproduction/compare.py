@@ -57,6 +57,7 @@ class Comparison:
             another may be off; so the two runs' have to overlap, and no more.
         rows: by kind of artifact.
         only_first, only_second: names of artifacts that one run alone has.
+        missing: names of artifacts that some job made and neither run has any more.
     """
 
     likeness: Likeness
@@ -65,11 +66,12 @@ class Comparison:
     rows: tuple[Row, ...]
     only_first: tuple[str, ...]
     only_second: tuple[str, ...]
+    missing: tuple[str, ...]
 
     @property
     def reproduced(self) -> bool:
-        """Whether both have the same artifacts, and every tier holds that has to."""
-        complete = not self.only_first and not self.only_second
+        """Whether both have all artifacts, and every tier holds that has to."""
+        complete = not (self.only_first or self.only_second or self.missing)
         return complete and all(row.holds for row in self.rows if row.required)
 
 
@@ -93,6 +95,9 @@ def compare(first: Path, second: Path) -> Comparison:
         rows=tuple(_row(kind, found[kind], alike) for kind in KINDS if kind in found),
         only_first=tuple(sorted(one.artifacts.keys() - other.artifacts.keys())),
         only_second=tuple(sorted(other.artifacts.keys() - one.artifacts.keys())),
+        missing=tuple(
+            sorted({*one.named, *other.named} - one.artifacts.keys() - other.artifacts.keys())
+        ),
     )
 
 
@@ -137,6 +142,7 @@ def described(comparison: Comparison) -> str:
         )
     lines += _named("Only in the first", comparison.only_first)
     lines += _named("Only in the second", comparison.only_second)
+    lines += _named("Missing in both", comparison.missing)
     for row in comparison.rows:
         word = "differ" if row.required else "differ, which is no failure on such machines"
         lines += _named(f"{row.kind} {word}", row.outside)

@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-from workflow_lib.errors import DownlinkError
+from workflow_lib.provenance.jobs import behind_results, sidecar_files
 from workflow_lib.provenance.sidecar import Sidecar
 
 JOURNALS = "runs"
@@ -14,14 +14,16 @@ JOURNALS = "runs"
 
 @dataclass(frozen=True)
 class Finished:
-    """What jobs left in a results folder, wherever that lies by now.
+    """What the jobs behind a study's report left in a results folder, wherever that lies by now.
 
     Attributes:
         folder: the results folder.
-        sidecars: of all jobs, by the name of their first output below the folder.
+        results: what it was called when the study ran: names in sidecars begin with it.
+        sidecars: of these jobs, by the name of their first output below the folder.
     """
 
     folder: Path
+    results: str
     sidecars: dict[str, Sidecar]
 
     @classmethod
@@ -29,30 +31,35 @@ class Finished:
         """The study in a folder.
 
         Raises:
-            DownlinkError: no job left a sidecar there, or a sidecar is damaged.
+            DownlinkError: no job left a sidecar there, a sidecar is damaged, or a result that the
+                report was made from has none.
         """
-        below = folder / "provenance"
-        files = sorted(below.rglob("*.json"))
-        if not files:
-            raise DownlinkError(
-                f"{below}: holds no sidecar, so that nobody can tell what belongs to the study. "
-                "Run the study first (make study), with a version of Downlink that writes them; of "
-                "a study from elsewhere bring the whole results folder, provenance/ included."
-            )
-        names = (file.relative_to(below).as_posix().removesuffix(".json") for file in files)
-        return cls(folder, {n: Sidecar.read(f) for n, f in zip(names, files, strict=True)})
+        files = sidecar_files(folder)
+        jobs = [Sidecar.read(file) for file in files]
+        below = files[0].relative_to(folder / "provenance").as_posix().removesuffix(".json")
+        results = next(iter(jobs[0].outputs)).removesuffix(f"/{below}")
+        reached = behind_results(results, jobs)
+        return cls(
+            folder,
+            results,
+            {name.removeprefix(f"{results}/"): job for name, job in reached.items()},
+        )
 
     @cached_property
     def artifacts(self) -> dict[str, Path]:
+        """Those of `named` that are there."""
+        return {name: path for name, path in self.named.items() if path.exists()}
+
+    @cached_property
+    def named(self) -> dict[str, Path]:
         """What jobs made, and the journals of trainings, by names that any folder shares."""
         found = {}
         for first, sidecar in self.sidecars.items():
-            root = next(iter(sidecar.outputs)).removesuffix(first)
             for output in sidecar.outputs:
-                name = output.removeprefix(root)
+                name = output.removeprefix(f"{self.results}/")
                 found[name] = self.folder / name
             for run in sidecar.parameters.get("run", []):
-                kept = self.folder / run.removeprefix(root)
+                kept = self.folder / run.removeprefix(f"{self.results}/")
                 for journal in sorted(kept.rglob("metrics.jsonl")):
                     found[f"{JOURNALS}/{first}/{journal.relative_to(kept).as_posix()}"] = journal
-        return {name: path for name, path in sorted(found.items()) if path.exists()}
+        return dict(sorted(found.items()))

@@ -1,4 +1,4 @@
-"""A finished study, run again in a fresh folder from the commit that it was made from."""
+"""A finished study, run again in a fresh folder from the commit that holds its code."""
 
 import json
 import logging
@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,11 +14,12 @@ from workflow_lib.errors import DownlinkError
 from workflow_lib.files import atomic, sha256
 from workflow_lib.provenance.reproduction.compare import Comparison, compare
 from workflow_lib.provenance.reproduction.finished import Finished
+from workflow_lib.provenance.reproduction.git import git, tracked
+from workflow_lib.provenance.reproduction.origin import commit_of
 
 OUTCOME = "comparison.json"
 """What is written into the fresh folder when both runs have been compared."""
 
-_EXAMPLES = 3
 _MARK = "downlink.reproduces"
 _log = logging.getLogger(__name__)
 
@@ -34,8 +34,8 @@ def reproduce(
 ) -> Comparison:
     """Run a study again and compare the results with the first ones.
 
-    The project is cloned at the commit that the first run's sidecars name, into `folder`; what git
-    does not track of the study is brought there: overlays are copied, own data linked. A folder
+    The project is cloned at the commit of the first run (`commit_of`) into `folder`; what git does
+    not track of the study is brought there: overlays are copied, own data linked. A folder
     that was interrupted is gone on with; one that is finished is made anew.
 
     Args:
@@ -47,7 +47,7 @@ def reproduce(
         options: further ones of Snakemake, e.g. ["--profile", "slurm"].
 
     Raises:
-        DownlinkError: the study has not run, or not from one clean commit; its data have changed;
+        DownlinkError: the study has not run, or no commit holds its code; its data have changed;
             the folder is something else; the second run failed.
     """
     if Path(results).is_absolute():
@@ -56,7 +56,7 @@ def reproduce(
             "so that a second run would write into the first. Name one relative to the project."
         )
     first = Finished.read(project / results)
-    commit = commit_of(first)
+    commit = commit_of(first, project)
     _prepare(project, commit, folder)
     bring_inputs(first, project, folder)
     laid = [_bring_overlay(overlay, project, folder) for overlay in overlays]
@@ -79,29 +79,6 @@ def to_text(comparison: Comparison) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def commit_of(finished: Finished) -> str:
-    """The one commit that every job of a study was run from.
-
-    Raises:
-        DownlinkError: there are several, or none, or a file differed from it.
-    """
-    origins: dict[tuple[str | None, bool], list[str]] = defaultdict(list)
-    for name, sidecar in finished.sidecars.items():
-        origins[sidecar.commit, bool(sidecar.clean)].append(name)
-    (commit, clean), *others = origins
-    if commit is not None and clean and not others:
-        return commit
-    described = "; ".join(
-        f"{len(names)} from {commit or 'no commit'}{'' if clean else ' and edited files'} "
-        f"({', '.join(names[:_EXAMPLES])}{', …' if len(names) > _EXAMPLES else ''})"
-        for (commit, clean), names in origins.items()
-    )
-    raise DownlinkError(
-        f"{finished.folder}: its jobs do not come from one clean commit: {described}. Commit your "
-        "edits, delete that folder, and run the study again (make study)."
-    )
-
-
 def bring_inputs(finished: Finished, project: Path, folder: Path) -> None:
     """Link into `folder` what jobs read and neither made nor found in the project's git.
 
@@ -109,19 +86,22 @@ def bring_inputs(finished: Finished, project: Path, folder: Path) -> None:
         DownlinkError: a file is missing, or no longer what was read.
     """
     made = {path for sidecar in finished.sidecars.values() for path in sidecar.outputs}
-    read = {
-        path: digest
-        for sidecar in finished.sidecars.values()
-        for path, digest in sidecar.inputs.items()
-    }
-    for path, digest in sorted(read.items()):
+    read = {item for sidecar in finished.sidecars.values() for item in sidecar.inputs.items()}
+    for path, digest in sorted(read):
         own = not Path(path).is_absolute()
         if own and os.path.normpath(path).startswith(os.pardir):
             raise DownlinkError(
                 f"{path}: it lies outside of the project, but its path is relative to it. Give its "
                 "absolute path in the configuration, and run the study again."
             )
-        if path in made or (own and _tracked(folder, path)):
+        if path in made:
+            continue
+        if own and tracked(folder, path):
+            if sha256(folder / path) != digest:
+                raise DownlinkError(
+                    f"{path}: it has changed since the study was made from it. Run the study again "
+                    "(make) first."
+                )
             continue
         source = project / path
         present = source.is_file()
@@ -162,8 +142,8 @@ def _prepare(project: Path, commit: str, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         # borrows the objects: a commit that no branch holds any more is among them
         options = ["--quiet", "--shared", "--no-checkout", "--config", f"{_MARK}={commit}"]
-        _git(project, "clone", *options, ".", str(folder.resolve()))
-    _git(folder, "checkout", "--quiet", "--detach", commit)
+        git(project, "clone", *options, ".", str(folder.resolve()))
+    git(folder, "checkout", "--quiet", "--detach", commit)
 
 
 def _reproduced_in(folder: Path) -> str | None:
@@ -171,7 +151,7 @@ def _reproduced_in(folder: Path) -> str | None:
     configuration = folder / ".git" / "config"
     if not configuration.is_file():
         return None
-    return _git(folder, "config", "--file", ".git/config", "--default", "", _MARK) or None
+    return git(folder, "config", "--file", ".git/config", "--default", "", _MARK) or None
 
 
 def _bring_overlay(overlay: Path, project: Path, folder: Path) -> str:
@@ -179,7 +159,7 @@ def _bring_overlay(overlay: Path, project: Path, folder: Path) -> str:
     absolute, root = overlay.resolve(), project.resolve()
     own = absolute.is_relative_to(root)
     name = absolute.relative_to(root).as_posix() if own else overlay.name
-    if not (own and _tracked(folder, name)):
+    if not (own and tracked(folder, name)):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(overlay, folder / name)
     return name
@@ -197,22 +177,3 @@ def _run(folder: Path, overlays: Sequence[str], cores: str, options: Sequence[st
             f"{folder}: the second run failed; see above, and the logs below that folder. Run the "
             "same command again to go on."
         )
-
-
-def _tracked(folder: Path, path: str) -> bool:
-    return bool(_git(folder, "ls-files", "--", path))
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False
-        )
-    except OSError as error:
-        raise DownlinkError(f"git cannot be run ({error}). Install it, and try again.") from error
-    if done.returncode:
-        raise DownlinkError(
-            f"{folder}: git {arguments[0]} failed ({done.stderr.strip()}). Is the commit that the "
-            "study was made from still in the project's git?"
-        )
-    return done.stdout.strip()

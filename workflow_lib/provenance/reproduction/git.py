@@ -1,0 +1,31 @@
+"""Questions and orders to git."""
+
+import subprocess
+from pathlib import Path
+
+from workflow_lib.errors import DownlinkError
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """What a git command says in a folder.
+
+    Raises:
+        DownlinkError: it failed.
+    """
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        raise DownlinkError(f"git cannot be run ({error}). Install it, and try again.") from error
+    if done.returncode:
+        raise DownlinkError(
+            f"{folder}: git {arguments[0]} failed ({done.stderr.strip()}). Is the commit that the "
+            "study was made from still in the project's git?"
+        )
+    return done.stdout.strip()
+
+
+def tracked(folder: Path, path: str) -> bool:
+    """Whether git holds a path of a folder."""
+    return bool(git(folder, "ls-files", "--", path))

@@ -1,0 +1,71 @@
+"""The commit that a study can be run again from."""
+
+import logging
+from collections import defaultdict
+from pathlib import Path
+
+from workflow_lib.errors import DownlinkError
+from workflow_lib.provenance import environment
+from workflow_lib.provenance.jobs import outdated
+from workflow_lib.provenance.lock import LOCK, read_lock
+from workflow_lib.provenance.reproduction.finished import Finished
+from workflow_lib.provenance.reproduction.git import git
+
+_EXAMPLES = 3
+_LOCK = f"envs/{LOCK.name}"
+_log = logging.getLogger(__name__)
+
+
+def commit_of(finished: Finished, project: Path) -> str:
+    """The commit that holds the code and locked versions of every job of a study.
+
+    It is the one that all jobs were run from. A study that was built piece by piece has several, or
+    some of its jobs met files that were not committed yet: then it is the project's present one, if
+    that has the same code and locked versions as each job.
+
+    Raises:
+        DownlinkError: there is none.
+    """
+    origins: dict[tuple[str | None, bool], list[str]] = defaultdict(list)
+    for name, job in finished.sidecars.items():
+        origins[job.commit, bool(job.clean)].append(name)
+    (commit, clean), *others = origins
+    if commit is not None and clean and not others:
+        return commit
+    described = "; ".join(
+        f"{len(names)} from {commit or 'no commit'}{'' if clean else ' and edited files'} "
+        f"({', '.join(names[:_EXAMPLES])}{', …' if len(names) > _EXAMPLES else ''})"
+        for (commit, clean), names in origins.items()
+    )
+    head = environment.commit(project)
+    if head.commit is None or not head.clean:
+        raise DownlinkError(
+            f"{finished.folder}: its jobs do not come from one clean commit: {described}. Nor is "
+            "the project at one now. Commit your edits, and try again."
+        )
+    if other := _other_than_now(finished, project):
+        raise DownlinkError(
+            f"{finished.folder}: its jobs do not come from one clean commit: {described}. Nor are "
+            f"all of them of the present one, {head.commit}: {other}. Run the study again (make), "
+            "so that jobs of other code are; those whose code was edited meanwhile, with make "
+            "repair."
+        )
+    _log.info(
+        "%s: %d jobs: %s; all ran code and locked versions equal to those of HEAD, %s",
+        *(finished.folder, len(finished.sidecars), described, head.commit),
+    )
+    return head.commit
+
+
+def _other_than_now(finished: Finished, project: Path) -> str | None:
+    """What of some job's code or packages is not the project's, in words."""
+    locked = read_lock(project / _LOCK)
+    held = set(git(project, "ls-files", "-z").split("\0"))
+    for name, job in finished.sidecars.items():
+        if file := next((file for file in job.code if file not in held), outdated(job, project)):
+            return f"{file} is not the one that made {name}"
+        if package := next(
+            (p for p, version in job.locked.items() if locked.get(p) != version), ""
+        ):
+            return f"{package} was locked as {job.locked[package]} when {name} was made"
+    return None
