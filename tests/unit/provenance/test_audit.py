@@ -27,6 +27,7 @@ from hypothesis import strategies as st
 from workflow_lib.errors import DownlinkError
 from workflow_lib.paths import Paths
 from workflow_lib.provenance.audit.audit import audit
+from workflow_lib.provenance.audit.plan import Plan
 from workflow_lib.provenance.lock import read_lock
 from workflow_lib.provenance.sidecar import EDITED
 
@@ -60,7 +61,7 @@ def sidecar(first):
 def test_a_sound_study_has_no_faults_and_nothing_to_tell(tree):
     found = audited(tree)
     assert found.faults == found.notices == found.damaged == found.left_over == ()
-    assert {check.faults for check in found.checks} == {0}
+    assert [check.faults for check in found.checks] == [0] * 7 + [None]
 
 
 OUTPUTS = [MARK, SCENE, MANIFEST, GATHERED, WEIGHTS, BITSTREAM, DISTORTION]
@@ -188,6 +189,50 @@ def test_inputs_that_nobody_made_are_compared(tree, name, gone):
     assert found.again == ((MARK,) if name == "cache/a.tar" else ()), "archives are fetched again"
 
 
+def moved(tree, name, digest):
+    """The study after it came from another machine, whose archive is not here."""
+    inputs = {**tree.sidecar(SCENE).inputs, name: digest}
+    inputs.pop("cache/a.tar")
+    tree.rewrite(SCENE, inputs=inputs)
+
+
+def test_an_archive_of_another_machine_is_no_fault_where_its_mark_is_here(tree):
+    moved(tree, "/home/alice/.cache/a.tar", "digest")
+    found = audited(tree)
+    assert found.faults == found.damaged == ()
+    assert "/home/alice/.cache/a.tar cannot be compared here" in found.notices[0]
+    assert "digest." in found.notices[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "digest"),
+    [
+        ("/home/alice/.cache/a.tar", "other"),
+        ("/home/alice/x.tif", "digest"),
+        ("cache/b/a.tar", "digest"),
+    ],
+)
+def test_what_is_gone_without_a_fitting_mark_stays_a_fault(tree, name, digest):
+    moved(tree, name, digest)
+    assert (only(tree).kind, only(tree).path) == ("source", name)
+
+
+def test_an_archive_that_is_here_is_compared_wherever_it_lies(tree, tmp_path_factory):
+    archive = tmp_path_factory.mktemp("cache") / "a.tar"
+    archive.write_text("other")
+    moved(tree, str(archive), "digest")
+    assert only(tree).path == str(archive)
+
+
+def test_what_is_left_to_run_is_a_fault(tree):
+    found = audit(RESULTS, tree.root, Plan({"fit_codec": 2, "write_report": 1}))
+    (late,) = found.faults
+    assert (late.kind, late.path, late.remedy) == ("out of date", RESULTS, "make")
+    assert "3 jobs would run: 2 fit_codec, 1 write_report" in late.what
+    assert found.checks[-1].faults == 1
+    assert audit(RESULTS, tree.root, Plan({})).checks[-1].faults == 0
+
+
 def test_other_code_is_one_fault_by_rule(tree):
     tree.rewrite(WEIGHTS, code={"workflow_lib/files.py": "0" * 64, "scripts/gone.py": "1" * 64})
     found = only(tree)
@@ -218,10 +263,12 @@ def test_another_package_than_the_locks_is_told(tree):
 
 def test_commits_and_unclean_trees_are_notices(tree):
     tree.rewrite(WEIGHTS, commit="beef" * 10, clean=False)
+    tree.rewrite(SCENE, commit=None, clean=None)
     found = audited(tree)
     assert found.faults == ()
-    commits, unclean = found.notices
+    commits, unknown, unclean = found.notices
     assert "2 commits" in commits
+    assert "no commit on record for 1 job" in unknown
     assert "1 job ran" in unclean
 
 
@@ -238,6 +285,7 @@ def test_a_scene_that_was_taken_out_is_left_over_and_needs_not_be_current(tree):
     assert set(found.left_over) == {lost, sidecar(lost), store, sidecar(store)}
     assert all((tree.root / name).exists() for name in found.left_over)
     assert "2 jobs left results" in found.notices[0]
+    assert "or not yet in the report. Run make" in found.notices[0]
 
 
 def test_nothing_is_called_left_over_while_a_record_is_missing(tree):
@@ -274,7 +322,8 @@ def test_numbers_that_do_not_come_from_the_table_are_told(tree, name, old, new, 
 
 def test_numbers_are_not_compared_in_files_that_are_not_what_was_made(tree):
     tree.flip(METRICS, 100)
-    assert audited(tree).checks[-1].faults is None
+    (numbers,) = (check for check in audited(tree).checks if "numbers" in check.question)
+    assert numbers.faults is None
 
 
 def test_an_unfinished_study_is_said_to_be_so(tree):
