@@ -51,10 +51,13 @@ smoke:
 audit: $(READY)
 	@python scripts/audit.py --study $(STUDY)
 
+# contents alone count here: what is out of date is for `make`
 repair: $(READY)
+	@mkdir -p .snakemake
 	@python scripts/audit.py --damaged --study $(STUDY) > .snakemake/damaged
 	@test -s .snakemake/damaged || echo "Nothing is damaged."
-	xargs --no-run-if-empty --delimiter='\n' --arg-file=.snakemake/damaged $(RUN) --force --
+	xargs --no-run-if-empty --delimiter='\n' --arg-file=.snakemake/damaged \
+	    $(RUN) --rerun-triggers mtime --force --
 	$(RUN) --rerun-triggers mtime
 
 reproduce: study

@@ -31,6 +31,7 @@ from workflow_lib.paths import (
     replicate,
 )
 from workflow_lib.provenance.digests import code_digest
+from workflow_lib.provenance.environment import commit
 
 try:
     STUDY = validate(config)
@@ -48,6 +49,7 @@ except DownlinkError as error:
 PATHS = Paths(STUDY.results)
 CACHE = Path(STUDY.cache).expanduser() if STUDY.cache else user_cache_path("downlink")
 ENVIRONMENT = "../envs/downlink.yaml"
+COMMIT = commit(Path(workflow.basedir))
 REPLICATE = replicate("{fold}", "{seed}")
 TRAINED = "fold[0-9]+-seed[0-9]+(-(joint|control)-[A-Za-z0-9_-]+)?"
 # Of a job that trains a network or codes by one.
@@ -111,6 +113,7 @@ def record(rule):
                 "inputs": list(input),
                 "outputs": list(output),
                 "sidecar": PATHS.sidecar(output[0]),
+                "commit": COMMIT,
             }
         )
 

@@ -120,4 +120,5 @@ rule gather_tiles:
     message:
         "Gathering the tiles of {wildcards.dataset} ({wildcards.part})"
     shell:
-        script("gather_scenes", "--manifests {input:q} --target {output:q}")
+        # a list of thousands of files is too long for a command line
+        script("gather_scenes", "--target {output:q} < <(printf '%s\\n' {input:q})")

@@ -4,13 +4,16 @@ Exit status: 0 nothing is wrong, 1 something is, 2 there was nothing to audit.
 """
 
 import argparse
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from workflow_lib.config import files
 from workflow_lib.errors import DownlinkError
 from workflow_lib.provenance.audit.audit import Audit, audit
 from workflow_lib.provenance.audit.page import account, write_json, write_page
+from workflow_lib.provenance.audit.plan import Plan
 
 
 def main() -> None:
@@ -21,28 +24,64 @@ def main() -> None:
         "--damaged", action="store_true", help="only list the outputs to make again"
     )
     listed.add_argument(
-        "--left-over", action="store_true", help="only list what no final result depends on"
+        "--left-over",
+        action="store_true",
+        help="only list what the report of a study that is up to date does not depend on",
     )
     args = parser.parse_args()
     try:
         results = files.load(args.study).results
-        found = audit(results, Path.cwd())
-        if args.damaged or args.left_over:
-            listed_names = found.damaged if args.damaged else found.left_over
-            sys.stdout.writelines(f"{name}\n" for name in listed_names)
+        if args.damaged:
+            _list(audit(results, Path.cwd()).damaged)
             return
-        _tell(found, Path(results))
+        found = audit(results, Path.cwd(), _planned(args.study))
+        if args.left_over:
+            _require_up_to_date(found.plan)
+            _list(found.left_over)
+            return
     except DownlinkError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    print(*account(found), sep="\n")
+    _keep(found, Path(results))
     sys.exit(1 if found.faults else 0)
 
 
-def _tell(found: Audit, results: Path) -> None:
-    print(*account(found), sep="\n")
-    write_json(found, results / "audit.json")
-    write_page(found, results / "audit.html")
-    print(f"page: {(results / 'audit.html').resolve()}")
+def _planned(overlays: Sequence[Path]) -> Plan:
+    """What Snakemake would run now."""
+    study = ["--configfile", *map(str, overlays)] if overlays else []
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "rules", *study]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    return Plan.of(done.returncode, done.stdout.decode(errors="replace"))
+
+
+def _require_up_to_date(plan: Plan) -> None:
+    """Refuse to call fresh work left over.
+
+    Raises:
+        DownlinkError: Snakemake has something left to run, or cannot tell.
+    """
+    if plan.jobs != {}:
+        raise DownlinkError(
+            f"What is left over can be told only when there is nothing left to run: {plan}. Run "
+            "make until it has nothing left to do; then list again."
+        )
+
+
+def _list(names: Sequence[str]) -> None:
+    sys.stdout.writelines(f"{name}\n" for name in names)
+
+
+def _keep(found: Audit, results: Path) -> None:
+    """Write the audit beside the results, where they may be written to."""
+    page = results / "audit.html"
+    try:
+        write_json(found, results / "audit.json")
+        write_page(found, page)
+    except (OSError, DownlinkError) as error:
+        print(f"The page could not be written: {error}", file=sys.stderr)
+    else:
+        print(f"page: {page.resolve()}")
 
 
 main()

@@ -18,7 +18,8 @@ def main() -> None:
     args = parser.parse_args()
     root, study = Path.cwd(), files.load(args.study)
     written = export_crate(study, root, args.study, args.agent or git_user(root))
-    print(f"crate: {written.parent}")
+    print(f"crate: {written.metadata.parent}")
+    print(written.origin)
     print(f"pack it: {packing(study, root)}")
 
 

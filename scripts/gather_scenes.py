@@ -1,6 +1,10 @@
-"""Write the manifests of some scenes' stores into one file, which stands for them all."""
+"""Write the manifests of some scenes' stores into one file, which stands for them all.
+
+Standard input names the manifests, one in a line.
+"""
 
 import argparse
+import sys
 from pathlib import Path
 
 from workflow_lib import cli
@@ -9,11 +13,11 @@ from workflow_lib.files import atomic
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--manifests", required=True, nargs="+", type=Path, help="in their order")
     parser.add_argument("--target", required=True, type=Path, help="text file to write")
     args = parser.parse_args()
+    manifests = [Path(line) for line in sys.stdin.read().splitlines()]
     with atomic(args.target) as draft:
-        draft.write_text("".join(f"{file}:{file.read_text()}" for file in args.manifests))
+        draft.write_text("".join(f"{file}:{file.read_text()}" for file in manifests))
 
 
 cli.run(main)

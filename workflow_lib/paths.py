@@ -24,6 +24,13 @@ UNTRAINED = "any"
 """The training of a codec that has none: one for all held-out folds and seeds."""
 
 
+RESERVED = frozenset(
+    {"archives", "provenance", "logs", "benchmarks", "runs", "workflow"}
+    | {"audit.html", "audit.json", "ro-crate-metadata.json", "ro-crate-preview.html"}
+)
+"""What stands in a results folder beside the datasets' folders and the results of the study."""
+
+
 ALL = "scenes"
 """The part of a dataset that is all its scenes."""
 

@@ -85,5 +85,19 @@ LOCKED = (
         locked("imagecodecs"),
         ("tiny-thermal/*/jpegxl/*", *END),
     ),
+    Row(
+        "the lock's pyarrow, which writes tables",
+        "all coding, trainings on what it gives, scores; table, findings, report",
+        locked("pyarrow"),
+        (
+            "*/bitstreams/*",
+            "*/reconstructions/*",
+            "*/distortion/*",
+            "*/segmenters/trivial/*",
+            "*/segmenters/unet/retrained/*",
+            "*/scores/*",
+            *END,
+        ),
+    ),
     Row("the lock's matplotlib, which draws", "report", locked("matplotlib"), PAGE),
 )

@@ -1,8 +1,10 @@
 """The study: what is coded, at which rates, and what is learned from it."""
 
+import re
+from pathlib import PurePosixPath
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from workflow_lib.config.base import Name, Section
 from workflow_lib.config.codecs import CodecConfig, Learned
@@ -12,11 +14,22 @@ from workflow_lib.config.segmentation import Segmenter
 from workflow_lib.config.statistics import Statistics
 from workflow_lib.devices import Device
 from workflow_lib.errors import DownlinkError
-from workflow_lib.paths import UNTRAINED, replicate
+from workflow_lib.paths import RESERVED, UNTRAINED, replicate
 
 BIT_DEPTH = 16
 """Bits of a stored count; no rate point lies above."""
 _PATCH = 16 * 16
+
+
+def _folder(given: str) -> str:
+    """A folder's one name: sidecars, audits and crates compare names."""
+    folder = PurePosixPath(re.sub("/+", "/", given))
+    if not folder.name or ".." in folder.parts or not given.isprintable():
+        raise ValueError(
+            f"{given!r} must name a folder of its own, without `..`: below the project's "
+            "(results/mine), or by its whole path"
+        )
+    return str(folder)
 
 
 class Study(Section):
@@ -24,7 +37,7 @@ class Study(Section):
 
     name: Name
     """Name of the study."""
-    results: str = "results"
+    results: Annotated[str, AfterValidator(_folder)] = "results"
     """Folder of all results."""
     cache: str | None = None
     """Folder in which fetched archives are kept between studies; by default the user's cache."""
@@ -118,6 +131,11 @@ class Study(Section):
         for name in self.run:
             _known("run", name, self.datasets)
         for name, dataset in self.datasets.items():
+            if name in RESERVED:
+                raise ValueError(
+                    f"datasets.{name}: {self.results}/{name} is kept for the workflow's own files; "
+                    "call the dataset something else"
+                )
             self._check(f"datasets.{name}", dataset)
         return self
 

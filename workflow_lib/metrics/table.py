@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow  # noqa: F401  # pandas takes it by name: without this line no digest would know of it
 from numpy.typing import ArrayLike
 
 from workflow_lib.data.tiles import Tiles

@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -32,22 +33,37 @@ def installed(names: list[str]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for place in sys.path:
-        if Path(place).is_dir():
-            for entry in os.scandir(place):
-                if entry.name.endswith(".dist-info"):
-                    package, _, version = entry.name.removesuffix(".dist-info").rpartition("-")
-                    found.setdefault(normalised(package), version)
+        for entry in _listed(place):
+            if entry.endswith(".dist-info"):
+                package, _, version = entry.removesuffix(".dist-info").rpartition("-")
+                found.setdefault(normalised(package), version)
     return {name: found[name] for name in names if name in found}
+
+
+def _listed(folder: str) -> list[str]:
+    try:
+        return [path.name for path in Path(folder).iterdir()]
+    except OSError:
+        return []
 
 
 def commit(root: Path) -> Commit:
     """Commit of a checkout, and whether no tracked file differs from it."""
+    options = [
+        "-c",
+        f"safe.directory={root}",
+    ]  # the project may be another user's, as in containers
     try:
         asked = subprocess.run(
-            ["git", "status", "--porcelain=v2", "--branch", "--untracked-files=no"],
+            ["git", *options, "status", "--porcelain=v2", "--branch", "--untracked-files=no"],
             cwd=root,
-            # jobs run side by side: none may wait for another's lock
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+            # Jobs run side by side: none may wait for another's lock. A repository further up is
+            # not the project's.
+            env={
+                **os.environ,
+                "GIT_OPTIONAL_LOCKS": "0",
+                "GIT_CEILING_DIRECTORIES": str(root.parent),
+            },
             capture_output=True,
             text=True,
             check=True,
@@ -71,8 +87,22 @@ def gpu(device: str | None) -> Gpu:
     """The GPU that networks run on, where they do."""
     if device != "cuda":
         return Gpu(None, None)
-    driver = _first_match(Path("/proc/driver/nvidia/version"), r"Kernel Module\D*([\d.]+)")
-    return Gpu(sys.modules["torch"].cuda.get_device_name(), driver)
+    return Gpu(sys.modules["torch"].cuda.get_device_name(), driver())
+
+
+def driver(file: Path = Path("/proc/driver/nvidia/version")) -> str | None:
+    """Version of NVIDIA's kernel module, closed or open."""
+    return _first_match(file, r"^NVRM version:.*?\s(\d+\.[\d.]+)\s")
+
+
+def peak_memory_mb() -> float:
+    """Most memory that this process has held.
+
+    Not what getrusage says: that remembers the process from which this one was started.
+    """
+    told = _first_match(Path("/proc/self/status"), r"^VmHWM:\s*(\d+) kB")
+    kilobytes = int(told) if told else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(kilobytes * 1024 / 1e6, 1)
 
 
 def _first_match(file: Path, pattern: str) -> str | None:

@@ -19,7 +19,7 @@ _PACKAGES = {
 }
 # Where we use less of a package than it declares to need: of CompressAI the layers alone
 # (codecs/learned/layers.py), of bjontegaard no plots.
-_NEEDS = {"compressai": ["torch"], "bjontegaard": ["numpy", "scipy"]}
+_INSTEAD = {"compressai": ["torch"], "bjontegaard": ["numpy", "scipy"]}
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
 _NEEDED_BY = re.compile(r"^ +# +(?:via )?([A-Za-z0-9._-]+)$", re.MULTILINE)
 
@@ -75,7 +75,7 @@ def _needs() -> dict[str, list[str]]:
     for pin, end in zip(pins, ends, strict=True):
         for user in _NEEDED_BY.findall(text[pin.end() : end]):
             needs.setdefault(normalised(user), []).append(normalised(pin[1]))
-    return needs | _NEEDS
+    return needs | _INSTEAD
 
 
 def normalised(name: str) -> str:

@@ -8,7 +8,6 @@ import json
 import os
 import platform
 import re
-import resource
 import sys
 import time
 from dataclasses import dataclass, field
@@ -23,7 +22,8 @@ from workflow_lib.provenance.lock import LOCK
 from workflow_lib.provenance.sidecar import EDITED, Sidecar
 
 JOB = "DOWNLINK_JOB"
-"""Names a file with the job as JSON: rule, wildcards, inputs, outputs and the sidecar to write."""
+"""Names a file with the job as JSON: rule, wildcards, inputs, outputs, the sidecar to write, and
+commit and cleanness of the project as Snakemake found it."""
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Recording:
         begun = time.perf_counter()
         code, parameters = self._code(), _parameters(sys.argv[1:])
         locked = reached_packages(code)
-        state, gpu = environment.commit(ROOT), environment.gpu(_noted.device)
+        state, gpu = self._commit(), environment.gpu(_noted.device)
         sidecar = Sidecar(
             rule=self._job["rule"],
             wildcards=self._job["wildcards"],
@@ -94,13 +94,18 @@ class Recording:
             seeds=_seeds(parameters),
             start=self._start,
             end=_now(),
-            peak_memory_mb=_peak_memory_mb(),
+            peak_memory_mb=environment.peak_memory_mb(),
             recording_s=round(self._seconds + time.perf_counter() - begun, 4),
             slurm_job=os.environ.get("SLURM_JOB_ID"),
             slurm_node=os.environ.get("SLURMD_NODENAME"),
         )
         with atomic(Path(self._job["sidecar"])) as draft:
             draft.write_text(sidecar.to_text(), encoding="utf-8")
+
+    def _commit(self) -> environment.Commit:
+        """Of the project as it is now; in a container without git, as Snakemake found it."""
+        now = environment.commit(ROOT)
+        return now if now.commit else environment.Commit(*self._job["commit"])
 
     def _code(self) -> dict[str, str]:
         """Digests of the loaded files of the project, as far as they are still those loaded."""
@@ -129,10 +134,6 @@ def _state(file: Path) -> tuple[int, int] | None:
 
 def _digest(path: Path) -> str:
     return tree_sha256(path) if path.is_dir() else sha256(path)
-
-
-def _peak_memory_mb() -> float:
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6, 1)
 
 
 def _now() -> str:
@@ -166,6 +167,12 @@ def _seeds(parameters: dict[str, list[str]]) -> dict[str, int]:
             found[place] = value
 
     for name, values in parameters.items():
-        if name == "seed" or any(value.startswith(("{", "[")) for value in values):
-            look([json.loads(value) for value in values], name)
+        look([_parsed(value) for value in values], name)
     return found
+
+
+def _parsed(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value

@@ -5,7 +5,7 @@ from itertools import cycle
 import pytest
 from container_fuzz import KINDS, UNITS, fuzz, subject
 
-CASES = 300
+CASES = 120
 
 
 @pytest.mark.parametrize(("kind", "unit"), list(zip(KINDS, cycle(UNITS), strict=False)))

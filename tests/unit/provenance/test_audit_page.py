@@ -3,18 +3,12 @@
 import json
 import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from audited_tree import BITSTREAM, RESULTS, WEIGHTS, finished
 
 from workflow_lib.provenance.audit.audit import audit
 from workflow_lib.provenance.audit.page import account, rules, write_json, write_page
-
-ROOT = Path(__file__).parents[3]
-STUDY = ("--study", "mine.yaml")
 
 
 @pytest.fixture
@@ -29,33 +23,6 @@ def audited(tree):
 def page(tree):
     write_page(audited(tree), tree.root / "audit.html")
     return (tree.root / "audit.html").read_text()
-
-
-def called(tree, *options):
-    tree.put("config.yaml", (ROOT / "config.yaml").read_bytes())
-    tree.put("mine.yaml", f"results: {RESULTS}\n")
-    return subprocess.run(
-        [sys.executable, ROOT / "scripts/audit.py", *options],
-        cwd=tree.root,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def test_the_script_says_by_its_status_what_it_found(tree):
-    sound = called(tree, *STUDY)
-    assert (sound.returncode, sound.stderr) == (0, "")
-    assert "Sound" in sound.stdout
-    tree.flip(WEIGHTS, 1)
-    assert called(tree, *STUDY).returncode == 1
-    listed = called(tree, *STUDY, "--damaged")
-    assert (listed.returncode, listed.stdout) == (0, f"{WEIGHTS}\n")
-    nothing = called(tree)
-    assert nothing.returncode == 2
-    assert "STUDY=" in nothing.stderr
-    assert "Traceback" not in nothing.stderr
 
 
 def test_its_own_page_and_json_are_no_faults_of_the_next_audit(tree):

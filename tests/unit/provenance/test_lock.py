@@ -43,6 +43,11 @@ def test_torch_is_reached_by_networks_alone():
     assert of_codecs == {"dgml", "checkerboard", "hyperprior"}
 
 
+def test_what_pandas_takes_by_name_is_reached():
+    tables = {"encode_scene", "map_trivially", "score_segmenter", "collect_metrics", "judge_study"}
+    assert {script for script in RULES if "pyarrow" in reach(script)} == {*tables, "write_report"}
+
+
 def test_what_draws_is_reached_by_the_report_alone():
     assert {script for script in RULES if "matplotlib" in reach(script)} == {"write_report"}
 

@@ -54,10 +54,11 @@ def project(tmp_path_factory):
     return project
 
 
-def run(project, name, *options, **variables):
+def run(project, name, *options, launcher=(), **variables):
     """Run the script as a job that makes the folder `name`."""
     described = {
         "rule": "try_it",
+        "commit": ["0" * 40, True],
         "wildcards": {"scene": name},
         "inputs": ["source.txt"],
         "outputs": [name],
@@ -65,8 +66,9 @@ def run(project, name, *options, **variables):
     }
     (project.folder / "job.json").write_text(json.dumps(described))
     told = {"DOWNLINK_JOB": "job.json", **variables}
+    python = [sys.executable, *launcher, sys.executable] if launcher else [sys.executable]
     return subprocess.run(
-        [sys.executable, "scripts/try.py", "--source", "source.txt", "--target", name, *options],
+        [*python, "scripts/try.py", "--source", "source.txt", "--target", name, *options],
         cwd=project.folder,
         env={**os.environ, "PYTHONPATH": str(project.folder), **told},
         capture_output=True,
@@ -124,12 +126,38 @@ def test_a_job_tells_commit_and_whether_the_tree_was_clean(project):
     assert run(project, "unclean").returncode == 0
     readme.write_text(text)
     assert left(project, "unclean").clean is False
-    assert environment.commit(project.folder / "provenance" / "..").commit == told.commit
 
 
-def test_without_git_nothing_is_claimed(tmp_path, monkeypatch):
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert environment.commit(tmp_path) == (None, None)
+def test_a_repository_further_up_is_not_the_project_s(project):
+    assert environment.commit(project.folder).commit
+    assert environment.commit(project.folder / "scripts") == (None, None)
+
+
+def test_without_git_the_commit_is_the_one_that_snakemake_found(project):
+    assert run(project, "contained", PATH=str(project.folder)).returncode == 0
+    told = left(project, "contained")
+    assert (told.commit, told.clean) == ("0" * 40, True)
+
+
+def test_a_job_s_memory_is_its_own_and_not_that_of_who_started_it(project):
+    (project.folder / "large.py").write_text(
+        "import os, sys\nheld = bytearray(600_000_000)\nos.execv(sys.executable, sys.argv[1:])\n"
+    )
+    assert run(project, "small", launcher=["large.py"]).returncode == 0
+    assert left(project, "small").peak_memory_mb < 300
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.124.06  Sat Feb 22 20:31:17 UTC 2026",
+        "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.124.06  Release Build",
+    ],
+)
+def test_the_driver_is_the_kernel_module_s_version(tmp_path, line):
+    (tmp_path / "version").write_text(f"{line}\nGCC version:  gcc version 12.2.0\n")
+    assert environment.driver(tmp_path / "version") == "570.124.06"
+    assert environment.driver(tmp_path / "none") is None
 
 
 def test_code_that_is_edited_while_it_runs_is_not_vouched_for(project):
@@ -176,6 +204,7 @@ def test_seeds_are_whole_numbers_that_are_called_so():
             "seed": ["3"],
             "study": ['{"seeds":[0,1],"seedling":9,"a":{"seed":2,"b":[{"seed":5},{"c":6}]}}'],
             "name": ["seed"],
+            "scene": ["[2019] Munich"],
         }
     )
     assert told == {

@@ -11,6 +11,7 @@ from workflow_lib.provenance.audit.code import code
 from workflow_lib.provenance.audit.disk import Disk, compare, walk
 from workflow_lib.provenance.audit.faults import Fault, Kind, counted
 from workflow_lib.provenance.audit.ledger import Ledger, names, read_ledger
+from workflow_lib.provenance.audit.plan import NOT_ASKED, Plan
 from workflow_lib.provenance.audit.report import report_numbers
 from workflow_lib.provenance.audit.sources import sources
 
@@ -23,11 +24,13 @@ class Check:
         question: in words; yes is the sound answer.
         asked: of how much it was asked.
         faults: how many were found; None where it could not be asked.
+        reason: why it could not.
     """
 
     question: str
     asked: str
     faults: int | None
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,12 +39,14 @@ class Audit:
 
     Attributes:
         ledger: what was on record.
+        plan: what is left to run.
         checks: what was asked, in order.
         faults: what is wrong.
         notices: what is not wrong but worth knowing.
     """
 
     ledger: Ledger
+    plan: Plan
     checks: tuple[Check, ...]
     faults: tuple[Fault, ...]
     notices: tuple[str, ...]
@@ -53,7 +58,10 @@ class Audit:
 
     @property
     def left_over(self) -> tuple[str, ...]:
-        """Outputs that no final result depends on, and their sidecars."""
+        """Outputs that the present report does not depend on, and their sidecars.
+
+        Work of a study that is not up to date is among them.
+        """
         of_jobs = (
             (*job.outputs, Paths(self.ledger.results).sidecar(first))
             for first, job in self.ledger.left_over.items()
@@ -61,12 +69,13 @@ class Audit:
         return tuple(chain.from_iterable(of_jobs))
 
 
-def audit(results: str, root: Path) -> Audit:
+def audit(results: str, root: Path, plan: Plan = NOT_ASKED) -> Audit:
     """Compare everything below a results folder with its sidecars; nothing is changed.
 
     Args:
         results: the results folder, as the study names it.
         root: the project's folder.
+        plan: what Snakemake would run now.
 
     Raises:
         DownlinkError: there is nothing to audit.
@@ -75,17 +84,21 @@ def audit(results: str, root: Path) -> Audit:
         ledger = read_ledger(results, root)
         disk = walk(ledger)
         found = [*ledger.faults, *disk.faults, *compare(ledger, disk)]
-        found += [*sources(ledger, disk), *code(ledger)]
+        given = sources(ledger, disk)
+        found += [*given.faults, *code(ledger)]
         compared = _comparable(ledger, found)
         if compared:
             found += report_numbers(Paths(results), root)
+        if plan.jobs:
+            found.append(Fault("out of date", results, f"is out of date: {plan}"))
     except OSError as error:
         raise DownlinkError(
             f"{error.filename}: {error.strerror}. Let the study come to its end, and see that its "
             "results may be read; then audit again."
         ) from error
-    checks = _checks(ledger, disk, compared, found)
-    return Audit(ledger, checks, tuple(found), _notices(ledger, disk))
+    checks = _checks(ledger, disk, compared, plan, found)
+    notices = (*_notices(ledger, disk), *given.notices)
+    return Audit(ledger, plan, checks, tuple(found), notices)
 
 
 def _comparable(ledger: Ledger, found: Iterable[Fault]) -> bool:
@@ -96,7 +109,7 @@ def _comparable(ledger: Ledger, found: Iterable[Fault]) -> bool:
 
 
 def _checks(
-    ledger: Ledger, disk: Disk, compared: bool, faults: Iterable[Fault]
+    ledger: Ledger, disk: Disk, compared: bool, plan: Plan, faults: Iterable[Fault]
 ) -> tuple[Check, ...]:
     kinds = [fault.kind for fault in faults]
     jobs = ledger.current.values()
@@ -138,16 +151,28 @@ def _checks(
             "Do the report's numbers come from the table?",
             "main table, page, intervals",
             kinds.count("report") if compared else None,
+            "what it compares is not there as it was made",
+        ),
+        Check(
+            "Is there nothing left to run?",
+            "a dry run of Snakemake",
+            None if plan.jobs is None else kinds.count("out of date"),
+            plan.reason,
         ),
     )
 
 
 def _notices(ledger: Ledger, disk: Disk) -> tuple[str, ...]:
     found = []
-    commits = {job.commit for job in ledger.current.values()}
+    commits = {job.commit for job in ledger.current.values() if job.commit is not None}
     if len(commits) > 1:
-        told = ", ".join(sorted((commit or "no commit")[:12] for commit in commits))
+        told = ", ".join(sorted(commit[:12] for commit in commits))
         found.append(f"The jobs come from {len(commits)} commits: {told}.")
+    if unknown := sum(job.commit is None for job in ledger.current.values()):
+        found.append(
+            f"There is no commit on record for {counted(unknown, 'job')}. Their code is known by "
+            "its digests alone."
+        )
     if unclean := sum(job.clean is False for job in ledger.current.values()):
         found.append(
             f"{counted(unclean, 'job')} ran while files differed from the commit. Their code is "
@@ -159,10 +184,10 @@ def _notices(ledger: Ledger, disk: Disk) -> tuple[str, ...]:
         found.append("What is left over was not looked for, as the record of some job is missing.")
     if ledger.left_over:
         found.append(
-            f"{counted(len(ledger.left_over), 'job')} left results that nothing in the report "
-            "depends on (a scene, rate or dataset that was taken out). List them with "
-            "`python scripts/audit.py --left-over --study FILE`; remove them with "
-            "`| xargs -d '\\n' rm -rf` behind it."
+            f"{counted(len(ledger.left_over), 'job')} left results that the present report does "
+            "not depend on: taken out of the study, or not yet in the report. Run make; when it "
+            "has nothing left to do, `python scripts/audit.py --left-over --study FILE` lists what "
+            "may be removed, and `| xargs -d '\\n' rm -rf` behind it removes it."
         )
     if disk.others:
         found.append(f"Results of other studies were not looked at: {names(disk.others)}.")

@@ -17,6 +17,7 @@ Kind = Literal[
     "lock",
     "packages",
     "report",
+    "out of date",
 ]
 
 _REMEDIES: Mapping[Kind, str] = {
@@ -32,6 +33,7 @@ _REMEDIES: Mapping[Kind, str] = {
     "lock": "make",
     "packages": "install the lock (envs/install.sh), then make",
     "report": "make",
+    "out of date": "make",
 }
 
 

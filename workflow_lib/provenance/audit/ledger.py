@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -11,18 +11,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import joined_sha256
+from workflow_lib.paths import RESERVED
 from workflow_lib.provenance import jobs
 from workflow_lib.provenance.audit.faults import Fault
 from workflow_lib.provenance.sidecar import Sidecar
 
-NOT_RESULTS = frozenset({"provenance", "logs", "benchmarks", "runs"}) | {
-    "audit.html",
-    "audit.json",
-    "ro-crate-metadata.json",
-    "ro-crate-preview.html",
-    "workflow",
-}
+NOT_RESULTS = RESERVED - {"archives"}
 """What stands in a results folder and is no result: records, and what is made from these."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_BYTES = 64 * 10**6
 _SIDECAR = TypeAdapter(Sidecar)
 
@@ -91,7 +87,7 @@ class Ledger:
 
     @property
     def left_over(self) -> dict[str, Sidecar]:
-        """The jobs that no final result depends on."""
+        """The jobs that the present report does not depend on."""
         return {name: job for name, job in self.jobs.items() if name not in self.current}
 
 
@@ -150,8 +146,10 @@ def _checked(file: Path, content: bytes, artifact: str, results: str) -> Sidecar
     try:
         sidecar = Sidecar.read(file)
         _SIDECAR.validate_json(content, strict=True)
-        _ = [datetime.fromisoformat(moment) for moment in (sidecar.start, sidecar.end)]
-    except (ValidationError, ValueError, RecursionError) as error:
+        float(sidecar.peak_memory_mb)
+        for moment in (sidecar.start, sidecar.end):
+            _require_moment(datetime.fromisoformat(moment))
+    except (ValidationError, ValueError, OverflowError, RecursionError) as error:
         reason = str(error).splitlines()[0]
         raise DownlinkError(f"this is no readable sidecar ({reason}).") from error
     if next(iter(sidecar.outputs), None) != artifact:
@@ -160,6 +158,12 @@ def _checked(file: Path, content: bytes, artifact: str, results: str) -> Sidecar
     if foreign:
         raise DownlinkError(f"this sidecar speaks of {foreign[0]}, which is no result.")
     return sidecar
+
+
+def _require_moment(moment: datetime) -> None:
+    """Refuse dates with which nobody can reckon: without a time zone, or before there was one."""
+    if moment.tzinfo is None or moment.year <= _EPOCH.year:
+        raise ValueError(f"{moment}: no job ran then")
 
 
 def first_output(job: Sidecar) -> str:

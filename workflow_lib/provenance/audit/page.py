@@ -50,14 +50,18 @@ def sign(check: Check) -> str:
 def answer(check: Check) -> str:
     """A check's answer in words."""
     if check.faults is None:
-        return "not asked: what it compares is not there as it was made"
+        return f"not asked: {printable(check.reason)}"
     return counted(check.faults, "fault") if check.faults else "yes"
 
 
 def verdict(audit: Audit) -> str:
     """The audit in one sentence."""
     if not audit.faults:
-        return "Sound: the results are what the recorded jobs made, by the present code and lock."
+        sound = (
+            "Sound: the results are what the recorded jobs made, by the present code, lock and data"
+        )
+        asked = audit.plan.jobs is not None
+        return f"{sound}{'' if asked else '; whether anything is left to run is not known'}."
     mended = f"; make repair makes {counted(len(audit.damaged), 'output')} again"
     return f"{counted(len(audit.faults), 'fault')} found{mended if audit.damaged else ''}."
 

@@ -1,19 +1,51 @@
 """What jobs were made from, against what made it and what lies there now."""
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import PurePosixPath
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 from workflow_lib.provenance.audit.disk import THREADS, Disk, digest_of
 from workflow_lib.provenance.audit.faults import Fault
 from workflow_lib.provenance.audit.ledger import Ledger, first_output, is_result, names
 from workflow_lib.provenance.sidecar import Sidecar
 
+_OF_THE_KERNEL = ("/proc", "/sys", "/dev")
+_LONGEST_MARK = 1000
 
-def sources(ledger: Ledger, disk: Disk) -> Iterator[Fault]:
-    """Jobs that were made from something else than what is on record, and inputs that are gone."""
-    yield from _other_results(ledger)
-    yield from _made_by_nobody(ledger, disk)
+
+@dataclass(frozen=True)
+class Sources:
+    """What was found of the inputs.
+
+    Attributes:
+        faults: jobs that were made from something else than what is on record, and inputs that are
+            gone or were changed.
+        notices: archives that lie on another machine.
+    """
+
+    faults: tuple[Fault, ...]
+    notices: tuple[str, ...]
+
+
+def sources(ledger: Ledger, disk: Disk) -> Sources:
+    """Compare what jobs read with what is on record, and with what is there."""
+    others = _other_results(ledger)
+    readers = _readers_of_nobodys(ledger, disk)
+    with ThreadPoolExecutor(THREADS) as pool:
+        digests = pool.map(lambda name: _present(ledger, name), readers)
+        present = dict(zip(readers, digests, strict=True))
+    known = _on_marks(ledger, disk)
+    elsewhere = {
+        name: known[PurePosixPath(name).name]
+        for name, jobs in readers.items()
+        if present[name] is None
+        and _is_foreign(ledger, name)
+        and {job.inputs[name] for job in jobs} == {known.get(PurePosixPath(name).name)}
+    }
+    compared = {name: jobs for name, jobs in readers.items() if name not in elsewhere}
+    return Sources((*others, *_made_by_nobody(ledger, compared, present)), _told(elsewhere))
 
 
 def _other_results(ledger: Ledger) -> Iterator[Fault]:
@@ -29,19 +61,24 @@ def _other_results(ledger: Ledger) -> Iterator[Fault]:
             yield Fault("made from another", first, what, job.rule, (first,))
 
 
-def _made_by_nobody(ledger: Ledger, disk: Disk) -> Iterator[Fault]:
-    """Rasters, archives, templates: one fault each, however many jobs read it."""
+def _readers_of_nobodys(ledger: Ledger, disk: Disk) -> dict[str, list[Sidecar]]:
+    """The jobs that read each input that no job made."""
     readers: dict[str, list[Sidecar]] = {}
     for job in ledger.current.values():
         for name in job.inputs:
             if name not in ledger.producers and not disk.hidden(name):
                 readers.setdefault(name, []).append(job)
-    with ThreadPoolExecutor(THREADS) as pool:
-        found = list(pool.map(lambda name: digest_of(ledger.root / name), readers))
-    for (name, jobs), present in zip(readers.items(), found, strict=True):
-        stale = [job for job in jobs if job.inputs[name] != present]
+    return readers
+
+
+def _made_by_nobody(
+    ledger: Ledger, readers: dict[str, list[Sidecar]], present: dict[str, str | None]
+) -> Iterator[Fault]:
+    """Rasters, archives, templates: one fault each, however many jobs read it."""
+    for name, jobs in readers.items():
+        stale = [job for job in jobs if job.inputs[name] != present[name]]
         if stale:
-            state = "is gone, from which" if present is None else "is not that from which"
+            state = "is gone, from which" if present[name] is None else "is not that from which"
             what = f"{state} {names([first_output(job) for job in stale])} was made"
             yield Fault("source", name, what, stale[0].rule, _again(ledger, name, stale))
 
@@ -52,3 +89,50 @@ def _again(ledger: Ledger, name: str, readers: list[Sidecar]) -> tuple[str, ...]
         return (name, *map(first_output, readers))
     mark = f"{ledger.results}/archives/{PurePosixPath(name).name}.sha256"
     return (mark,) if any(mark in job.inputs for job in readers) else ()
+
+
+def _present(ledger: Ledger, name: str) -> str | None:
+    """Digest of an input; whoever wrote its name, nothing is read that could have no end."""
+    if "\0" in name:
+        return None
+    path, root = Path(os.path.realpath(ledger.root / name)), Path(os.path.realpath(ledger.root))
+    if not path.is_relative_to(root) and any(map(path.is_relative_to, _OF_THE_KERNEL)):
+        return None
+    return digest_of(path) if _is_file(path) else None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # the name is too long, or the folder is closed
+        return False
+
+
+def _is_foreign(ledger: Ledger, name: str) -> bool:
+    """Whether a name is a path of a machine, outside of the project."""
+    return PurePosixPath(name).is_absolute() and not Path(name).is_relative_to(ledger.root)
+
+
+def _on_marks(ledger: Ledger, disk: Disk) -> dict[str, str]:
+    """Digests of the study's archives by file name, as the marks hold them that jobs made."""
+    folder = PurePosixPath(ledger.results, "archives")
+    marks = (
+        ledger.root / name
+        for name in ledger.producers
+        if PurePosixPath(name).parent == folder and not disk.hidden(name)
+    )
+    lines = (_line(mark).split() for mark in marks if _is_file(mark))
+    return {line[1]: line[0] for line in lines if len(line) == 2}
+
+
+def _line(mark: Path) -> str:
+    with mark.open("rb") as file:
+        return file.read(_LONGEST_MARK).decode(errors="replace")
+
+
+def _told(elsewhere: dict[str, str]) -> tuple[str, ...]:
+    return tuple(
+        f"{name} cannot be compared here: it is gone. The study's mark of this archive names the "
+        f"digest with which it was read: {digest}."
+        for name, digest in elsewhere.items()
+    )

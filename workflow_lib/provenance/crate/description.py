@@ -123,9 +123,10 @@ def _facts(crate: ROCrate, folder: Path) -> dict[str, Any]:
     packages = {p["name"]: p["softwareVersion"] for t in tools for p in t["softwareRequirements"]}
     return {
         "study": crate.name.removeprefix("Downlink study "),
-        "version": ", ".join(_list(crate.mainEntity["version"])),
+        "version": crate.mainEntity["version"],
+        "origin": run["description"],
         "title": crate.mainEntity["name"],
-        "abstract": " ".join(crate.mainEntity["description"].split()),
+        "abstract": _abstract(crate.mainEntity["description"], run["description"]),
         "license": crate.mainEntity["license"]["name"],
         "authors": [author["name"] for author in crate.mainEntity["author"]],
         "profiles": [profile["name"] for profile in crate.root_dataset["conformsTo"]],
@@ -250,5 +251,5 @@ def _first_sentence(text: str) -> str:
     return " ".join(text.split("\n\n")[0].split()).split(". ")[0].rstrip(".")
 
 
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+def _abstract(description: str, origin: str) -> str:
+    return " ".join(description.removesuffix(origin).split())

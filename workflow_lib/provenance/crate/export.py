@@ -3,9 +3,10 @@
 Profile: Provenance Run Crate 0.6 of RO-Crate 1.3 (https://w3id.org/ro/wfrun/provenance/0.6).
 """
 
-from collections.abc import Iterable, Sequence
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rocrate.model import ContextEntity
 from rocrate.model.metadata import BASENAME
@@ -21,6 +22,7 @@ from workflow_lib.provenance.crate.data import (
     add_workflow_files,
 )
 from workflow_lib.provenance.crate.lineage import Lineage, targets, trace
+from workflow_lib.provenance.crate.origin import origin, present_commit, require_locked
 from workflow_lib.provenance.crate.people import (
     add_agent,
     add_author,
@@ -34,6 +36,7 @@ from workflow_lib.provenance.crate.workflow import (
     overlay_name,
     workflow_files,
 )
+from workflow_lib.provenance.environment import Commit
 from workflow_lib.provenance.lock import read_lock
 
 CONTEXT = "https://w3id.org/ro/terms/workflow-run/context"
@@ -44,13 +47,20 @@ PROFILES = {
 }
 
 
+class Exported(NamedTuple):
+    """A crate: the file `ro-crate-metadata.json`, and whether its workflow is the one that ran."""
+
+    metadata: Path
+    origin: str
+
+
 def export_crate(
     study: Study, root: Path, overlays: Sequence[Path] = (), agent: str | None = None
-) -> Path:
-    """Make a study's results folder a crate; the file that was written, `ro-crate-metadata.json`.
+) -> Exported:
+    """Make a study's results folder a crate.
 
-    Nothing is copied but the workflow's own files, into `workflow/`. The same sidecars give the
-    same bytes.
+    Nothing is copied but the workflow's own files, into `workflow/`. The same sidecars and the same
+    state of the project give the same bytes.
 
     Args:
         study: the study.
@@ -59,8 +69,8 @@ def export_crate(
         agent: who ran the study, as `Name` or `Name <ORCID>`.
 
     Raises:
-        DownlinkError: the study is not finished, a sidecar is missing, or a file or the code has
-            changed since a job read it.
+        DownlinkError: the study is not finished, a sidecar is missing, or a file, the code or the
+            lock has changed since a job read it.
     """
     paths = Paths(study.results)
     lineage = trace(paths, root)
@@ -77,31 +87,42 @@ def export_crate(
     run = Run(
         crate, workflow, study.results, parts, _common(crate, study, agent), lineage.positions
     )
+    lock = files["envs/requirements.lock"]
+    digest, locked = sha256(lock), read_lock(lock)
     for file, job in lineage.jobs():
+        if job.lock != digest:
+            require_locked(job, locked)
         run.add_job(file, job)
     laid_over = [own[overlay_name(overlay, root)] for overlay in overlays]
     elsewhere = [parts[path] for path in lineage.found if path not in own]
     made = [parts[path] for path in targets(paths)]
     whole = run.add_whole(_engine(crate, root), [own["config.yaml"], *laid_over, *elsewhere], made)
     _describe_interface(run, laid_over, made)
+    here = present_commit(root, files)
+    told = origin(run.commits, here)
     for code in (workflow, *workflow["hasPart"]):
-        code["version"] = _versions(citation["version"], run.commits)
+        code["version"] = _version(citation["version"], here)
+    workflow["description"] += f" {told}"
+    whole["description"] = told
     _describe_root(crate, study, lineage, whole, run.times[1])
     copy_workflow(files, results)
     target = results / str(BASENAME)
     with atomic(target) as draft:
         crate.metadata.write(draft.parent)
-    return target
+    return Exported(target, told)
 
 
 def packing(study: Study, root: Path) -> str:
-    """The command that packs a crate with all that its metadata names, and nothing else beside."""
+    """The command that packs a crate, to be given from the project's folder.
+
+    Folders of datasets and `provenance/` go in whole, also what in them the metadata does not name.
+    """
     paths = Paths(study.results)
     names = [BASENAME, FOLDER, "provenance", "archives", *study.selected().datasets]
     names += [Path(path).name for path in targets(paths)]
-    there = " ".join(name for name in names if (root / study.results / name).exists())
-    archive = root / f"{study.name}.crate.zip"
-    return f"(cd {study.results} && python -m zipfile -c {archive} {there})"
+    there = [name for name in names if (root / study.results / name).exists()]
+    pack = ["python", "-m", "zipfile", "-c", str(root / f"{study.name}.crate.zip"), *there]
+    return f"(cd -- {shlex.quote(study.results)} && {shlex.join(pack)})"
 
 
 def _add_workflow(crate: ROCrate, citation: dict[str, Any], main: Path, root: Path) -> Any:
@@ -184,9 +205,10 @@ def _describe_interface(run: Run, laid_over: Sequence[Any], results: Sequence[An
             entity.append_to("exampleOfWork", slot)
 
 
-def _versions(version: str, commits: Iterable[tuple[str, bool]]) -> str | list[str]:
-    told = [f"{version}+g{commit[:12]}{'' if clean else '.dirty'}" for commit, clean in commits]
-    return sorted(told) if len(told) > 1 else next(iter(told), version)
+def _version(release: str, state: Commit) -> str:
+    if state.commit is None:
+        return release
+    return f"{release}+g{state.commit[:12]}{'' if state.clean else '.dirty'}"
 
 
 def _describe_root(crate: ROCrate, study: Study, lineage: Lineage, run: Any, end: str) -> None:

@@ -14,6 +14,7 @@ from rocrate.rocrate import ROCrate
 from workflow_lib.errors import DownlinkError
 from workflow_lib.provenance.crate.data import Parts
 from workflow_lib.provenance.crate.workflow import FOLDER
+from workflow_lib.provenance.environment import Commit
 from workflow_lib.provenance.sidecar import Sidecar
 
 _COMPLETED = {"@id": "http://schema.org/CompletedActionStatus"}
@@ -31,7 +32,7 @@ class Run:
         common: what every action says: the agent, the environment's variables.
         positions: order of the rules.
         controls: the steps' executions so far.
-        commits: the git commits that jobs were run from, and whether the tree was clean.
+        commits: the project's states in git that jobs were run from.
         times: first start and last end so far.
     """
 
@@ -42,7 +43,7 @@ class Run:
     common: Mapping[str, Any]
     positions: Mapping[str, int]
     controls: list[Any] = field(default_factory=list)
-    commits: set[tuple[str, bool]] = field(default_factory=set)
+    commits: set[Commit] = field(default_factory=set)
     times: list[str] = field(default_factory=list)
 
     def add(self, identifier: str, kind: str, **properties: Any) -> Any:
@@ -87,8 +88,7 @@ class Run:
         )
         self.times += [job.start, job.end]
         self.times[:] = [min(self.times), max(self.times)]
-        if job.commit is not None:
-            self.commits.add((job.commit, bool(job.clean)))
+        self.commits.add(Commit(job.commit, job.clean))
 
     def _name(self, job: Sidecar) -> str:
         return next(iter(job.outputs)).removeprefix(f"{self.results}/")
