@@ -144,9 +144,14 @@ def test_a_study_built_piece_by_piece_is_run_from_a_commit_with_its_code(
     assert line.endswith(f"all ran code and locked versions equal to those of HEAD, {head}")
 
 
-def test_a_study_built_piece_by_piece_is_reproduced(piecemeal, again):
+def test_a_study_that_was_built_piece_by_piece_and_shrank_is_reproduced(project, piecemeal, again):
     piecemeal()
+    removed = {PATHS.scene("d", "y"): "y"}
+    project.file("own/y.tif").write_text("pixels")
+    project.job("prepare_scene", removed, ["own/y.tif"], code={"gone.py": EDITED})
+    project.file("own/y.tif").unlink()
     assert again().reproduced
+    assert not (project.file("reproduced/made") / "own/y.tif").exists()
 
 
 @pytest.mark.parametrize(
@@ -182,21 +187,13 @@ def test_uncommitted_edits_are_to_be_committed_first(project, piecemeal):
         commit_of(finished, project.project)
 
 
-def test_a_file_of_the_project_that_another_commit_has_otherwise_is_named(project, again):
-    project.job("prepare_scene", {PATHS.scene("d", "s"): "a scene"}, [MARK, RASTER, CODE])
-    assert again().reproduced
+def test_a_file_of_the_project_that_the_commit_has_otherwise_is_named(project):
+    project.job("prepare_scene", {PATHS.scene("d", "s"): "a scene"}, [MARK, CODE])
+    finished = Finished.read(project.results)
+    bring_inputs(finished, project.project, project.project)
     project.file(CODE).write_text("print(3)\n")
-    project.job("prepare_scene", {PATHS.scene("d", "s"): "a scene"}, [MARK, RASTER, CODE])
     with pytest.raises(DownlinkError, match=r"scripts/made\.py: it has changed since"):
-        again()
-
-
-def test_a_scene_that_was_taken_out_is_not_missed(project, again):
-    project.file("own/y.tif").write_text("pixels")
-    project.job("prepare_scene", {PATHS.scene("d", "y"): "y"}, ["own/y.tif"], commit="beef")
-    project.file("own/y.tif").unlink()
-    assert again().reproduced
-    assert not (project.file("reproduced/made") / "own/y.tif").exists()
+        bring_inputs(finished, project.project, project.project)
 
 
 def test_own_data_that_changed_or_went_are_named(project, again):
