@@ -1,5 +1,6 @@
 # make            the demo study, from archives of imagery to the report; make STUDY=mine.yaml: another one
-# make test       the tests
+# make test       the quick tests
+# make test-study the smoke study, run: its results, what runs again after which change, audit, crate
 # make test-slow  10,000 damaged bitstreams, decoded; coverage of the intervals, simulated
 # make test-slurm a Slurm on this machine, for the tests alone: the smoke study on it, and faults (as root)
 # make test-slurm-slow  slurmd restarted in mid-training
@@ -25,7 +26,7 @@ READY := $(VENV)/.ready
 PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: study test test-slow test-slurm test-slurm-slow smoke audit repair reproduce crate ad-ae bench lint format lock clean
+.PHONY: study test test-study test-slow test-slurm test-slurm-slow smoke audit repair reproduce crate ad-ae bench lint format lock clean
 
 study: $(READY)
 	$(RUN) $(SNAKEMAKE)
@@ -33,6 +34,9 @@ study: $(READY)
 
 test: $(READY)
 	$(PYTEST)
+
+test-study: $(READY)
+	$(PYTEST) -m "study and not slow" tests/rules
 
 test-slow: $(READY)
 	$(PYTEST) -m "slow and not slurm"

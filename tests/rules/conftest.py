@@ -5,6 +5,14 @@ from own import add_own_dataset
 from project import copied
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Tests of a finished study wait minutes for it; they are run by themselves."""
+    for item in items:
+        if "finished" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.study)
+
+
 @pytest.fixture
 def project(tmp_path):
     """A fresh copy without results."""

@@ -15,7 +15,6 @@ REALLY_RUN = (
     "a comment in the library",
     "ε of the verdict",
     "a rate added to one codec",
-    "a label of the scored fold edited",
     "a reconstruction deleted, and asked for by name, as `make repair` does",
 )
 
