@@ -110,8 +110,9 @@ def test_the_same_study_gives_the_same_bytes_on_any_day(crate):
 
 
 def test_the_workflow_in_it_runs(crate, tmp_path):
-    """Somebody who has the crate alone can plan the study again."""
+    """Somebody who has the crate, and the own rasters, can plan the study again."""
     shutil.copytree(crate.folder / "workflow", tmp_path / "again")
+    shutil.copytree(crate.project.folder / "own", tmp_path / "again" / "own")
     again = Project(tmp_path / "again")
     planned = again.planned("--configfile", "configs/smoke.yaml")
     assert sum(planned.values()) == len(crate.chosen("ControlAction")) + 1

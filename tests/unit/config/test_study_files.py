@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from snakemake.utils import update_config
 
@@ -19,6 +19,7 @@ CONFIGS = st.dictionaries(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(CONFIGS, CONFIGS)
 def test_files_merge_as_snakemake_merges_them(lower, upper):
     expected = copy.deepcopy(lower)
