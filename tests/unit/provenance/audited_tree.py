@@ -8,6 +8,7 @@ from workflow_lib.files import sha256, tree_sha256
 from workflow_lib.metrics.findings import Findings
 from workflow_lib.metrics.table import Key, join, main_table, pooled_rows, write
 from workflow_lib.paths import Paths
+from workflow_lib.provenance.audit.audit import audit
 from workflow_lib.provenance.digests import file_digest
 from workflow_lib.provenance.lock import read_lock
 from workflow_lib.provenance.sidecar import Sidecar
@@ -142,3 +143,18 @@ def _judge(tree):
     page = f'<table id="table-main"><thead><tr>{head}</tr></thead><tr>{body}</tr></table>'
     tree.put(REPORT, f"<!doctype html><meta charset=utf-8>{page}")
     tree.record("write_report", [METRICS, FINDINGS, SCENE, "page.html.j2"], [REPORT])
+
+
+def audited(tree):
+    return audit(RESULTS, tree.root)
+
+
+def only(tree):
+    """The one fault of an audited tree."""
+    found = audited(tree).faults
+    assert len(found) == 1, found
+    return found[0]
+
+
+def sidecar(first):
+    return Paths(RESULTS).sidecar(first)

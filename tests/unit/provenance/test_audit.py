@@ -1,7 +1,6 @@
 """The audit finds what was planted, calls it by name, and finds nothing in a sound study."""
 
 import os
-import shutil
 
 import pytest
 from audited_tree import (
@@ -18,44 +17,18 @@ from audited_tree import (
     SCENE,
     TILES,
     WEIGHTS,
-    Tree,
-    finished,
+    audited,
+    only,
+    sidecar,
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from workflow_lib.errors import DownlinkError
-from workflow_lib.paths import Paths
 from workflow_lib.provenance.audit.audit import audit
 from workflow_lib.provenance.audit.plan import Plan
 from workflow_lib.provenance.lock import read_lock
 from workflow_lib.provenance.sidecar import EDITED
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory):
-    return finished(tmp_path_factory.mktemp("shared"))
-
-
-@pytest.fixture
-def tree(shared, tmp_path):
-    shutil.copytree(shared.root, tmp_path, dirs_exist_ok=True)
-    return Tree(tmp_path)
-
-
-def audited(tree):
-    return audit(RESULTS, tree.root)
-
-
-def only(tree):
-    """The one fault."""
-    found = audited(tree).faults
-    assert len(found) == 1, found
-    return found[0]
-
-
-def sidecar(first):
-    return Paths(RESULTS).sidecar(first)
 
 
 def test_a_sound_study_has_no_faults_and_nothing_to_tell(tree):

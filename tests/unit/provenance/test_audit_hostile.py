@@ -1,41 +1,12 @@
 """The audit trusts no results folder: what stands in it may have been written to mislead."""
 
 import os
-import shutil
 
 import pytest
-from audited_tree import RESULTS, SCENE, TILES, WEIGHTS, Tree, finished
+from audited_tree import RESULTS, SCENE, TILES, WEIGHTS, audited, only, sidecar
 
 from workflow_lib.errors import DownlinkError
-from workflow_lib.paths import Paths
 from workflow_lib.provenance.audit import disk
-from workflow_lib.provenance.audit.audit import audit
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory):
-    return finished(tmp_path_factory.mktemp("shared"))
-
-
-@pytest.fixture
-def tree(shared, tmp_path):
-    shutil.copytree(shared.root, tmp_path, dirs_exist_ok=True)
-    return Tree(tmp_path)
-
-
-def audited(tree):
-    return audit(RESULTS, tree.root)
-
-
-def only(tree):
-    """The one fault."""
-    found = audited(tree).faults
-    assert len(found) == 1, found
-    return found[0]
-
-
-def sidecar(first):
-    return Paths(RESULTS).sidecar(first)
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "d", "../../own"])

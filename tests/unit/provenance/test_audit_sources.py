@@ -1,33 +1,7 @@
 """What jobs were made from is compared, wherever it comes from and wherever it lies now."""
 
-import shutil
-
 import pytest
-from audited_tree import GATHERED, MARK, RESULTS, SCENE, WEIGHTS, Tree, finished
-
-from workflow_lib.provenance.audit.audit import audit
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory):
-    return finished(tmp_path_factory.mktemp("shared"))
-
-
-@pytest.fixture
-def tree(shared, tmp_path):
-    shutil.copytree(shared.root, tmp_path, dirs_exist_ok=True)
-    return Tree(tmp_path)
-
-
-def audited(tree):
-    return audit(RESULTS, tree.root)
-
-
-def only(tree):
-    """The one fault."""
-    found = audited(tree).faults
-    assert len(found) == 1, found
-    return found[0]
+from audited_tree import GATHERED, MARK, SCENE, WEIGHTS, audited, only
 
 
 def test_a_job_that_ran_on_other_bytes_is_damaged_too(tree):
