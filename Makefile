@@ -9,8 +9,8 @@
 # make repair     make again what the audit found damaged, and nothing else
 # make reproduce  run the study again in a fresh folder from the same commit, and compare
 # make crate      a Workflow Run RO-Crate of the finished study; AGENT="Name <ORCID>"
+#                 (these four take STUDY=configs/smoke.yaml as well)
 # make ad-ae      docs/ad-ae.md, written from the demo's crate
-#                 (the four before take STUDY=configs/smoke.yaml as well)
 # make bench      the measurements behind every claim of speed; some need the study to have run
 # make lint       format, lint and types
 # make lock       pin the newest versions that envs/requirements.in allows
@@ -70,6 +70,7 @@ reproduce: study
 crate: $(READY)
 	python scripts/export_crate.py --study $(STUDY) $(if $(AGENT),--agent "$(AGENT)")
 
+ad-ae: override STUDY =
 ad-ae: crate
 	python scripts/describe_artifact.py --crate results --target docs/ad-ae.md
 

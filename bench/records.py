@@ -10,7 +10,6 @@ import json
 import subprocess
 import sys
 import tempfile
-from datetime import datetime
 from pathlib import Path
 
 from tabulate import tabulate
@@ -37,20 +36,15 @@ def main() -> None:
     writing, importing, start = _seconds_here(working[0], args.repeats)
     figures = {
         "jobs": float(len(jobs)),
-        "seconds of work": sum(map(_lasted, working)),
+        "seconds of work": sum(job.seconds for job in working),
         "seconds in sidecars": sum(job.recording_s for job in working),
         "writing and importing": len(working) * (writing + importing),
-        "gathering": sum(_lasted(job) + start for job in gathering),
+        "gathering": sum(job.seconds + start for job in gathering),
     }
     spent = figures["seconds in sidecars"] + figures["writing and importing"] + figures["gathering"]
     figures["percent"] = 100 * spent / figures["seconds of work"]
     print(tabulate(figures.items(), ("what", "value"), floatfmt=".2f"))
     print(json.dumps({name: round(value, 2) for name, value in figures.items()}))
-
-
-def _lasted(job: Sidecar) -> float:
-    ends = (datetime.fromisoformat(job.end), datetime.fromisoformat(job.start))
-    return (ends[0] - ends[1]).total_seconds()
 
 
 def _seconds_here(job: Sidecar, repeats: int) -> tuple[float, float, float]:

@@ -76,6 +76,11 @@ def tree_sha256(folder: Path, threads: int = 1) -> str:
         return joined_sha256(dict(zip(files, pool.map(sha256, files.values()), strict=True)))
 
 
+def digest(path: Path) -> str:
+    """`sha256` of a file, `tree_sha256` of a folder."""
+    return tree_sha256(path) if path.is_dir() else sha256(path)
+
+
 def tree_files(folder: Path) -> dict[str, Path]:
     """All files below `folder` by name, in order; Snakemake's own marks do not count."""
     below = (file for file in Path(folder).rglob("*") if file.is_file())

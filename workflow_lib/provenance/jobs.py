@@ -25,6 +25,11 @@ class Job(Protocol):
 J = TypeVar("J", bound=Job)
 
 
+def first_output(job: Job) -> str:
+    """What a job is called by; made again, all its outputs are."""
+    return next(iter(job.outputs))
+
+
 def finals(results: str) -> tuple[str, ...]:
     """What a study is run for."""
     paths = Paths(results)
@@ -81,7 +86,7 @@ def reached(results: str, makers: Mapping[str, J]) -> tuple[dict[str, J], set[st
             unmade.add(name)
             continue
         job = makers[name]
-        first = next(iter(job.outputs))
+        first = first_output(job)
         if first not in found:
             found[first] = job
             waiting.extend(job.inputs)

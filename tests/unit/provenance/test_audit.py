@@ -25,6 +25,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from workflow_lib.errors import DownlinkError
+from workflow_lib.files import digest
 from workflow_lib.provenance.audit.audit import audit
 from workflow_lib.provenance.audit.plan import Plan
 from workflow_lib.provenance.lock import read_lock
@@ -231,7 +232,7 @@ def test_numbers_that_do_not_come_from_the_table_are_told(tree, name, old, new, 
     assert old in text
     tree.put(name, text.replace(old, new))
     for first in (METRICS, REPORT):
-        outputs = {out: tree.digest(out) for out in tree.sidecar(first).outputs}
+        outputs = {out: digest(tree.root / out) for out in tree.sidecar(first).outputs}
         tree.rewrite(first, outputs=outputs)
     found = [fault for fault in audited(tree).faults if fault.path == name]
     assert told in found[0].what
@@ -257,7 +258,7 @@ def test_the_seal_changes_with_every_record_and_with_nothing_else(tree):
     seal = audited(tree).ledger.seal
     tree.flip(WEIGHTS, 0)
     assert audited(tree).ledger.seal == seal
-    tree.rewrite(WEIGHTS, outputs={WEIGHTS: tree.digest(WEIGHTS)}, inputs={})
+    tree.rewrite(WEIGHTS, outputs={WEIGHTS: digest(tree.root / WEIGHTS)}, inputs={})
     assert audited(tree).ledger.seal != seal
 
 

@@ -318,7 +318,7 @@ def test_files_that_no_job_made_do_not_count(first, second):
     [
         ({"threads": 2}, Likeness.DEVICE, "threads: 1 | 2"),
         ({"packages": {"torch": "2.14.0"}}, Likeness.DEVICE, "torch: 2.13.0 | 2.14.0"),
-        ({"python": "3.12.1"}, Likeness.DEVICE, "python: 3.11.2 | 3.12.1"),
+        ({"python": "3.12.1"}, Likeness.DEVICE, "python: 3.11.7 | 3.12.1"),
         ({"driver": "570"}, Likeness.DEVICE, "driver: 570 | None"),
         ({"node": "elsewhere", "slurm_job": "7"}, Likeness.PLATFORM, "Machines: one platform."),
     ],

@@ -121,7 +121,7 @@ def test_a_file_laid_over_from_elsewhere_is_in_no_commit(committed, tmp_path):
 def test_under_no_git_nothing_is_claimed(tmp_path):
     study, root = finished(tmp_path / "project")
     entities, told = exported(study, root)
-    assert "at export, from no commit; its jobs ran from commit 28f6e04a0f0c" in told
+    assert "at export, from no commit; its jobs ran from commit c0ffeec0ffee" in told
     assert entities["workflow/Snakefile"]["version"] == "0.1.0"
 
 

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 from workflow_lib.provenance.audit.faults import Fault, Kind, counted
-from workflow_lib.provenance.audit.ledger import Ledger, first_output, jobs_by_rule, names
+from workflow_lib.provenance.audit.ledger import Ledger, jobs_by_rule, names
 from workflow_lib.provenance.digests import file_digest
+from workflow_lib.provenance.jobs import first_output
 from workflow_lib.provenance.lock import read_lock
 from workflow_lib.provenance.sidecar import EDITED, Sidecar
 

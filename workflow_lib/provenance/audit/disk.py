@@ -11,9 +11,10 @@ from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
-from workflow_lib.files import sha256, tree_sha256
+from workflow_lib.files import digest
 from workflow_lib.provenance.audit.faults import Fault, counted
-from workflow_lib.provenance.audit.ledger import NOT_RESULTS, Ledger, first_output
+from workflow_lib.provenance.audit.ledger import NOT_RESULTS, Ledger
+from workflow_lib.provenance.jobs import first_output
 from workflow_lib.provenance.sidecar import Sidecar
 
 THREADS = 2
@@ -141,9 +142,7 @@ def digest_of(path: Path) -> str | None:
     """Digest of a file or folder; None where there is neither, or it may not be read."""
     try:
         mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            return tree_sha256(path)
-        return sha256(path) if stat.S_ISREG(mode) else None
+        return digest(path) if stat.S_ISDIR(mode) or stat.S_ISREG(mode) else None
     except (OSError, ValueError):
         return None
 

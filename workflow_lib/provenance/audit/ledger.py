@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -18,7 +18,6 @@ from workflow_lib.provenance.sidecar import Sidecar
 
 NOT_RESULTS = RESERVED - {"archives"}
 """What stands in a results folder and is no result: records, and what is made from these."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_BYTES = 64 * 10**6
 _SIDECAR = TypeAdapter(Sidecar)
 
@@ -162,13 +161,8 @@ def _checked(file: Path, content: bytes, artifact: str, results: str) -> Sidecar
 
 def _require_moment(moment: datetime) -> None:
     """Refuse dates with which nobody can reckon: without a time zone, or before there was one."""
-    if moment.tzinfo is None or moment.year <= _EPOCH.year:
+    if moment.tzinfo is None or moment.year <= 1970:
         raise ValueError(f"{moment}: no job ran then")
-
-
-def first_output(job: Sidecar) -> str:
-    """What a job is called by; made again, all its outputs are."""
-    return next(iter(job.outputs))
 
 
 def jobs_by_rule(jobs: Iterable[Sidecar]) -> dict[str, list[Sidecar]]:

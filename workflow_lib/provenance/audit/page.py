@@ -121,14 +121,14 @@ def write_page(audit: Audit, target: Path) -> None:
 def rules(audit: Audit) -> list[Rule]:
     """Jobs, time and memory by rule."""
     return [
-        Rule(name, len(jobs), sum(map(_seconds, jobs)), max(job.peak_memory_mb for job in jobs))
+        Rule(
+            name,
+            len(jobs),
+            sum(job.seconds for job in jobs),
+            max(job.peak_memory_mb for job in jobs),
+        )
         for name, jobs in jobs_by_rule(audit.ledger.jobs.values()).items()
     ]
-
-
-def _seconds(job: Sidecar) -> float:
-    took = datetime.fromisoformat(job.end) - datetime.fromisoformat(job.start)
-    return took.total_seconds()
 
 
 def _now() -> str:

@@ -1,6 +1,5 @@
 """Whether the workflow's files in a crate are those that its jobs ran with: by git, by the lock."""
 
-import subprocess
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
@@ -8,6 +7,8 @@ from pathlib import Path
 from workflow_lib.errors import DownlinkError
 from workflow_lib.provenance.crate.workflow import FOLDER
 from workflow_lib.provenance.environment import Commit, commit
+from workflow_lib.provenance.git import git
+from workflow_lib.provenance.jobs import first_output
 from workflow_lib.provenance.sidecar import Sidecar
 
 
@@ -16,9 +17,7 @@ def present_commit(root: Path, files: Mapping[str, Path]) -> Commit:
     here = commit(root)
     if here.commit is None:
         return here
-    listed = ["git", "-c", f"safe.directory={root}", "ls-files", "-z"]
-    kept = subprocess.run(listed, cwd=root, capture_output=True, text=True, check=True).stdout
-    names, folder = set(kept.split("\0")), root.resolve()
+    names, folder = set(git(root, "ls-files", "-z").split("\0")), root.resolve()
     known = all(
         name in names and file.resolve().is_relative_to(folder) for name, file in files.items()
     )
@@ -49,7 +48,7 @@ def require_locked(job: Sidecar, lock: Mapping[str, str]) -> None:
     for name, version in job.locked.items():
         if lock.get(name) != version:
             raise DownlinkError(
-                f"envs/requirements.lock: it has changed since {next(iter(job.outputs))} was made: "
+                f"envs/requirements.lock: it has changed since {first_output(job)} was made: "
                 f"{name} was {version}, now it is {lock.get(name, 'gone')}. Run the study again."
             )
 

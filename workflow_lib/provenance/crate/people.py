@@ -1,7 +1,6 @@
 """Who wrote the workflow, who ran it, and under which terms its data stand."""
 
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from rocrate.model import ContextEntity, Person
 from rocrate.rocrate import ROCrate
 
 from workflow_lib.errors import DownlinkError
+from workflow_lib.provenance.git import git
 
 _ORCID = re.compile(r"(?:https://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])")
 _AGENT = re.compile(r"(?P<name>[^<>]+?)(?:\s*<(?P<orcid>[^<>]*)>)?")
@@ -59,15 +59,9 @@ def add_agent(crate: ROCrate, agent: str) -> Any:
 def git_user(root: Path) -> str | None:
     """The name that git writes into commits, None without one."""
     try:
-        done = subprocess.run(
-            ["git", "-C", str(root), "config", "user.name"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except OSError:
+        return git(root, "config", "--default", "", "user.name") or None
+    except DownlinkError:
         return None
-    return done.stdout.strip() or None
 
 
 def add_license(crate: ROCrate, license: str) -> Any:

@@ -15,6 +15,7 @@ from workflow_lib.errors import DownlinkError
 from workflow_lib.provenance.crate.data import Parts
 from workflow_lib.provenance.crate.workflow import FOLDER
 from workflow_lib.provenance.environment import Commit
+from workflow_lib.provenance.jobs import first_output
 from workflow_lib.provenance.sidecar import Sidecar
 
 _COMPLETED = {"@id": "http://schema.org/CompletedActionStatus"}
@@ -91,7 +92,7 @@ class Run:
         self.commits.add(Commit(job.commit, job.clean))
 
     def _name(self, job: Sidecar) -> str:
-        return next(iter(job.outputs)).removeprefix(f"{self.results}/")
+        return first_output(job).removeprefix(f"{self.results}/")
 
     def _tool(self, job: Sidecar) -> Any:
         """The script that the job ran."""
@@ -183,8 +184,8 @@ class Run:
         return self.add(
             f"#memory/{name}",
             "PropertyValue",
-            name="peak memory",
-            propertyID="https://man7.org/linux/man-pages/man2/getrusage.2.html#ru_maxrss",
+            name="peak memory (VmHWM)",
+            propertyID="https://man7.org/linux/man-pages/man5/proc_pid_status.5.html",
             unitCode="https://qudt.org/vocab/unit/MegaBYTE",
             unitText="MB",
             value=job.peak_memory_mb,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from workflow_lib.data.scenes import NODATA
 from workflow_lib.errors import DownlinkError
-from workflow_lib.files import sha256, tree_sha256
+from workflow_lib.files import digest
 from workflow_lib.metrics.findings import Estimate, Findings, read_findings
 from workflow_lib.metrics.table import read_main_table
 
@@ -50,7 +50,7 @@ _SAME = Difference(True, 0.0)
 
 def bytes_apart(first: Path, second: Path) -> Difference:
     """Two files or folders that have to be equal to the bit."""
-    return _SAME if _digest(first) == _digest(second) else Difference(False, None, ("other bytes",))
+    return _SAME if digest(first) == digest(second) else Difference(False, None, ("other bytes",))
 
 
 def lists_apart(first: Path, second: Path) -> Difference:
@@ -64,7 +64,7 @@ def lists_apart(first: Path, second: Path) -> Difference:
 
 def counts_apart(first: Path, second: Path) -> Difference:
     """Two stores of decoded tiles: the largest difference of a pixel, in counts."""
-    if _digest(first) == _digest(second):
+    if digest(first) == digest(second):
         return _SAME
     one, other = _array(first, "image"), _array(second, "image")
     places = (np.array_equal(_array(first, n), _array(second, n)) for n in ("row", "col"))
@@ -80,7 +80,7 @@ def errors_apart(first: Path, second: Path) -> Difference:
 
     The originals are those of the first results folder; missing pixels do not count.
     """
-    if _digest(first) == _digest(second):
+    if digest(first) == digest(second):
         return _SAME
     original = _array(first.parents[4] / "tiles" / first.name, "image")
     one, other = _array(first, "image"), _array(second, "image")
@@ -146,10 +146,6 @@ def tables_apart(first: Path, second: Path) -> Difference:
     pairs = zip(a[~np.isnan(a)].tolist(), b[~np.isnan(b)].tolist(), strict=True)
     largest = max((_relative(x, y) for x, y in pairs), default=0.0)
     return Difference(largest == 0, largest)
-
-
-def _digest(path: Path) -> str:
-    return tree_sha256(path) if path.is_dir() else sha256(path)
 
 
 def _array(store: Path, name: str) -> NDArray[np.int64]:

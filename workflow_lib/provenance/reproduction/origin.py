@@ -6,10 +6,10 @@ from pathlib import Path
 
 from workflow_lib.errors import DownlinkError
 from workflow_lib.provenance import environment
+from workflow_lib.provenance.git import git
 from workflow_lib.provenance.jobs import outdated
 from workflow_lib.provenance.lock import LOCK, read_lock
 from workflow_lib.provenance.reproduction.finished import Finished
-from workflow_lib.provenance.reproduction.git import git
 
 _EXAMPLES = 3
 _LOCK = f"envs/{LOCK.name}"

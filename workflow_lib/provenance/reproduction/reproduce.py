@@ -12,9 +12,9 @@ from pathlib import Path
 
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import atomic, sha256
+from workflow_lib.provenance.git import git, tracked
 from workflow_lib.provenance.reproduction.compare import Comparison, compare
 from workflow_lib.provenance.reproduction.finished import Finished
-from workflow_lib.provenance.reproduction.git import git, tracked
 from workflow_lib.provenance.reproduction.origin import commit_of
 
 OUTCOME = "comparison.json"

@@ -14,7 +14,11 @@ def git(folder: Path, *arguments: str) -> str:
     """
     try:
         done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False
+            # the project may be another user's, as in containers
+            ["git", "-C", str(folder), "-c", f"safe.directory={folder.resolve()}", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
         )
     except OSError as error:
         raise DownlinkError(f"git cannot be run ({error}). Install it, and try again.") from error
