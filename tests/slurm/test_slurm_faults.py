@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from project import Project, copied
 from submission import running, submitting
@@ -21,7 +22,7 @@ PATHS = Paths("results/faults")
 OWN = "fold1-seed0"
 TILES = PATHS.tiles("tiny-optical", "generated0")
 QUICK = PATHS.original_segmenter("tiny-optical", "quick", OWN)
-SLOW = PATHS.original_segmenter("tiny-optical", "slow", OWN)
+STALLED = PATHS.original_segmenter("tiny-optical", "stalled", OWN)
 CODEC = PATHS.codec_weights("tiny-optical", "dgml", "0.01", OWN)
 
 
@@ -52,11 +53,28 @@ def checkpoint(project: Project, weights: str) -> bool:
     return any((project.folder / PATHS.run_folder(weights)).glob("*/checkpoint.pt"))
 
 
+def cancel(cluster, project: Project) -> None:
+    """Cancel the training of QUICK."""
+    subprocess.run(["scancel", str(states(cluster, project, "_quick_")[0].number)], check=True)
+
+
+def suspend(project: Project) -> None:
+    """Hold the training of STALLED, so that its time runs out whatever the machine's speed."""
+    training = [
+        process
+        for process in psutil.process_iter(["cmdline", "cwd"])
+        if process.info["cwd"] == str(project.folder)
+        and (process.info["cmdline"] or [])[-2:] == ["--weights", STALLED]
+    ]
+    assert len(training) == 1
+    training[0].suspend()
+
+
 @pytest.fixture(scope="module")
 def undisturbed_run(tmp_path_factory):
     """The same trainings without Slurm and without faults, beside the others."""
     project = prepared(tmp_path_factory.mktemp("undisturbed"))
-    with running(project, "--cores", "1", *STUDY, QUICK, CODEC, SLOW) as run:
+    with running(project, "--cores", "1", *STUDY, QUICK, CODEC, STALLED) as run:
         yield project, run
 
 
@@ -64,9 +82,15 @@ def undisturbed_run(tmp_path_factory):
 def disturbed(cluster, undisturbed_run, tmp_path_factory):
     """The project after three trainings: cancelled, out of memory and out of time."""
     project = prepared(tmp_path_factory.mktemp("disturbed"))
-    with submitting(project, *STUDY, QUICK, CODEC, SLOW) as run:
-        until(lambda: checkpoint(project, QUICK), "a checkpoint")
-        subprocess.run(["scancel", str(states(cluster, project, "_quick_")[0].number)], check=True)
+    with submitting(project, *STUDY, QUICK, CODEC, STALLED) as run:
+        faults = {QUICK: lambda: cancel(cluster, project), STALLED: lambda: suspend(project)}
+
+        def planted() -> bool:
+            for weights in [name for name in faults if checkpoint(project, name)]:
+                faults.pop(weights)()
+            return not faults
+
+        until(planted, "two checkpoints")
         run.finish()
     return project
 
@@ -105,11 +129,11 @@ def test_a_job_over_its_memory_gets_more(cluster, disturbed, undisturbed):
 
 
 def test_a_training_over_its_time_limit_goes_on(cluster, disturbed, undisturbed):
-    first, *_, last = states(cluster, disturbed, "_slow_")
+    first, *_, last = states(cluster, disturbed, "_stalled_")
     assert (first.state, last.state) == ("TIMEOUT", "COMPLETED")
     assert last.minutes > first.minutes
-    assert "going on after step" in (disturbed.folder / PATHS.log(SLOW)).read_text()
-    assert same(disturbed, undisturbed, SLOW)
+    assert "going on after step" in (disturbed.folder / PATHS.log(STALLED)).read_text()
+    assert same(disturbed, undisturbed, STALLED)
 
 
 def test_a_killed_snakemake_is_taken_up_again(cluster, undisturbed, tmp_path):
