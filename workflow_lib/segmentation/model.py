@@ -76,9 +76,9 @@ class UNet(nn.Module):
         tensors, metadata = load_weights(path)
         try:
             shape = json.loads(metadata["unet"])
-            with torch.device("meta"):  # drawing weights only to replace them takes a second
-                model = cls(**{**shape, "decoder_channels": tuple(shape["decoder_channels"])})
-            model.load_state_dict(tensors, assign=True)
+            # not on the device "meta": that imports torch's compiler, which takes a second
+            model = cls(**{**shape, "decoder_channels": tuple(shape["decoder_channels"])})
+            model.load_state_dict(tensors)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise DownlinkError(
                 f"{path}: holds no segmenter of this release. Delete it and run again."
