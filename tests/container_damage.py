@@ -168,7 +168,8 @@ def _repair(data: bytearray) -> None:
 
 
 def _value(digits: bytes | bytearray) -> int:
-    return sum((digit & 127) << (7 * place) for place, digit in enumerate(digits))
+    # longer ones are none, and a damaged file's would take minutes
+    return sum((digit & 127) << (7 * place) for place, digit in enumerate(digits[:10]))
 
 
 def _leb128(value: int) -> bytes:

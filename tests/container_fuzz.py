@@ -105,6 +105,16 @@ def subject(kind: str, unit: str, folder: Path) -> Subject:
     return Subject(config.canonical(), weights, file.read_bytes())
 
 
+@contextmanager
+def decoding(subject: Subject) -> Iterator["Decoder"]:
+    """A decoder of the subject's files, ended with the context."""
+    decoder = Decoder(subject)
+    try:
+        yield decoder
+    finally:
+        decoder.stop()
+
+
 def _prepare_torch() -> None:
     from workflow_lib.torchinit import prepare
 
@@ -251,18 +261,18 @@ def _memory() -> tuple[int, int]:
     return int(found["VmSize"].split()[0]) * 1024, int(found["VmPeak"].split()[0]) * 1024
 
 
-def fuzz(subject: Subject, repair: bool, cases: int) -> tuple[list[str], str]:
+def fuzz(decoder: Decoder, repair: bool, cases: int) -> tuple[list[str], str]:
     """Have damaged files decoded.
 
     Args:
-        subject: codec and file.
+        decoder: of the subject whose file is damaged.
         repair: make the checksums right again; the decoder may then give other pixels.
         cases: how many; always the same ones for the same file.
 
     Returns:
         What went wrong, one line per case, and a summary.
     """
-    decoder, replies, wrong = Decoder(subject), [], []
+    intact, replies, wrong = decoder.subject.intact, [], []
 
     @settings(
         max_examples=cases,
@@ -272,20 +282,17 @@ def fuzz(subject: Subject, repair: bool, cases: int) -> tuple[list[str], str]:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(changes(subject.intact))
+    @given(changes(intact))
     def run(how: list[tuple[Any, ...]]) -> None:
-        data = changed(subject.intact, how, repair)
-        assume(data != subject.intact)
+        data = changed(intact, how, repair)
+        assume(data != intact)
         reply = decoder.take(data)
         replies.append(reply)
         expected = ("refused", "decoded") if repair else ("refused",)
         if reply.outcome not in expected or reply.seconds >= SECONDS or reply.excess > 0:
             wrong.append(f"{how}: {reply}")
 
-    try:
-        run()
-    finally:
-        decoder.stop()
+    run()
     if len(replies) < cases:
         wrong.append(f"only {len(replies)} of {cases} cases were tried")
     refused = sum(reply.outcome == "refused" for reply in replies)

@@ -1,4 +1,5 @@
 from itertools import combinations
+from unittest.mock import Mock, patch
 
 import numpy as np
 import pytest
@@ -52,6 +53,7 @@ def test_degrees_of_freedom_are_those_of_statsmodels():
     assert figure.se == pytest.approx(oracle.std_meandiff_separatevar)
 
 
+@patch("gc.collect", Mock())  # multipletests calls it each time
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_is_that_of_statsmodels(p):
