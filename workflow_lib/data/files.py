@@ -41,6 +41,45 @@ def open_raster(file: Path) -> Iterator[DatasetReader]:
         raise _unreadable(file, error) from error
 
 
+@contextmanager
+def open_single(file: Path) -> Iterator[DatasetReader]:
+    """An open raster that is all in one file, the only one that rules watch.
+
+    GDAL takes georeference, nodata value and more from files beside a raster, too; what stands
+    there and changes nothing, such as statistics, may stay.
+
+    Raises:
+        DownlinkError: it cannot be opened or read, or not without another file.
+    """
+    with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="FALSE"), open_raster(file) as whole:
+        expected, others = _described(whole), _others(whole, file)
+    with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
+        if others and not _alone(file, expected):
+            raise DownlinkError(
+                f"{file}: what it says hangs on {', '.join(others)}, whose changes nobody would "
+                "notice. Make it one file: rio convert, or gdal_translate, to a GeoTIFF."
+            )
+        with open_raster(file) as raster:
+            yield raster
+
+
+def _alone(file: Path, expected: tuple[Any, ...]) -> bool:
+    """Whether a raster is the expected one where GDAL looks at no file beside it."""
+    try:
+        with rasterio.open(file) as raster:
+            return not _others(raster, file) and _described(raster) == expected
+    except RasterioIOError:
+        return False
+
+
+def _described(raster: DatasetReader) -> tuple[Any, ...]:
+    return raster.profile, raster.scales, raster.offsets
+
+
+def _others(raster: DatasetReader, file: Path) -> list[str]:
+    return [name for name in raster.files if Path(name) != file]
+
+
 def read_window(raster: DatasetReader, window: Window) -> NDArray[Any]:
     """All bands of a window, [band, y, x]; says whose they were where several rasters are open.
 

@@ -9,7 +9,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from workflow_lib.config.data import Imagery, Quantity, Rasters
-from workflow_lib.data.files import open_raster, read_window
+from workflow_lib.data.files import open_single, read_window
 from workflow_lib.data.quantise import Quantiser
 from workflow_lib.data.scenes import IGNORE, new_scene, windows
 from workflow_lib.errors import DownlinkError
@@ -35,7 +35,7 @@ def convert(source: Rasters, imagery: Imagery, image: Path, name: str, target: P
     label = Path(source.labels.replace("{scene}", image.stem))
     if not label.is_file():
         raise DownlinkError(f"{label}: the label of {image} is missing (source.labels).")
-    with open_raster(image) as values, open_raster(label) as mask:
+    with open_single(image) as values, open_single(label) as mask:
         if values.count != len(imagery.bands):
             raise DownlinkError(
                 f"{image}: {values.count} bands, but {len(imagery.bands)} are configured (bands)."

@@ -220,3 +220,34 @@ def test_a_scene_that_gdal_did_not_write_in_full_is_no_scene(own, monkeypatch):
     with pytest.raises(DownlinkError, match=r"scene\.tif: the disk is full"):
         prepared(own)
     assert not (own[0] / "scene.tif").exists()
+
+
+def test_statistics_beside_a_raster_change_nothing(own):
+    folder = own[0]
+    bare, _ = prepared(own)
+    (folder / "images/a.tif.aux.xml").write_text(
+        '<PAMDataset><PAMRasterBand band="1"><Metadata>'
+        '<MDI key="STATISTICS_MEAN">0.3</MDI></Metadata></PAMRasterBand></PAMDataset>'
+    )
+    assert np.array_equal(bare, prepared(own)[0])
+
+
+@pytest.mark.parametrize(
+    ("companion", "content"),
+    [
+        (
+            "images/a.tif.aux.xml",
+            "<PAMDataset><PAMRasterBand band='1'><NoDataValue>7</NoDataValue></PAMRasterBand>"
+            "<PAMRasterBand band='2'><NoDataValue>7</NoDataValue></PAMRasterBand></PAMDataset>",
+        ),
+        (
+            "masks/a.tif.aux.xml",
+            "<PAMDataset><PAMRasterBand band='1'><NoDataValue>128</NoDataValue></PAMRasterBand>"
+            "</PAMDataset>",
+        ),
+    ],
+)
+def test_what_another_file_says_of_a_raster_is_refused_with_both_names(own, companion, content):
+    (own[0] / companion).write_text(content)
+    with pytest.raises(DownlinkError, match=rf"a\.tif: .* hangs on .*{companion}.*GeoTIFF"):
+        prepared(own)
