@@ -13,6 +13,7 @@ from project import Project, copied
 from submission import running, submitting
 
 from workflow_lib.paths import Paths, manifest
+from workflow_lib.provenance.sidecar import Sidecar
 
 pytestmark = pytest.mark.slurm
 
@@ -133,6 +134,9 @@ def test_a_training_over_its_time_limit_goes_on(cluster, disturbed, undisturbed)
     assert (first.state, last.state) == ("TIMEOUT", "COMPLETED")
     assert last.minutes > first.minutes
     assert "going on after step" in (disturbed.folder / PATHS.log(STALLED)).read_text()
+    told = Sidecar.read(disturbed.folder / PATHS.sidecar(STALLED))
+    assert str(first.number) in {attempt["slurm_job"] for attempt in told.earlier}
+    assert told.slurm_job == str(last.number)
     assert same(disturbed, undisturbed, STALLED)
 
 

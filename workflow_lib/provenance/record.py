@@ -17,13 +17,17 @@ from typing import Any
 
 from workflow_lib.files import atomic, digest, sha256
 from workflow_lib.provenance import environment
-from workflow_lib.provenance.digests import ROOT, counts, file_digest, reached_packages
+from workflow_lib.provenance.digests import PACKAGE, ROOT, counts, file_digest, reached_packages
 from workflow_lib.provenance.lock import LOCK
-from workflow_lib.provenance.sidecar import EDITED, Sidecar
+from workflow_lib.provenance.sidecar import EDITED, Attempt, Sidecar
 
 JOB = "DOWNLINK_JOB"
 """Names a file with the job as JSON: rule, wildcards, inputs, outputs, the sidecar to write, and
 commit and cleanness of the project as Snakemake found it."""
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 @dataclass
@@ -33,9 +37,11 @@ class _Notes:
     inputs: dict[str, str] = field(default_factory=dict)
     device: str | None = None
     threads: int | None = None
+    earlier: list[Attempt] = field(default_factory=list)
 
 
 _noted = _Notes()
+_start = _now()
 
 
 def note_input(file: Path, digest: str) -> None:
@@ -48,13 +54,32 @@ def note_networks(device: str, threads: int) -> None:
     _noted.device, _noted.threads = device, threads
 
 
+def note_earlier(attempts: list[Attempt]) -> None:
+    """Say that the job goes on from what earlier ones of it had left, see `attempts`."""
+    _noted.earlier.extend(attempt for attempt in attempts if attempt not in _noted.earlier)
+
+
+def attempts() -> list[Attempt]:
+    """Where and when this job was worked at until now, for a checkpoint to keep."""
+    gpu = environment.gpu(_noted.device)
+    this: Attempt = {
+        "start": _start,
+        "node": platform.node(),
+        "cpu": environment.cpu(),
+        "gpu": gpu.name,
+        "driver": gpu.driver,
+        "device": _noted.device,
+        "slurm_job": os.environ.get("SLURM_JOB_ID"),
+    }
+    return [*_noted.earlier, this]
+
+
 class Recording:
     """A job from its start to its sidecar."""
 
     def __init__(self, job: dict[str, Any]) -> None:
         begun = time.perf_counter()
         self._job = job
-        self._start = _now()
         self._states = {file: _state(file) for file in _project_files()}
         self._inputs = {name: digest(Path(name)) for name in job["inputs"]}
         self._seconds = time.perf_counter() - begun
@@ -92,8 +117,9 @@ class Recording:
             device=_noted.device,
             threads=_noted.threads,
             seeds=_seeds(parameters),
-            start=self._start,
+            start=_start,
             end=_now(),
+            earlier=_noted.earlier,
             peak_memory_mb=environment.peak_memory_mb(),
             recording_s=round(self._seconds + time.perf_counter() - begun, 4),
             slurm_job=os.environ.get("SLURM_JOB_ID"),
@@ -103,13 +129,17 @@ class Recording:
             draft.write_text(sidecar.to_text(), encoding="utf-8")
 
     def _commit(self) -> environment.Commit:
-        """Of the project as it is now; in a container without git, as Snakemake found it."""
-        now = environment.commit(ROOT)
-        return now if now.commit else environment.Commit(*self._job["commit"])
+        """As Snakemake found the project; clean where it was then, and is so at the same commit."""
+        then, now = environment.Commit(*self._job["commit"]), environment.commit(ROOT)
+        if then.commit is None or now.commit is None:  # this may be a container without git
+            return now if then.commit is None else then
+        return environment.Commit(then.commit, then == now and now.clean)
 
     def _code(self) -> dict[str, str]:
         """Digests of the loaded files of the project, as far as they are still those loaded."""
-        loaded = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+        # of torch alone there are two thousand: to resolve their paths too would take long
+        own = [m for n, m in list(sys.modules.items()) if n.split(".")[0] in ("__main__", PACKAGE)]
+        loaded = (getattr(module, "__file__", None) for module in own)
         below = (Path(name).resolve() for name in loaded if name)
         names = {path.relative_to(ROOT).as_posix() for path in below if path in self._states}
         return {
@@ -130,10 +160,6 @@ def _state(file: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _parameters(arguments: list[str]) -> dict[str, list[str]]:

@@ -9,6 +9,9 @@ from typing import Any, Self
 
 from workflow_lib.errors import DownlinkError
 
+Attempt = dict[str, str | None]
+"""A job's start, node, cpu, gpu, driver, device and slurm_job, as in `Sidecar`."""
+
 
 @dataclass(frozen=True)
 class Sidecar:
@@ -38,6 +41,7 @@ class Sidecar:
         threads: threads of one operation of torch, None in jobs without torch.
         seeds: every seed among the parameters, by its place in them.
         start, end: UTC, ISO 8601.
+        earlier: of a training that went on from a checkpoint, where and when it had run before.
         peak_memory_mb: most memory that the job's process held, in MB of 10^6 bytes.
         recording_s: seconds of the above that went into this record, but for writing it.
         slurm_job: Slurm's id of the job, None without Slurm.
@@ -66,6 +70,7 @@ class Sidecar:
     seeds: dict[str, int]
     start: str
     end: str
+    earlier: list[Attempt]
     peak_memory_mb: float
     recording_s: float
     slurm_job: str | None
@@ -73,7 +78,7 @@ class Sidecar:
 
     @property
     def seconds(self) -> float:
-        """What the job took."""
+        """What the job took, without earlier attempts."""
         took = datetime.fromisoformat(self.end) - datetime.fromisoformat(self.start)
         return took.total_seconds()
 

@@ -7,15 +7,17 @@ from typing import Any
 
 from workflow_lib.files import atomic
 
+JOURNAL = "metrics.jsonl"
+
 
 class Journal:
-    """The file metrics.jsonl in a run's folder.
+    """The file JOURNAL in a run's folder.
 
     Each line is an object whose "step" says after which step it was written.
     """
 
     def __init__(self, run: Path) -> None:
-        self._file = run / "metrics.jsonl"
+        self._file = run / JOURNAL
 
     def write(self, line: dict[str, Any]) -> None:
         """Append a line."""

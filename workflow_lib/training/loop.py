@@ -19,6 +19,7 @@ from tqdm import tqdm
 from workflow_lib import torchinit
 from workflow_lib.config.training import Training
 from workflow_lib.errors import DownlinkError
+from workflow_lib.provenance.record import attempts, note_earlier
 from workflow_lib.training import checkpoints
 from workflow_lib.training.journal import Journal
 from workflow_lib.training.loading import Draws, loaded
@@ -227,6 +228,7 @@ class _Run(Generic[B]):
             "model": self.task.model.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "progress": vars(self.progress),
+            "attempts": attempts(),
         }
         checkpoints.save(state, self.folder)
 
@@ -237,6 +239,7 @@ class _Run(Generic[B]):
         self.task.model.load_state_dict(found["model"])
         self.optimiser.load_state_dict(found["optimiser"])
         self.progress = _Progress(**found["progress"])
+        note_earlier(found["attempts"])
         _log.info("%s: going on after step %d", self.folder, self.progress.step)
 
 

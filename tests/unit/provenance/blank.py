@@ -26,6 +26,7 @@ BLANK = Sidecar(
     seeds={},
     start="2026-01-01T00:00:00+00:00",
     end="2026-01-01T00:00:01+00:00",
+    earlier=[],
     peak_memory_mb=12.5,
     recording_s=0.25,
     slurm_job=None,

@@ -54,11 +54,11 @@ def project(tmp_path_factory):
     return project
 
 
-def run(project, name, *options, launcher=(), **variables):
+def run(project, name, *options, launcher=(), parsed=None, **variables):
     """Run the script as a job that makes the folder `name`."""
     described = {
         "rule": "try_it",
-        "commit": ["0" * 40, True],
+        "commit": parsed or environment.commit(project.folder),
         "wildcards": {"scene": name},
         "inputs": ["source.txt"],
         "outputs": [name],
@@ -124,8 +124,18 @@ def test_a_job_tells_commit_and_whether_the_tree_was_clean(project):
     text = readme.read_text()
     readme.write_text(f"{text}\n")
     assert run(project, "unclean").returncode == 0
-    readme.write_text(text)
     assert left(project, "unclean").clean is False
+    parsed = environment.commit(project.folder)
+    readme.write_text(text)
+    assert run(project, "mended", parsed=parsed).returncode == 0
+    told = left(project, "mended")
+    assert (told.commit, told.clean) == (git("rev-parse", "HEAD"), False)
+
+
+def test_a_commit_after_snakemake_had_read_the_project_is_not_the_job_s(project):
+    assert run(project, "behind", parsed=["0" * 40, True]).returncode == 0
+    told = left(project, "behind")
+    assert (told.commit, told.clean) == ("0" * 40, False)
 
 
 def test_a_repository_further_up_is_not_the_project_s(project):
@@ -134,7 +144,8 @@ def test_a_repository_further_up_is_not_the_project_s(project):
 
 
 def test_without_git_the_commit_is_the_one_that_snakemake_found(project):
-    assert run(project, "contained", PATH=str(project.folder)).returncode == 0
+    parsed = ["0" * 40, True]
+    assert run(project, "contained", parsed=parsed, PATH=str(project.folder)).returncode == 0
     told = left(project, "contained")
     assert (told.commit, told.clean) == ("0" * 40, True)
 

@@ -1,5 +1,6 @@
 """SIGTERM, which a scheduler sends before it kills, ends a training after the step at hand."""
 
+import json
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from workflow_lib.config.segmentation import Segmenter
 from workflow_lib.config.training import Training
 from workflow_lib.data.store import read_tiles, write_store
 from workflow_lib.errors import DownlinkError
+from workflow_lib.provenance.sidecar import Sidecar
 from workflow_lib.segmentation.train import train_segmenter
 from workflow_lib.training.loop import train
 
@@ -73,7 +75,17 @@ def config(steps):
     return Segmenter(encoder="mobilenet_v2", depth=3, decoder_channels=(8, 8, 8), training=plan)
 
 
-def segmenting(folder, store, name, steps):
+def segmenting(folder, store, name, steps, attempt):
+    described = {
+        "rule": "train_on_originals",
+        "wildcards": {},
+        "inputs": [],
+        "outputs": [f"{folder}/{name}.w"],
+        "sidecar": f"{folder}/sidecar.json",
+        "commit": [None, None],
+    }
+    (folder / "job.json").write_text(json.dumps(described))
+    told = {"DOWNLINK_JOB": str(folder / "job.json"), "SLURM_JOB_ID": str(attempt)}
     options = f"--tiles {store} --held-out 9 --seed 0 --device cpu"
     command = [sys.executable, ROOT / "scripts/train_segmenter.py", *options.split()]
     command += [
@@ -85,7 +97,10 @@ def segmenting(folder, store, name, steps):
         folder / f"{name}.w",
     ]
     return subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **told},
     )
 
 
@@ -111,7 +126,7 @@ def test_a_terminated_job_ends_with_one_line_and_goes_on_when_run_again(tmp_path
     label = rng.integers(0, 2, (8, 32, 32)).astype(np.uint8)
     tiles = toy_tiles(rng.integers(1, 9000, (8, 2, 32, 32)), label)
     store = stored(replace(tiles, validation=np.arange(8) % 4 == 3), tmp_path)
-    job = segmenting(tmp_path, store, "cut", steps=40)
+    job = segmenting(tmp_path, store, "cut", steps=40, attempt=1)
     lines = tmp_path / "cut" / "metrics.jsonl"
     deadline = time.monotonic() + 60
     while not lines.exists() and time.monotonic() < deadline:
@@ -122,8 +137,14 @@ def test_a_terminated_job_ends_with_one_line_and_goes_on_when_run_again(tmp_path
     assert said.splitlines()[-1].startswith("error: Stopped by SIGTERM after step")
     assert "Traceback" not in said
     assert not (tmp_path / "cut.w").exists()
-    again = segmenting(tmp_path, store, "cut", steps=40)
+    again = segmenting(tmp_path, store, "cut", steps=40, attempt=2)
     train_segmenter(read_tiles([store], 9), config(40), 0, tmp_path / "whole", tmp_path / "whole.w")
     assert again.wait(timeout=120) == 0
     assert (tmp_path / "cut.w").read_bytes() == (tmp_path / "whole.w").read_bytes()
     assert not list(tmp_path.rglob("checkpoint.pt"))
+    ran = Sidecar.read(tmp_path / "sidecar.json")
+    (earlier,) = ran.earlier
+    assert earlier["start"] < ran.start
+    assert (earlier["node"], earlier["cpu"]) == (ran.node, ran.cpu)
+    assert (earlier["device"], earlier["slurm_job"]) == ("cpu", "1")
+    assert ran.slurm_job == "2"
