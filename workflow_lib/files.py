@@ -81,10 +81,14 @@ def digest(path: Path) -> str:
     return tree_sha256(path) if path.is_dir() else sha256(path)
 
 
+TIME_MARK = ".snakemake_timestamp"
+"""What Snakemake leaves in a folder that a job made."""
+
+
 def tree_files(folder: Path) -> dict[str, Path]:
     """All files below `folder` by name, in order; Snakemake's own marks do not count."""
     below = (file for file in Path(folder).rglob("*") if file.is_file())
-    files = sorted(file for file in below if not file.name.startswith(".snakemake"))
+    files = sorted(file for file in below if file.name != TIME_MARK)
     return {file.relative_to(folder).as_posix(): file for file in files}
 
 

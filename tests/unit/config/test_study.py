@@ -17,8 +17,8 @@ from workflow_lib.paths import (
     finetuned_training,
     rate_name,
 )
-from workflow_lib.provenance.audit.ledger import NOT_RESULTS, is_result
 from workflow_lib.provenance.crate.workflow import FOLDER
+from workflow_lib.provenance.reading import NOT_RESULTS, is_result
 
 ROOT = Path(__file__).parents[3]
 DEMO = yaml.safe_load((ROOT / "config.yaml").read_text())

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from audited_tree import RESULTS, SCENE, TILES, WEIGHTS, audited, only, sidecar
+from audited_tree import BITSTREAM, RESULTS, SCENE, TILES, WEIGHTS, audited, only, sidecar
 
 from workflow_lib.errors import DownlinkError
 from workflow_lib.provenance.audit import disk
@@ -24,6 +24,29 @@ def test_a_link_to_what_never_ends_does_not_stop_the_audit(tree):
     found = {(fault.kind, fault.path) for fault in audited(tree).faults}
     links = {f"{TILES}/endless", WEIGHTS, f"{RESULTS}/pipe"}
     assert found == {("link", name) for name in links} | {("source", "/dev/zero")}
+
+
+@pytest.mark.parametrize(
+    "decoy", [f"{RESULTS}/d/provenance", f"{TILES}/.a.zarr.a1b2c3_4", f"{TILES}/.snakemake_store"]
+)
+def test_no_name_keeps_the_audit_out_of_what_a_job_made(tree, decoy):
+    (tree.root / decoy).mkdir()
+    (tree.root / RESULTS / "d/stray").symlink_to("/etc/passwd")
+    (tree.root / BITSTREAM).unlink()
+    (tree.root / BITSTREAM).symlink_to("/dev/zero")
+    (tree.root / decoy / "more").write_text("x")
+    links = {("link", f"{RESULTS}/d/stray"), ("link", BITSTREAM)}
+    assert links < {(fault.kind, fault.path) for fault in audited(tree).faults}
+    assert len(audited(tree).faults) == 3
+
+
+def test_no_job_has_made_a_folder_of_other_jobs_outputs(tree):
+    """It would be left over, and be removed with what lies in it."""
+    tree.record("tile_scene", [], [f"{RESULTS}/d"])
+    found = only(tree)
+    assert (found.kind, found.path) == ("sidecar", sidecar(f"{RESULTS}/d"))
+    assert f"claims {RESULTS}/d, and so does another" in found.what
+    assert audited(tree).left_over == ()
 
 
 @pytest.mark.parametrize(

@@ -112,54 +112,52 @@ def _checks(
     ledger: Ledger, disk: Disk, compared: bool, plan: Plan, faults: Iterable[Fault]
 ) -> tuple[Check, ...]:
     kinds = [fault.kind for fault in faults]
+    asked = _asked(ledger, disk)
+    unasked = {
+        "report": "" if compared else "what it compares is not there as it was made",
+        "out of date": plan.reason if plan.jobs is None else "",
+    }
+    return tuple(
+        Check(question, asked[of[0]], None, reason)
+        if (reason := unasked.get(of[0], ""))
+        else Check(question, asked[of[0]], sum(map(kinds.count, of)))
+        for question, of in _QUESTIONS
+    )
+
+
+_QUESTIONS: tuple[tuple[str, tuple[Kind, ...]], ...] = (
+    ("Is every sidecar whole, and where it belongs?", ("sidecar",)),
+    ("Was every file made by a job on record?", ("no sidecar", "half-written", "link")),
+    ("Is every output still what its job made?", ("missing", "changed")),
+    (
+        "Was every job made from the inputs that are there now?",
+        ("made from another", "source"),
+    ),
+    ("Is the code that ran the present code?", ("code",)),
+    (
+        "Were the packages those of the lock, and is the lock the present one?",
+        ("lock", "packages"),
+    ),
+    ("Do the report's numbers come from the table?", ("report",)),
+    ("Is there nothing left to run?", ("out of date",)),
+)
+"""What is asked, in order, and the kinds of faults that answer no."""
+
+
+def _asked(ledger: Ledger, disk: Disk) -> dict[Kind, str]:
+    """Of how much each question is asked, by the first kind of its faults."""
     jobs = ledger.current.values()
     outputs = sum(len(job.outputs) for job in ledger.jobs.values())
-    inputs = {name for job in jobs for name in job.inputs}
-    files = {name for job in jobs for name in job.code}
-    packages = {name for job in jobs for name in job.locked}
-    asked: list[tuple[str, str, tuple[Kind, ...]]] = [
-        (
-            "Is every sidecar whole, and where it belongs?",
-            counted(len(ledger.jobs) + len(ledger.damaged), "sidecar"),
-            ("sidecar",),
-        ),
-        (
-            "Was every file made by a job on record?",
-            f"{counted(disk.files, 'file')}, {disk.size / 1e6:,.1f} MB",
-            ("no sidecar", "half-written", "link"),
-        ),
-        (
-            "Is every output still what its job made?",
-            counted(outputs, "output"),
-            ("missing", "changed"),
-        ),
-        (
-            "Was every job made from the inputs that are there now?",
-            counted(len(inputs), "input"),
-            ("made from another", "source"),
-        ),
-        ("Is the code that ran the present code?", counted(len(files), "file"), ("code",)),
-        (
-            "Were the packages those of the lock, and is the lock the present one?",
-            counted(len(packages), "package"),
-            ("lock", "packages"),
-        ),
-    ]
-    return (
-        *(Check(question, what, sum(map(kinds.count, of))) for question, what, of in asked),
-        Check(
-            "Do the report's numbers come from the table?",
-            "main table, page, intervals",
-            kinds.count("report") if compared else None,
-            "what it compares is not there as it was made",
-        ),
-        Check(
-            "Is there nothing left to run?",
-            "a dry run of Snakemake",
-            None if plan.jobs is None else kinds.count("out of date"),
-            plan.reason,
-        ),
-    )
+    return {
+        "sidecar": counted(len(ledger.jobs) + len(ledger.damaged), "sidecar"),
+        "no sidecar": f"{counted(disk.files, 'file')}, {disk.size / 1e6:,.1f} MB",
+        "missing": counted(outputs, "output"),
+        "made from another": counted(len({name for job in jobs for name in job.inputs}), "input"),
+        "code": counted(len({name for job in jobs for name in job.code}), "file"),
+        "lock": counted(len({name for job in jobs for name in job.locked}), "package"),
+        "report": "main table, page, intervals",
+        "out of date": "a dry run of Snakemake",
+    }
 
 
 def _notices(ledger: Ledger, disk: Disk) -> tuple[str, ...]:
@@ -177,6 +175,11 @@ def _notices(ledger: Ledger, disk: Disk) -> tuple[str, ...]:
         found.append(
             f"{counted(unclean, 'job')} ran while files differed from the commit. Their code is "
             "known by its digests, not by the commit alone."
+        )
+    if resumed := sum(bool(job.earlier) for job in ledger.current.values()):
+        found.append(
+            f"{counted(resumed, 'job')} went on from a checkpoint. Their times are those of the "
+            "last attempt; their sidecars name the earlier ones."
         )
     if missing := [name for name in ledger.finals if name not in ledger.producers]:
         found.append(f"The study is not finished: no job has made {names(missing)} yet.")

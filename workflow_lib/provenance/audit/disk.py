@@ -11,15 +11,15 @@ from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
-from workflow_lib.files import digest
+from workflow_lib.files import TIME_MARK, digest
 from workflow_lib.provenance.audit.faults import Fault, counted
-from workflow_lib.provenance.audit.ledger import NOT_RESULTS, Ledger
+from workflow_lib.provenance.audit.ledger import Ledger
 from workflow_lib.provenance.jobs import first_output
+from workflow_lib.provenance.reading import NOT_RESULTS
 from workflow_lib.provenance.sidecar import Sidecar
 
 THREADS = 2
 _HALF_WRITTEN = re.compile(r"\..+\.[a-z0-9_]{8}")
-_SNAKEMAKE = ".snakemake"
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ class _Walk:
             entries = sorted(found, key=lambda entry: entry.name)
         for entry in entries:
             top = name == self.ledger.results
-            if not entry.name.startswith(_SNAKEMAKE) and not (top and entry.name in NOT_RESULTS):
+            mark = entry.name == TIME_MARK and entry.is_file(follow_symlinks=False)
+            if not mark and not (top and entry.name in NOT_RESULTS):
                 self._entry(entry, f"{name}/{entry.name}", claimed)
 
     def _entry(self, entry: os.DirEntry[str], name: str, claimed: bool) -> None:
@@ -86,12 +87,14 @@ class _Walk:
             self.size += entry.stat().st_size
             if not claimed:
                 self._unclaimed(name, "is in no whole sidecar")
-        elif not claimed and _HALF_WRITTEN.fullmatch(entry.name):
+        elif claimed or name in self.above:  # first: what a job made there is looked at always
+            self.folder(name, claimed)
+        elif _HALF_WRITTEN.fullmatch(entry.name):
             what = "is half-written: the job that wrote it was stopped, or still runs"
             self.faults.append(Fault("half-written", name, what))
-        elif not claimed and _other_study(self.ledger, name, entry):
+        elif _other_study(self.ledger, name, entry):
             self.others.append(name)
-        elif claimed or name in self.above or self._told_by_damaged(f'"{name}/'):
+        elif self._told_by_damaged(f'"{name}/'):
             self.folder(name, claimed)
         elif count := sum(1 for path in Path(entry.path).rglob("*") if not path.is_dir()):
             what = f"is a folder of {counted(count, 'file')} that is in no whole sidecar"

@@ -3,23 +3,15 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from pydantic import TypeAdapter, ValidationError
-
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import joined_sha256
-from workflow_lib.paths import RESERVED
 from workflow_lib.provenance import jobs
 from workflow_lib.provenance.audit.faults import Fault
+from workflow_lib.provenance.reading import content_of, is_result, read_checked, require_own
 from workflow_lib.provenance.sidecar import Sidecar
-
-NOT_RESULTS = RESERVED - {"archives"}
-"""What stands in a results folder and is no result: records, and what is made from these."""
-_MOST_BYTES = 64 * 10**6
-_SIDECAR = TypeAdapter(Sidecar)
 
 
 @dataclass(frozen=True)
@@ -90,15 +82,6 @@ class Ledger:
         return {name: job for name, job in self.jobs.items() if name not in self.current}
 
 
-def is_result(path: str, results: str) -> bool:
-    """Whether a path is the name of something that a job of this study may make."""
-    pure = PurePosixPath(path)
-    if not path.isprintable() or pure.as_posix() != path or ".." in pure.parts:
-        return False
-    inside = pure.parts[len(PurePosixPath(results).parts) :]
-    return pure.is_relative_to(results) and bool(inside) and inside[0] not in NOT_RESULTS
-
-
 def read_ledger(results: str, root: Path) -> Ledger:
     """Read all sidecars below a results folder; what is wrong with them becomes faults.
 
@@ -109,60 +92,27 @@ def read_ledger(results: str, root: Path) -> Ledger:
     whole: dict[str, Sidecar] = {}
     damaged: dict[str, Damaged] = {}
     digests: dict[str, str] = {}
-    taken: set[str] = set()
+    taken, above = set[str](), set[str]()
     for file in jobs.sidecar_files(root / results):
         below = file.relative_to(folder).as_posix()
         name = f"{results}/provenance/{below}"
         artifact = f"{results}/{below.removesuffix('.json')}"
-        content = _content(file)
+        content = content_of(file)
         digests[below] = hashlib.sha256(content).hexdigest()
         try:
-            job = _checked(file, content, artifact, results)
-            if twice := taken & job.outputs.keys():
+            job = read_checked(file, content)
+            require_own(job, file, artifact, results)
+            folders = {
+                str(folder) for name in job.outputs for folder in PurePosixPath(name).parents
+            }
+            if twice := job.outputs.keys() & (taken | above) | folders & taken:
                 raise DownlinkError(f"this sidecar claims {min(twice)}, and so does another one.")
             whole[artifact] = job
             taken |= job.outputs.keys()
+            above |= folders
         except DownlinkError as error:
             damaged[artifact] = Damaged(name, content, str(error).removeprefix(f"{file}: "))
     return Ledger(root, results, whole, damaged, joined_sha256(digests))
-
-
-def _content(file: Path) -> bytes:
-    """A sidecar's bytes; none where it is no sidecar by its kind or its size."""
-    if file.is_symlink() or not file.is_file() or file.stat().st_size > _MOST_BYTES:
-        return b""
-    return file.read_bytes()
-
-
-def _checked(file: Path, content: bytes, artifact: str, results: str) -> Sidecar:
-    """The sidecar in a file, whoever wrote it.
-
-    Raises:
-        DownlinkError: it cannot be one of this study's jobs.
-    """
-    if not content:
-        raise DownlinkError("this is no readable sidecar (empty, a link, or far too large).")
-    try:
-        sidecar = Sidecar.read(file)
-        _SIDECAR.validate_json(content, strict=True)
-        float(sidecar.peak_memory_mb)
-        for moment in (sidecar.start, sidecar.end):
-            _require_moment(datetime.fromisoformat(moment))
-    except (ValidationError, ValueError, OverflowError, RecursionError) as error:
-        reason = str(error).splitlines()[0]
-        raise DownlinkError(f"this is no readable sidecar ({reason}).") from error
-    if next(iter(sidecar.outputs), None) != artifact:
-        raise DownlinkError("this sidecar is another job's: it stands in the wrong place.")
-    foreign = [output for output in sidecar.outputs if not is_result(output, results)]
-    if foreign:
-        raise DownlinkError(f"this sidecar speaks of {foreign[0]}, which is no result.")
-    return sidecar
-
-
-def _require_moment(moment: datetime) -> None:
-    """Refuse dates with which nobody can reckon: without a time zone, or before there was one."""
-    if moment.tzinfo is None or moment.year <= 1970:
-        raise ValueError(f"{moment}: no job ran then")
 
 
 def jobs_by_rule(jobs: Iterable[Sidecar]) -> dict[str, list[Sidecar]]:

@@ -8,8 +8,9 @@ from pathlib import Path, PurePosixPath
 
 from workflow_lib.provenance.audit.disk import THREADS, Disk, digest_of
 from workflow_lib.provenance.audit.faults import Fault
-from workflow_lib.provenance.audit.ledger import Ledger, is_result, names
+from workflow_lib.provenance.audit.ledger import Ledger, names
 from workflow_lib.provenance.jobs import first_output
+from workflow_lib.provenance.reading import is_result
 from workflow_lib.provenance.sidecar import Sidecar
 
 _OF_THE_KERNEL = ("/proc", "/sys", "/dev")
