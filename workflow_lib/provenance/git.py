@@ -32,4 +32,4 @@ def git(folder: Path, *arguments: str) -> str:
 
 def tracked(folder: Path, path: str) -> bool:
     """Whether git holds a path of a folder."""
-    return bool(git(folder, "ls-files", "--", path))
+    return bool(git(folder, "ls-files", "--", f":(literal){path}"))

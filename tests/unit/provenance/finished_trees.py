@@ -21,6 +21,7 @@ BLANK = replace(
 )
 POINT = ("d", "dgml", "0.01", "fold0-seed0")
 CLASSICAL = ("d", "jpeg2000", "0.5", "any")
+LOSSLESS = ("d", "jpeg2000", "lossless", "any")
 SEGMENTER = PATHS.original_segmenter("d", "unet", "fold0-seed0")
 TUNED = PATHS.finetuned_segmenter("d", "dgml", "0.01", "unet", "joint", "fold0-seed0")
 TRAINED = {"device": "cpu", "threads": 1}
@@ -156,6 +157,7 @@ class Tree:
         collected = [TUNED]
         for rule, point, coder, fields in (
             ("encode_scene", CLASSICAL, [], {}),
+            ("encode_scene", LOSSLESS, [], {}),
             ("encode_learned", POINT, [weights], TRAINED),
         ):
             store, listed = (

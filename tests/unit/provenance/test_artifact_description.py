@@ -54,6 +54,11 @@ def test_every_artifact_has_every_section_that_authors_are_asked_for(text):
         assert tuple(re.findall(r"^### (.+)$", chapter, re.MULTILINE)) == SECTIONS, artifact
 
 
+def test_the_committed_one_claims_what_it_would_claim_now(made_up):
+    claims = re.compile(r"^- \*\*C\d\.\*\* .+$", re.MULTILINE)
+    assert claims.findall(COMMITTED.read_text()) == claims.findall(made_up) != []
+
+
 def test_contributions_and_artifacts_refer_to_each_other(text):
     contributions = set(re.findall(r"\*\*(C\d)\.\*\*", text))
     served = [set(cells[-1].split(", ")) for cells in rows(text, "| artifact |")]

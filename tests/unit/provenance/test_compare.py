@@ -8,7 +8,7 @@ import finished_trees as trees
 import numpy as np
 import pytest
 import zarr
-from finished_trees import CLASSICAL, PATHS, POINT, SEGMENTER, TUNED, Tree
+from finished_trees import CLASSICAL, LOSSLESS, PATHS, POINT, SEGMENTER, TUNED, Tree
 
 from workflow_lib.errors import DownlinkError
 from workflow_lib.metrics.findings import Estimate
@@ -38,6 +38,7 @@ OTHER_BYTES = {
     TUNED: ("segmenter weights", Likeness.PLATFORM),
     PATHS.finetuning_choice(TUNED): ("fine-tuning choices", Likeness.PLATFORM),
     PATHS.bitstream(*POINT, "s"): ("learned bitstreams", Likeness.PLATFORM),
+    manifest(PATHS.reconstruction(*LOSSLESS, "s")): ("lossless reconstructions", Likeness.OTHER),
     manifest(STORE): ("manifests of reconstructions", Likeness.PLATFORM),
     PATHS.gathered_reconstructions(*CLASSICAL): ("lists of reconstructions", Likeness.PLATFORM),
     PATHS.distortion(*CLASSICAL, "s"): ("tables of figures", Likeness.PLATFORM),
@@ -297,6 +298,14 @@ def test_what_both_runs_have_lost_is_named(first, second):
     assert "Missing in both:\n  d/codecs/dgml" in described(found)
 
 
+def test_a_training_whose_journals_both_runs_have_lost_is_named(first, second):
+    for tree in (first, second):
+        shutil.rmtree(tree.file(PATHS.run_folder(SEGMENTER)))
+    found = compare(first.results, second.results)
+    assert found.missing == (f"runs/{short(SEGMENTER)}/metrics.jsonl",)
+    assert not found.reproduced
+
+
 @pytest.mark.parametrize("side", ["first", "second"])
 def test_what_a_removed_rate_has_left_over_does_not_count(first, second, side):
     tree = {"first": first, "second": second}[side]
@@ -320,6 +329,11 @@ def test_files_that_no_job_made_do_not_count(first, second):
         ({"packages": {"torch": "2.14.0"}}, Likeness.DEVICE, "torch: 2.13.0 | 2.14.0"),
         ({"python": "3.12.1"}, Likeness.DEVICE, "python: 3.11.7 | 3.12.1"),
         ({"driver": "570"}, Likeness.DEVICE, "driver: 570 | None"),
+        (
+            {"earlier": [dict.fromkeys(("cpu", "gpu", "driver"), None) | {"device": "cuda"}]},
+            Likeness.OTHER,
+            "device: cpu | cuda",
+        ),
         ({"node": "elsewhere", "slurm_job": "7"}, Likeness.PLATFORM, "Machines: one platform."),
     ],
 )

@@ -8,6 +8,7 @@ from finished_trees import PATHS, ROOT, Tree
 
 from workflow_lib.errors import DownlinkError
 from workflow_lib.provenance.digests import file_digest
+from workflow_lib.provenance.git import tracked
 from workflow_lib.provenance.reproduction.finished import Finished
 from workflow_lib.provenance.reproduction.origin import commit_of
 from workflow_lib.provenance.reproduction.reproduce import (
@@ -237,3 +238,10 @@ def test_results_at_an_absolute_path_would_be_overwritten(project):
 def test_a_study_that_has_not_run_says_so(project):
     with pytest.raises(DownlinkError, match="Run the study first"):
         reproduce(project.project, "results/other", [], project.project / "r", "1")
+
+
+def test_a_name_is_no_pattern(project):
+    (project.project / "a1.tif").touch()
+    git(project.project, "add", "a1.tif")
+    assert tracked(project.project, "a1.tif")
+    assert not tracked(project.project, "a[1].tif")

@@ -33,11 +33,11 @@ from workflow_lib.provenance.crate.run import Run
 from workflow_lib.provenance.crate.workflow import (
     FOLDER,
     copy_workflow,
-    overlay_name,
     workflow_files,
 )
 from workflow_lib.provenance.environment import Commit
 from workflow_lib.provenance.lock import read_lock
+from workflow_lib.provenance.overlays import overlay_names
 
 CONTEXT = "https://w3id.org/ro/terms/workflow-run/context"
 PROFILES = {
@@ -87,23 +87,15 @@ def export_crate(
     run = Run(
         crate, workflow, study.results, parts, _common(crate, study, agent), lineage.positions
     )
-    lock = files["envs/requirements.lock"]
-    digest, locked = sha256(lock), read_lock(lock)
-    for file, job in lineage.jobs():
-        if job.lock != digest:
-            require_locked(job, locked)
-        run.add_job(file, job)
-    laid_over = [own[overlay_name(overlay, root)] for overlay in overlays]
+    _add_jobs(run, lineage, files["envs/requirements.lock"])
+    laid_over = [own[name] for name in overlay_names(overlays, root)]
     elsewhere = [parts[path] for path in lineage.found if path not in own]
     made = [parts[path] for path in targets(paths)]
     whole = run.add_whole(_engine(crate, root), [own["config.yaml"], *laid_over, *elsewhere], made)
     _describe_interface(run, laid_over, made)
     here = present_commit(root, files)
     told = origin(run.commits, here)
-    for code in (workflow, *workflow["hasPart"]):
-        code["version"] = _version(citation["version"], here)
-    workflow["description"] += f" {told}"
-    whole["description"] = told
+    _tell_origin(workflow, whole, told, _version(citation["version"], here))
     _describe_root(crate, study, lineage, whole, run.times[1])
     copy_workflow(files, results)
     target = results / str(BASENAME)
@@ -150,6 +142,22 @@ def _add_workflow(crate: ROCrate, citation: dict[str, Any], main: Path, root: Pa
         profile = ContextEntity(crate, identifier, {**kind, "name": name, "version": "0.6"})
         crate.root_dataset.append_to("conformsTo", crate.add(profile))
     return workflow
+
+
+def _add_jobs(run: Run, lineage: Lineage, lock: Path) -> None:
+    digest, locked = sha256(lock), read_lock(lock)
+    for file, job in lineage.jobs():
+        if job.lock != digest:
+            require_locked(job, locked)
+        run.add_job(file, job)
+
+
+def _tell_origin(workflow: Any, whole: Any, told: str, version: str) -> None:
+    """Say of the workflow, its scripts and its run whether these are those that ran."""
+    for code in (workflow, *workflow["hasPart"]):
+        code["version"] = version
+    workflow["description"] += f" {told}"
+    whole["description"] = told
 
 
 def _common(crate: ROCrate, study: Study, agent: str | None) -> dict[str, Any]:

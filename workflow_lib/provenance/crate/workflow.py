@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from workflow_lib.files import unsynchronised
+from workflow_lib.provenance.overlays import overlay_names
 
 FOLDER = "workflow"
 """Where they lie below the crate's root."""
@@ -28,12 +29,9 @@ _PARTS = (
 
 
 def workflow_files(root: Path, overlays: Sequence[Path]) -> dict[str, Path]:
-    """The workflow's files and a study's overlays, by their path in the copy.
-
-    An overlay from elsewhere comes into `configs/`.
-    """
+    """The workflow's files and a study's overlays, by their path in the copy."""
     files = {file.relative_to(root).as_posix(): file for file in _files(root)}
-    files |= {overlay_name(overlay, root): overlay for overlay in overlays}
+    files |= dict(zip(overlay_names(overlays, root), overlays, strict=True))
     return dict(sorted(files.items()))
 
 
@@ -43,13 +41,6 @@ def copy_workflow(files: Mapping[str, Path], crate: Path) -> None:
         for name, source in files.items():
             (draft / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, draft / name)
-
-
-def overlay_name(overlay: Path, root: Path) -> str:
-    """The overlay's path below the workflow's folder."""
-    path = overlay.resolve()
-    inside = path.is_relative_to(root.resolve())
-    return path.relative_to(root.resolve()).as_posix() if inside else f"configs/{path.name}"
 
 
 def _files(root: Path) -> Iterator[Path]:

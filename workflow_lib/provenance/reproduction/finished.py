@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Self
 
 from workflow_lib.provenance.jobs import behind_results, sidecar_files
+from workflow_lib.provenance.reading import content_of, is_below, read_checked, require_own
 from workflow_lib.provenance.sidecar import Sidecar
+from workflow_lib.training.journal import JOURNAL
 
 JOURNALS = "runs"
 """First part of the name of a training's journal, beside the folders of results."""
@@ -31,14 +33,16 @@ class Finished:
         """The study in a folder.
 
         Raises:
-            DownlinkError: no job left a sidecar there, a sidecar is damaged, or a result that the
-                report was made from has none.
+            DownlinkError: no job left a sidecar there, a sidecar is damaged or no job's, or a
+                result that the report was made from has none.
         """
-        files = sidecar_files(folder)
-        jobs = [Sidecar.read(file) for file in files]
-        below = files[0].relative_to(folder / "provenance").as_posix().removesuffix(".json")
-        results = next(iter(jobs[0].outputs)).removesuffix(f"/{below}")
-        reached = behind_results(results, jobs)
+        jobs = {file: read_checked(file, content_of(file)) for file in sidecar_files(folder)}
+        below = {file: _named_after(file, folder) for file in jobs}
+        first = next(iter(jobs))
+        results = next(iter(jobs[first].outputs), "").removesuffix(f"/{below[first]}")
+        for file, job in jobs.items():
+            require_own(job, file, f"{results}/{below[file]}", results)
+        reached = behind_results(results, jobs.values())
         return cls(
             folder,
             results,
@@ -58,8 +62,15 @@ class Finished:
             for output in sidecar.outputs:
                 name = output.removeprefix(f"{self.results}/")
                 found[name] = self.folder / name
-            for run in sidecar.parameters.get("run", []):
+            runs = f"{self.results}/{JOURNALS}"
+            for run in (run for run in sidecar.parameters.get("run", []) if is_below(run, runs)):
                 kept = self.folder / run.removeprefix(f"{self.results}/")
-                for journal in sorted(kept.rglob("metrics.jsonl")):
+                # a training that has lost its journals lacks one of any name
+                for journal in sorted(kept.rglob(JOURNAL)) or [kept / JOURNAL]:
                     found[f"{JOURNALS}/{first}/{journal.relative_to(kept).as_posix()}"] = journal
         return dict(sorted(found.items()))
+
+
+def _named_after(sidecar: Path, folder: Path) -> str:
+    """The output whose name a sidecar bears, below the results folder."""
+    return sidecar.relative_to(folder / "provenance").as_posix().removesuffix(".json")

@@ -67,6 +67,12 @@ KINDS = (
         lists_apart,
     ),
     Kind(
+        "lossless reconstructions",
+        r"[^/]+/reconstructions/[^/]+/lossless/.*",
+        Tier.EXACT,
+        _EVERYWHERE,
+    ),
+    Kind(
         "manifests of reconstructions",
         r"[^/]+/reconstructions/.*\.manifest\.json",
         Tier.EXACT,

@@ -13,6 +13,7 @@ from pathlib import Path
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import atomic, sha256
 from workflow_lib.provenance.git import git, tracked
+from workflow_lib.provenance.overlays import overlay_names
 from workflow_lib.provenance.reproduction.compare import Comparison, compare
 from workflow_lib.provenance.reproduction.finished import Finished
 from workflow_lib.provenance.reproduction.origin import commit_of
@@ -59,7 +60,9 @@ def reproduce(
     commit = commit_of(first, project)
     _prepare(project, commit, folder)
     bring_inputs(first, project, folder)
-    laid = [_bring_overlay(overlay, project, folder) for overlay in overlays]
+    laid = overlay_names(overlays, project)
+    for name, overlay in zip(laid, overlays, strict=True):
+        _bring_overlay(overlay, name, folder)
     _run(folder, laid, cores, options)
     comparison = compare(project / results, folder / results)
     with atomic(folder / OUTCOME) as draft:
@@ -154,15 +157,11 @@ def _reproduced_in(folder: Path) -> str | None:
     return git(folder, "config", "--file", ".git/config", "--default", "", _MARK) or None
 
 
-def _bring_overlay(overlay: Path, project: Path, folder: Path) -> str:
-    """The overlay's path in the clone, where it is copied to if git does not bring it."""
-    absolute, root = overlay.resolve(), project.resolve()
-    own = absolute.is_relative_to(root)
-    name = absolute.relative_to(root).as_posix() if own else overlay.name
-    if not (own and tracked(folder, name)):
+def _bring_overlay(overlay: Path, name: str, folder: Path) -> None:
+    """Copy an overlay to its place in the clone, if git does not bring it."""
+    if not tracked(folder, name):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(overlay, folder / name)
-    return name
 
 
 def _run(folder: Path, overlays: Sequence[str], cores: str, options: Sequence[str]) -> None:
