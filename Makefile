@@ -2,6 +2,7 @@
 # make test       the quick tests
 # make test-study the smoke study, run: its results, what runs again after which change, audit, crate
 # make test-slow  10,000 damaged bitstreams, decoded; coverage of the intervals, simulated
+# make test-network what asks the package index
 # make test-slurm a Slurm on this machine, for the tests alone: the smoke study on it, and faults (as root)
 # make test-slurm-slow  slurmd restarted in mid-training
 # make smoke      the same study on tiny generated scenes
@@ -26,10 +27,10 @@ READY := $(VENV)/.ready
 PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: study test test-study test-slow test-slurm test-slurm-slow smoke audit repair reproduce crate ad-ae bench lint format lock clean
+.PHONY: study test test-study test-network test-slow test-slurm test-slurm-slow smoke audit repair reproduce crate ad-ae bench lint format lock clean
 
 study: $(READY)
-	$(RUN) $(SNAKEMAKE)
+	$(RUN)
 	@python scripts/show_results.py --study $(STUDY)
 
 test: $(READY)
@@ -37,6 +38,9 @@ test: $(READY)
 
 test-study: $(READY)
 	$(PYTEST) -m "study and not slow" tests/rules
+
+test-network: $(READY)
+	$(PYTEST) -m network
 
 test-slow: $(READY)
 	$(PYTEST) -m "slow and not slurm"

@@ -1,6 +1,8 @@
 """Changes to a copy of the project, each undone when its context ends."""
 
 import os
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -90,6 +92,25 @@ def touched(*patterns: str, least: int = 0, most: int | None = None) -> Change:
         finally:
             for file, status in files.items():
                 os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    return context
+
+
+def committed(name: str) -> Change:
+    """The project put under git, with a file that differs from the commit."""
+
+    @contextmanager
+    def context(folder: Path) -> Iterator[None]:
+        git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org"]
+        try:
+            (folder / name).write_text("before")
+            for words in (["init"], ["add", name], ["commit", "--message", "all"]):
+                subprocess.run([*git, *words], cwd=folder, check=True, capture_output=True)
+            (folder / name).write_text("after")
+            yield
+        finally:
+            shutil.rmtree(folder / ".git")
+            (folder / name).unlink()
 
     return context
 

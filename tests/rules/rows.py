@@ -1,6 +1,6 @@
 """The incremental table: after each change of the finished smoke study, what is made again."""
 
-from changes import changed, deleted, edited, locked, nothing, one_byte_changed, touched
+from changes import changed, committed, deleted, edited, locked, nothing, one_byte_changed, touched
 from row import END, JUDGED, PAGE, RESULTS, Row
 from rows_of_code import CODED, LOCKED
 from rows_of_studies import CONFIGURED, IMAGED
@@ -42,6 +42,7 @@ UNTOUCHED = (
         "nothing",
         edited("config.yaml", "{threads: 2, memory_mb: 2000}", "{threads: 1, memory_mb: 1000}"),
     ),
+    Row("a commit made, and a file edited since", "nothing", committed("README.md")),
     Row("the lock's mypy", "nothing", locked("mypy")),
     Row("a log deleted", "nothing", deleted(f"{RESULTS}/logs/report.html.log")),
     Row(
