@@ -120,8 +120,9 @@ def device(asked: Device) -> "torch.device":
     if not seen or asked == "cpu":
         _log.info("device: cpu (%s)", socket.gethostname())
         return torch.device("cpu")
-    _log.info("device: cuda (%s, %s)", torch.cuda.get_device_name(), socket.gethostname())
-    note_networks("cuda", torch.get_num_threads())
+    name = torch.cuda.get_device_name()
+    _log.info("device: cuda (%s, %s)", name, socket.gethostname())
+    note_networks("cuda", torch.get_num_threads(), name)
     return torch.device("cuda")
 
 

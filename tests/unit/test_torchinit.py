@@ -18,6 +18,7 @@ from workflow_lib.config.study import Study
 from workflow_lib.config.training import Training
 from workflow_lib.data.store import write_store
 from workflow_lib.errors import DownlinkError
+from workflow_lib.provenance import record
 
 ROOT = Path(__file__).parents[2]
 PLAN = Training(steps=1, batch=2, crop=16, learning_rate=1e-3)
@@ -43,7 +44,9 @@ NEEDED = {
 def test_a_gpu_is_taken_where_there_is_one_and_none_forbidden(monkeypatch, seen):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: seen)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "made up")
+    monkeypatch.setattr(record, "_noted", record._Notes())
     assert torchinit.device("auto").type == ("cuda" if seen else "cpu")
+    assert record.attempts()[-1]["gpu"] == ("made up" if seen else None)
     assert torchinit.device("cpu").type == "cpu"
 
 

@@ -19,13 +19,6 @@ class Commit(NamedTuple):
     clean: bool | None
 
 
-class Gpu(NamedTuple):
-    """A GPU and its driver; None without one."""
-
-    name: str | None
-    driver: str | None
-
-
 def installed(names: list[str]) -> dict[str, str]:
     """Versions of those of the packages that are installed, by normalised name.
 
@@ -81,13 +74,6 @@ def commit(root: Path) -> Commit:
 def cpu() -> str:
     """Model of the processor."""
     return _first_match(Path("/proc/cpuinfo"), r"^model name\s*: (.+)$") or platform.machine()
-
-
-def gpu(device: str | None) -> Gpu:
-    """The GPU that networks run on, where they do."""
-    if device != "cuda":
-        return Gpu(None, None)
-    return Gpu(sys.modules["torch"].cuda.get_device_name(), driver())
 
 
 def driver(file: Path = Path("/proc/driver/nvidia/version")) -> str | None:

@@ -36,6 +36,8 @@ class _Notes:
 
     inputs: dict[str, str] = field(default_factory=dict)
     device: str | None = None
+    gpu: str | None = None
+    driver: str | None = None
     threads: int | None = None
     earlier: list[Attempt] = field(default_factory=list)
 
@@ -49,9 +51,10 @@ def note_input(file: Path, digest: str) -> None:
     _noted.inputs[str(file)] = digest
 
 
-def note_networks(device: str, threads: int) -> None:
-    """Say where networks run, `cpu` or `cuda`, and with how many threads."""
+def note_networks(device: str, threads: int, gpu: str | None = None) -> None:
+    """Say where networks run, `cpu` or `cuda` and then on which GPU, and with how many threads."""
     _noted.device, _noted.threads = device, threads
+    _noted.gpu, _noted.driver = gpu, environment.driver() if gpu else None
 
 
 def note_earlier(attempts: list[Attempt]) -> None:
@@ -61,13 +64,12 @@ def note_earlier(attempts: list[Attempt]) -> None:
 
 def attempts() -> list[Attempt]:
     """Where and when this job was worked at until now, for a checkpoint to keep."""
-    gpu = environment.gpu(_noted.device)
     this: Attempt = {
         "start": _start,
         "node": platform.node(),
         "cpu": environment.cpu(),
-        "gpu": gpu.name,
-        "driver": gpu.driver,
+        "gpu": _noted.gpu,
+        "driver": _noted.driver,
         "device": _noted.device,
         "slurm_job": os.environ.get("SLURM_JOB_ID"),
     }
@@ -95,7 +97,7 @@ class Recording:
         begun = time.perf_counter()
         code, parameters = self._code(), _parameters(sys.argv[1:])
         locked = reached_packages(code)
-        state, gpu = self._commit(), environment.gpu(_noted.device)
+        state = self._commit()
         sidecar = Sidecar(
             rule=self._job["rule"],
             wildcards=self._job["wildcards"],
@@ -112,8 +114,8 @@ class Recording:
             platform=platform.platform(),
             node=platform.node(),
             cpu=environment.cpu(),
-            gpu=gpu.name,
-            driver=gpu.driver,
+            gpu=_noted.gpu,
+            driver=_noted.driver,
             device=_noted.device,
             threads=_noted.threads,
             seeds=_seeds(parameters),
