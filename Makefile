@@ -1,4 +1,5 @@
 # make            the demo study, from archives of imagery to the report; make STUDY=mine.yaml: another one
+# make install    only install, into .venv
 # make test       the quick tests
 # make test-study the smoke study, run: its results, what runs again after which change, audit, crate
 # make test-slow  10,000 damaged bitstreams, decoded; coverage of the intervals, simulated
@@ -27,7 +28,9 @@ READY := $(VENV)/.ready
 PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: study test test-study test-network test-slow test-slurm test-slurm-slow smoke audit repair reproduce crate ad-ae bench lint format lock clean
+.PHONY: study install test test-study test-network test-slow test-slurm test-slurm-slow smoke audit repair reproduce crate ad-ae bench lint format lock clean
+
+install: $(READY)
 
 study: $(READY)
 	$(RUN)

@@ -185,7 +185,9 @@ def test_a_bad_raster_stops_with_its_name_and_poisons_nothing(project):
     image.write_bytes(b"II*\0 this is no raster")
     label.write_bytes(b"")
     options = ("--configfile", "own.yaml", "--", "results/own/mine/tiles/a.manifest.json")
-    assert project.snakemake(*options, check=False).returncode != 0
+    failed = project.snakemake(*options, check=False)
+    assert failed.returncode != 0
+    assert "Replace or remove" in failed.stdout + failed.stderr
     log = (project.folder / "results/own/logs/mine/scenes/a.tif.log").read_text()
     assert "own/a.tif" in log
     assert "Replace or remove" in log

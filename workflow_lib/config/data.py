@@ -187,6 +187,12 @@ class Rasters(Section):
     nodata: float | None = None
     """Value of missing pixels, where the rasters do not declare it."""
 
+    @model_validator(mode="after")
+    def _labels_mean_one_thing(self) -> Self:
+        if both := set(self.positive) & set(self.ignore):
+            raise ValueError(f"{min(both)} is both positive and ignored")
+        return self
+
 
 Source = Annotated[
     LandsatCloud | EcostressFire | SentinelRoofs | SentinelSettlement | Generated | Rasters,

@@ -1,6 +1,7 @@
 """The study: what is coded, at which rates, and what is learned from it."""
 
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Self
 
@@ -249,14 +250,25 @@ def validate(config: dict[str, Any]) -> Study:
     try:
         return Study.model_validate(config)
     except ValidationError as error:
-        raise DownlinkError("\n".join(_line(entry) for entry in error.errors())) from None
+        lines = (_line(entry, config) for entry in error.errors())
+        raise DownlinkError("\n".join(lines)) from None
 
 
-def _line(entry: Any) -> str:
-    path = ".".join(str(part) for part in entry["loc"])
-    message = entry["msg"].removeprefix("Value error, ")
+def _line(entry: Any, config: Any) -> str:
+    path = ".".join(_keys(entry, config))
+    message = entry["msg"].removeprefix("Value error, ").replace("valid tuple", "list, e.g. [1]")
     if entry["type"] == "extra_forbidden":
         message = "unknown key"
     elif entry["type"] not in {"value_error", "missing"}:
         message += f", not {entry['input']!r}"
     return f"configuration: {path}: {message}" if path else f"configuration: {message}"
+
+
+def _keys(entry: Any, config: Any) -> Iterator[str]:
+    """A mistake's place as keys of the file, without the kinds that pydantic puts between them."""
+    for part in entry["loc"]:
+        here = range(len(config)) if isinstance(config, list) else config
+        known = isinstance(here, Mapping | range) and part in here
+        if known or (entry["type"] == "missing" and part == entry["loc"][-1]):
+            yield str(part)
+        config = config[part] if known else config

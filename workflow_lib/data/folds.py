@@ -67,7 +67,9 @@ def require_fair_folds(dataset: str, folds: Folds, scenes: Sequence[str], learne
         return
     salts = (folds.model_copy(update={"salt": str(n)}) for n in range(1000))
     better = next((f.salt for f in salts if _every_fold_has_scenes(f, scenes)), None)
-    remedy = f'Salt "{better}" does.' if better else "Give more scenes, or fewer folds."
+    alone = "Deal the blocks of the only one (by: block)."
+    more = "Give more scenes, or fewer folds." if len(scenes) > 1 else alone
+    remedy = f'Salt "{better}" does.' if better else more
     raise DownlinkError(
         f'{key}.salt: "{folds.salt}" does not give every one of {folds.count} folds one of the '
         f"{len(scenes)} scenes. {remedy}"

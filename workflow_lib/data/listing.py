@@ -64,7 +64,7 @@ def images(source: Rasters) -> dict[str, Path]:
     pattern = Path(source.images)
     found = sorted(Path(pattern.anchor or ".").glob(str(pattern.relative_to(pattern.anchor))))
     if not found:
-        raise DownlinkError(f"source.images: {source.images} matches no file.")
+        raise DownlinkError(f"configuration: source.images: {source.images} matches no file.")
     scenes: dict[str, Path] = {}
     for file in found:
         if file.stem in scenes:

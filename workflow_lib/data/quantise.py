@@ -15,10 +15,12 @@ class Quantiser:
 
     Args:
         quantity: scale and offset.
+        scene: what messages call it.
     """
 
-    def __init__(self, quantity: Quantity) -> None:
+    def __init__(self, quantity: Quantity, scene: str = "") -> None:
         self._quantity = quantity
+        self._prefix = f"{scene}: " if scene else ""
         self._known = 0
         self._outside = 0
         self._first = 0.0
@@ -46,13 +48,15 @@ class Quantiser:
         """
         if self._outside > _SUSPICIOUS * self._known:
             raise DownlinkError(
-                f"{self._outside} of {self._known} values lie outside the counts that "
-                f"quantity.scale {self._quantity.scale:g} and offset {self._quantity.offset:g} can "
-                f"hold; the first is {self._first:g}. Correct quantity, or source.values."
+                f"{self._prefix}{self._outside} of {self._known} values lie outside the counts "
+                f"that quantity.scale {self._quantity.scale:g} and offset "
+                f"{self._quantity.offset:g} can hold; the first is {self._first:g}. Correct "
+                "quantity, or source.values."
             )
         if self._outside:
             return [
-                f"{self._outside} of {self._known} values lay outside the counts and were saturated"
+                f"{self._outside} of {self._known} values lay outside the counts and were "
+                "saturated; where that is fill, set source.nodata"
             ]
         return []
 

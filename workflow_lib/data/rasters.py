@@ -1,5 +1,6 @@
 """Anybody's own rasters and label rasters as scenes."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +48,17 @@ def convert(source: Rasters, imagery: Imagery, image: Path, name: str, target: P
                     f"{label}: its {what} {of_label} is not that of {image}, {grid[what]}. Warp "
                     "the label onto the image's grid."
                 )
-        quantiser = Quantiser(_quantity(source, imagery))
+        quantiser = Quantiser(_quantity(source, imagery), str(image))
+        found: set[int] = set()
         with new_scene(target, imagery.bands, values.shape, mask.transform, mask.crs) as file:
             for window in windows(*values.shape):
                 counts = quantiser.counts(_physical(values, source, window))
                 classes = read_window(mask, window)[0]
-                file.write(counts, _binary(classes, source, mask.nodata), window)
+                binary = _binary(classes, source, mask.nodata)
+                found.update(np.unique(binary).tolist())
+                file.write(counts, binary, window)
             file.notes.extend(quantiser.notes())
+            file.notes.extend(_lacking(found, source, label, mask.nodata))
             file.require_learnable(name)
     return file.notes
 
@@ -76,12 +81,22 @@ def _grid(raster: DatasetReader) -> dict[str, Any]:
     return {"size": raster.shape, "CRS": raster.crs, "grid": tuple(raster.transform)}
 
 
+def _lacking(found: set[int], source: Rasters, label: Path, nodata: float | None) -> Iterator[str]:
+    """What to say where a label has one class alone: it may be so, or a mistaken value."""
+    for value, meaning in ((1, "is"), (0, "is not")):
+        if value not in found:
+            yield (
+                f"{label}: no pixel {meaning} of the class (positive {list(source.positive)}, "
+                f"ignore {list(source.ignore)}, the label's own nodata {nodata})"
+            )
+
+
 def _binary(
     values: NDArray[np.generic], source: Rasters, nodata: float | None
 ) -> NDArray[np.uint8]:
     positive = np.isin(values, source.positive)
     label = positive.astype(np.uint8)
     label[np.isin(values, source.ignore)] = IGNORE
-    if nodata is not None:
-        label[(values == nodata) & ~positive] = IGNORE
+    missing = np.isnan(values) if nodata is None or np.isnan(nodata) else values == nodata
+    label[missing & ~positive] = IGNORE
     return label

@@ -195,6 +195,10 @@ def read_main_table(path: Path) -> pd.DataFrame:
             keep_default_na=False,  # a dataset may be called NA
             na_values={name: [""] for name in numbers},
         )
+    except FileNotFoundError as error:
+        raise DownlinkError(
+            f"{path}: not there yet. Run the study first (make), or name another one (STUDY=FILE)."
+        ) from error
     except (OSError, ValueError) as error:
         raise DownlinkError(
             f"{path}: not a readable main table ({error}). Run the study again."

@@ -25,6 +25,7 @@ def require_both_classes(tiles: Tiles, *splits: str) -> None:
             if not (label == value).any():
                 raise DownlinkError(
                     f"{tiles.info.dataset}: no {meaning} labelled pixel in the {split} tiles. "
-                    "Choose another tiling.folds.salt, a larger tiling.folds.validation_fraction, "
+                    "Check source.positive, source.ignore and the label rasters' nodata value; or "
+                    "choose another tiling.folds.salt, a larger tiling.folds.validation_fraction, "
                     "or labels that cover more of the scenes."
                 )

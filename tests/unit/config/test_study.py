@@ -24,6 +24,8 @@ ROOT = Path(__file__).parents[3]
 DEMO = yaml.safe_load((ROOT / "config.yaml").read_text())
 
 FIRE_POINT = {"codec": "jpeg2000", "rate": 0.1}
+OWN = {"recipe": "rasters", "images": "*.tif", "labels": "{scene}.tif", "values": "counts"}
+MIXED = OWN | {"positive": [1, 2], "ignore": [255, 1]}
 
 
 def changed(path, value):
@@ -55,6 +57,10 @@ def test_the_demo_is_valid_and_canonical_text_round_trips():
         ("datasets/fire/rates/h266", [0.1], "datasets.fire.rates: 'h266' is not one of jpeg2000"),
         ("datasets/building/bands", ["B02", "B99"], "datasets.building.bands: 'B99' is not one of"),
         ("datasets/fire/tilling", {}, "datasets.fire.tilling: unknown key"),
+        ("datasets/fire/bands", "B02", "datasets.fire.bands: Input should be a list, e.g. [1]"),
+        ("datasets/fire/source/scene", 1, "configuration: datasets.fire.source.scene: unknown key"),
+        ("datasets/fire/source", MIXED, "datasets.fire.source: 1 is both positive and ignored"),
+        ("codecs/dgml/latent", 1, "configuration: codecs.dgml.latent: unknown key"),
         ("thread", 2, "thread: unknown key"),
         ("threads", 0, "threads: "),
         ("datasets/fire/tiling/tile", 8, "datasets.fire.tiling.tile: "),

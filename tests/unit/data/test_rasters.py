@@ -106,7 +106,9 @@ def test_counts_stay_as_they_are(own):
 
 def test_counts_taken_for_physical_values_are_refused(own):
     save(own[0] / "images/a.tif", np.rint(own[2] * 10000).astype(np.uint16))
-    with pytest.raises(DownlinkError, match=r"4000 of 4000 values lie outside.*source\.values"):
+    with pytest.raises(
+        DownlinkError, match=r"a\.tif: 4000 of 4000 values lie outside.*source\.values"
+    ):
         prepared(own)
 
 
@@ -114,6 +116,22 @@ def test_the_labels_own_nodata_is_ignored(own):
     save(own[0] / "masks/a.tif", own[3][None], nodata=128)
     pixels, _ = prepared(own)
     assert (pixels[2][own[3] == 128] == 255).all()
+
+
+def test_a_label_that_is_nan_where_nothing_is_known_is_ignored_there(own):
+    label = np.where(own[3] >= 192, 192, np.nan).astype(np.float32)
+    for declared in ({}, {"nodata": np.nan}):
+        save(own[0] / "masks/a.tif", label[None], **declared)
+        pixels, notes = prepared(own)
+        np.testing.assert_array_equal(pixels[2], np.where(np.isnan(label), 255, 1))
+        assert "masks/a.tif: no pixel is not of the class" in notes
+
+
+def test_a_label_without_the_class_says_by_which_values(own):
+    save(own[0] / "masks/a.tif", np.where(own[3][None] > 128, 1, 64).astype(np.uint8), nodata=7)
+    _, notes = prepared(own)
+    assert "no pixel is of the class (positive [192, 255], ignore [64], the label's own" in notes
+    assert "nodata 7" in notes
 
 
 @pytest.mark.parametrize("kept", [0, 100, 4000])

@@ -224,6 +224,8 @@ def test_scenes_that_leave_a_fold_empty_are_refused_with_a_salt_that_does_not():
     better = str(caught.value).split('"')[-2]
     require_fair_folds("d", empty.model_copy(update={"salt": better}), scenes, learned=True)
     with pytest.raises(DownlinkError, match="Give more scenes, or fewer folds"):
+        require_fair_folds("d", empty.model_copy(update={"count": 4}), scenes, learned=True)
+    with pytest.raises(DownlinkError, match=r"Deal the blocks of the only one \(by: block\)"):
         require_fair_folds("d", empty, ["one"], learned=True)
 
 

@@ -63,7 +63,10 @@ def trace(paths: Paths, root: Path) -> Lineage:
             after a job had read it, or a job ran code that is no longer the project's.
     """
     if not (root / paths.report()).is_file():
-        raise DownlinkError(f"{paths.report()}: the study is not finished. Run it first.")
+        raise DownlinkError(
+            f"{paths.report()}: the study is not finished. Run it first (make), or name another "
+            "one (STUDY=FILE)."
+        )
     needed = behind_results(paths.root, _jobs(root / paths.root))
     makers = producers(needed.values())
     found: dict[str, str] = {}
