@@ -125,5 +125,6 @@ def test_an_unfinished_study_is_refused_in_one_line(crate, tmp_path):
     aside.rename(report)
     assert done.returncode == 1
     assert done.stderr.strip().splitlines() == [
-        "error: results/smoke/report.html: the study is not finished. Run it first."
+        "error: results/smoke/report.html: the study is not finished. Run it first (make), or "
+        "name another one (STUDY=FILE)."
     ]

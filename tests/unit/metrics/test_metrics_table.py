@@ -95,11 +95,15 @@ def test_the_main_table_comes_back_from_its_file(tmp_path):
     pd.testing.assert_frame_equal(table.read_main_table(tmp_path / "main.csv"), main)
 
 
-@pytest.mark.parametrize("text", ["", "dataset,codec\nfire,jpegxl\n", None])
+@pytest.mark.parametrize("text", ["", "dataset,codec\nfire,jpegxl\n"])
 def test_a_damaged_main_table_is_named(tmp_path, text):
-    if text is not None:
-        (tmp_path / "main.csv").write_text(text)
+    (tmp_path / "main.csv").write_text(text)
     with pytest.raises(DownlinkError, match=r"main\.csv.*Run the study again"):
+        table.read_main_table(tmp_path / "main.csv")
+
+
+def test_a_study_that_has_not_run_is_said_to_be_so(tmp_path):
+    with pytest.raises(DownlinkError, match=r"main\.csv: not there yet. Run the study first"):
         table.read_main_table(tmp_path / "main.csv")
 
 
