@@ -30,11 +30,11 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 .PHONY: study install test test-study test-network test-slow test-slurm test-slurm-slow smoke audit repair reproduce crate ad-ae bench lint format lock clean
 
-install: $(READY)
-
 study: $(READY)
 	$(RUN)
 	@python scripts/show_results.py --study $(STUDY)
+
+install: $(READY)
 
 test: $(READY)
 	$(PYTEST)

@@ -11,12 +11,18 @@ from container_fuzz import KINDS, UNITS, decoding, fuzz, subject
 CASES = 10_000
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where a learned codec's weights are kept for all its units."""
+    return tmp_path_factory.mktemp("fuzz")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("unit", UNITS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_damage_is_refused_or_decoded_quickly_in_little_memory(kind, unit, tmp_path):
+def test_damage_is_refused_or_decoded_quickly_in_little_memory(kind, unit, folder):
     cases = ceil(CASES / (2 * len(UNITS) * len(KINDS)))
-    with decoding(subject(kind, unit, tmp_path)) as decoder:
+    with decoding(subject(kind, unit, folder)) as decoder:
         for repair in (False, True):
             wrong, summary = fuzz(decoder, repair, cases)
             print(summary)
