@@ -1,6 +1,7 @@
 """Documents are finished, and point at what there is."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -23,3 +24,17 @@ def test_links_and_commands_name_files_that_exist(document):
     missing = [name for name in linked if not (document.parent / name).exists()]
     missing += [name for name in called if not (ROOT / name).exists()]
     assert missing == []
+
+
+def test_make_alone_runs_the_study_as_the_readme_says():
+    planned = subprocess.run(
+        ["make", "--dry-run", "--directory", str(ROOT)], capture_output=True, text=True, check=True
+    )
+    assert re.search("^snakemake --cores", planned.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_what_make_is_asked_for_is_a_target(document):
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    asked = set(re.findall(r"(?:^|`)make ([a-z][a-z-]*)", document.read_text(), re.MULTILINE))
+    assert asked <= targets
