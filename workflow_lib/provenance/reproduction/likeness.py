@@ -60,7 +60,7 @@ def _traits(sidecar: Sidecar) -> Iterator[tuple[tuple[str, str], object]]:
         yield (sidecar.rule, trait), getattr(sidecar, trait)
     for attempt in sidecar.earlier:
         for trait in ("cpu", "gpu", "driver", _DEVICE):
-            yield (sidecar.rule, trait), attempt[trait]
+            yield (sidecar.rule, trait), attempt.get(trait)
     # system and C library, but not the kernel's version
     yield ("", "system"), f"{sidecar.platform.split('-')[0]} {sidecar.platform.split('-')[-1]}"
     yield ("", "python"), sidecar.python
