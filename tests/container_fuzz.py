@@ -140,6 +140,11 @@ class Reply:
     seconds: float
     excess: int
 
+    @property
+    def too_much(self) -> bool:
+        """Whether more time or memory was taken than a damaged file may take."""
+        return self.seconds >= SECONDS or self.excess > 0
+
 
 class Decoder:
     """A process that decodes files, one after the other; a new one takes over when it dies."""
@@ -161,6 +166,18 @@ class Decoder:
             self.process.join()
             code, self.process = self.process.exitcode, None
             return Reply(f"the process died (exit code {code})", 0.0, 0)
+
+    def settled(self, data: bytes) -> Reply:
+        """Have a file decoded, by a new process once more where it took too much.
+
+        What is held before a file comes varies with the allocator's layout by some MB, and CPU
+        time with the machine's other work; what a file's bytes ask for, they ask for every time.
+        """
+        reply = self.take(data)
+        if reply.too_much:
+            self.stop()
+            reply = self.take(data)
+        return reply
 
     def stop(self) -> None:
         if self.process is not None:
@@ -286,10 +303,10 @@ def fuzz(decoder: Decoder, repair: bool, cases: int) -> tuple[list[str], str]:
     def run(how: list[tuple[Any, ...]]) -> None:
         data = changed(intact, how, repair)
         assume(data != intact)
-        reply = decoder.take(data)
+        reply = decoder.settled(data)
         replies.append(reply)
         expected = ("refused", "decoded") if repair else ("refused",)
-        if reply.outcome not in expected or reply.seconds >= SECONDS or reply.excess > 0:
+        if reply.outcome not in expected or reply.too_much:
             wrong.append(f"{how}: {reply}")
 
     run()
