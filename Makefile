@@ -8,7 +8,7 @@
 # make test-slurm-slow  slurmd restarted in mid-training
 # make smoke      the same study on tiny generated scenes
 # make audit      is every result what the present code, lock and data give? results/audit.html
-# make repair     make again what the audit found damaged, and nothing else
+# make repair     make again what the audit found damaged, and what then is missing or follows from it
 # make reproduce  run the study again in a fresh folder from the same commit, and compare
 # make crate      a Workflow Run RO-Crate of the finished study; AGENT="Name <ORCID>"
 #                 (these four take STUDY=configs/smoke.yaml as well)
@@ -66,10 +66,11 @@ audit: $(READY)
 repair: $(READY)
 	@mkdir -p .snakemake
 	@python scripts/audit.py --damaged --study $(STUDY) > .snakemake/damaged
-	@test -s .snakemake/damaged || echo "Nothing is damaged."
-	xargs --no-run-if-empty --delimiter='\n' --arg-file=.snakemake/damaged \
-	    $(RUN) --rerun-triggers mtime --force --
-	$(RUN) --rerun-triggers mtime
+	@if test -s .snakemake/damaged; then \
+	    xargs --delimiter='\n' --arg-file=.snakemake/damaged \
+	        $(RUN) --rerun-triggers mtime --force -- && \
+	    $(RUN) --rerun-triggers mtime; \
+	else echo "Nothing is damaged."; fi
 
 reproduce: study
 	python scripts/reproduce.py --study $(STUDY) --cores $(CORES)

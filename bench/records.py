@@ -1,15 +1,18 @@
-"""What records cost a finished study: seconds of its jobs that went into their sidecars.
+"""What records cost a finished study: seconds that went into sidecars and digests.
 
 Every sidecar says how long it took to make. Measured here and charged to every job besides: writing
 it, and importing what makes it. Jobs that only gather digests are charged in full, start of Python
-and all.
+and all. So is hashing outside of sidecars, by its bytes: stores when they are written and each time
+that they are read, and every input by Snakemake; and the digests of code, once.
 """
 
 import argparse
+import hashlib
 import json
 import subprocess
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 
 from tabulate import tabulate
@@ -22,6 +25,19 @@ from workflow_lib.provenance.sidecar import Sidecar
 
 _OTHERS = "import argparse, ast, datetime, hashlib, json, logging, pathlib, platform, subprocess"
 """What a job imports anyway."""
+_SPENT = (
+    "seconds in sidecars",
+    "writing and importing",
+    "gathering",
+    "hashing besides",
+    "digests of code",
+)
+_CODE = """
+from pathlib import Path
+from workflow_lib.provenance.digests import code_digest
+for script in sorted(Path("scripts").glob("*.py")):
+    code_digest(str(script))
+"""
 
 
 def main() -> None:
@@ -40,8 +56,10 @@ def main() -> None:
         "seconds in sidecars": sum(job.recording_s for job in working),
         "writing and importing": len(working) * (writing + importing),
         "gathering": sum(job.seconds + start for job in gathering),
+        "hashing besides": sum(map(_hashed, jobs)) * _seconds_per_byte(args.repeats),
+        "digests of code": _code_seconds(args.repeats),
     }
-    spent = figures["seconds in sidecars"] + figures["writing and importing"] + figures["gathering"]
+    spent = sum(figures[name] for name in _SPENT)
     figures["percent"] = 100 * spent / figures["seconds of work"]
     print(tabulate(figures.items(), ("what", "value"), floatfmt=".2f"))
     print(json.dumps({name: round(value, 2) for name, value in figures.items()}))
@@ -65,6 +83,36 @@ def _seconds_here(job: Sidecar, repeats: int) -> tuple[float, float, float]:
             repeats,
         )
     return timed["writing"], max(0.0, timed["recording"] - timed["bare"]), timed["start"]
+
+
+def _hashed(job: Sidecar) -> int:
+    """Bytes that are hashed for a job outside of its sidecar."""
+    stores = [name for name in job.outputs if name.endswith(".zarr")]
+    for name in job.inputs:
+        store = name.removesuffix(".manifest.json") + ".zarr"
+        stores += [name, store] if Path(store).is_dir() else [name]
+    return sum(map(_size, stores))
+
+
+@cache
+def _size(path: str) -> int:
+    """Bytes of a file or folder; 0 where it is gone."""
+    found = Path(path)
+    if found.is_dir():
+        return sum(file.stat().st_size for file in found.rglob("*") if file.is_file())
+    return found.stat().st_size if found.exists() else 0
+
+
+def _seconds_per_byte(repeats: int) -> float:
+    block = bytes(2**24)
+    timed = minima({"hashing": lambda: hashlib.sha256(block).digest()}, repeats)
+    return timed["hashing"] / len(block)
+
+
+def _code_seconds(repeats: int) -> float:
+    """Seconds that Snakemake's start takes longer for the digests of all scripts."""
+    timed = minima({"bare": lambda: _python(_OTHERS), "code": lambda: _python(_CODE)}, repeats)
+    return timed["code"] - timed["bare"]
 
 
 def _python(code: str) -> None:

@@ -45,13 +45,7 @@ def main() -> None:
         sys.exit(2)
     print(*account(found), sep="\n")
     _keep(found, Path(results))
-    sys.exit(_status(found))
-
-
-def _status(found: Audit) -> int:
-    if found.faults:
-        return 1
-    return 3 if any(check.faults is None for check in found.checks) else 0
+    sys.exit(found.status)
 
 
 def _planned(overlays: Sequence[Path]) -> Plan:

@@ -76,7 +76,8 @@ DAMAGED = (
     ),
     Row(
         "a reconstruction deleted",
-        "nothing, until a job has to read it; `make audit` says so, `make repair` mends it",
+        "nothing; a job that has to read it stops and says so, as does `make audit`; "
+        "`make repair` mends it",
         deleted(f"{RESULTS}/{CODED_SCENE}.zarr"),
     ),
     Row(

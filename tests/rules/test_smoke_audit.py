@@ -2,14 +2,21 @@
 one command repairs it."""
 
 import os
+import re
 import shutil
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
 from project import ROOT, Project
 
+from workflow_lib.codecs.registry import MODULES
+from workflow_lib.config.files import load
+from workflow_lib.paths import Paths
 from workflow_lib.provenance.audit.audit import audit
+from workflow_lib.provenance.digests import counts, reached_files
+from workflow_lib.provenance.sidecar import Sidecar
 
 RESULTS = "results/smoke"
 SMOKE = ("--configfile", "configs/smoke.yaml")
@@ -74,6 +81,20 @@ def test_nothing_is_wrong_with_a_finished_study(finished):
     assert [check.faults for check in found.checks] == [0] * 7 + [None], "Snakemake was not asked"
 
 
+def test_a_job_loads_no_module_of_the_project_that_its_digest_leaves_out(finished, monkeypatch):
+    """What jobs really loaded, functions' imports and codecs taken by name included."""
+    monkeypatch.chdir(finished.folder)
+    codecs = load([Path(SMOKE[1])]).codecs
+    for file in (finished.folder / RESULTS / "provenance").rglob("*.json"):
+        job = Sidecar.read(file)
+        (script,) = (name for name in job.code if name.startswith("scripts/"))
+        starts = [script]
+        if job.rule.startswith("encode"):
+            module = MODULES[codecs[job.wildcards["codec"]].kind]
+            starts.append(f"{module.replace('.', '/')}.py")
+        assert {name for name in job.code if counts(name)} <= set(reached_files(*starts)), file
+
+
 def test_a_hundred_tampered_bytes_are_found_by_name(finished):
     folder = finished.folder / RESULTS
     files = {kind: files_of(folder, kind) for kind in KINDS}
@@ -101,22 +122,52 @@ def copy(finished, tmp_path):
     return Project(tmp_path / "copy")
 
 
-def test_a_tampered_store_is_repaired_by_one_command_and_one_job(copy):
-    store = f"{RESULTS}/tiny-optical/tiles/generated0.zarr"
-    (chunk, *_) = (path for path in (copy.folder / store).rglob("c/**/*") if path.is_file())
+def one_byte_changed(store):
+    (chunk, *_) = (path for path in store.rglob("c/**/*") if path.is_file())
     content = bytearray(chunk.read_bytes())
     content[len(content) // 2] ^= 1
     chunk.write_bytes(content)
+
+
+RECONSTRUCTION = f"{RESULTS}/tiny-optical/reconstructions/jpeg2000/0.5/any/generated0.zarr"
+READER = f"{RESULTS}/tiny-optical/scores/unet/frozen/jpeg2000/0.5/fold1-seed0.parquet"
+
+
+def test_a_job_that_reads_a_deleted_store_stops_and_names_the_remedy(copy):
+    shutil.rmtree(copy.folder / RECONSTRUCTION)
+    done = copy.snakemake(*SMOKE, "--force", "--", READER, check=False)
+    assert done.returncode
+    assert re.search(r"generated0\.zarr: this is no readable.*make repair", done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("store", "damage"),
+    [
+        (f"{RESULTS}/tiny-optical/tiles/generated0.zarr", one_byte_changed),
+        (RECONSTRUCTION, shutil.rmtree),
+    ],
+)
+def test_a_damaged_store_is_repaired_by_one_command_and_one_job(copy, store, damage):
+    damage(copy.folder / store)
     assert [fault.path for fault in audit(RESULTS, copy.folder).faults] == [store]
-    shutil.copy2(ROOT / "Makefile", copy.folder)
-    installed = ["VENV=installed", "--assume-old=installed/.ready"]
-    done = copy.call(["make", "repair", f"STUDY={SMOKE[1]}", *installed])
+    done = repair(copy)
     said = done.stdout + done.stderr
     assert "1 of 1 steps (100%) done" in said
     assert "Nothing to be done" in said
     assert audit(RESULTS, copy.folder).faults == ()
     assert copy.planned(*SMOKE) == {}
-    assert (
-        "Nothing is damaged."
-        in copy.call(["make", "repair", f"STUDY={SMOKE[1]}", *installed]).stdout
-    )
+
+
+def test_where_nothing_is_damaged_repair_runs_nothing(copy):
+    """What is not there yet is for `make`."""
+    report = copy.folder / Paths(RESULTS).report()
+    report.unlink()
+    (copy.folder / Paths(RESULTS).sidecar(Paths(RESULTS).report())).unlink()
+    assert "Nothing is damaged." in repair(copy).stdout
+    assert not report.exists()
+
+
+def repair(project):
+    shutil.copy2(ROOT / "Makefile", project.folder)
+    installed = ["VENV=installed", "--assume-old=installed/.ready"]
+    return project.call(["make", "repair", f"STUDY={SMOKE[1]}", *installed])

@@ -62,12 +62,20 @@ def test_every_sidecar_is_an_action(crate):
 def test_every_result_is_what_is_on_disk(crate):
     entities = {entity["@id"]: entity for entity in crate.metadata["@graph"]}
     results = {r for action in crate.chosen("CreateAction") for r in refs(action, "result")}
+    assert len(results) > len(list((crate.folder / "provenance").rglob("*.json")))
     for name in results:
         if "Dataset" in types_of(entities[name]):
             told = entities[refs(entities[name], "identifier")[0]]["value"]
             assert told == tree_sha256(crate.folder / unquote(name))
         else:
             assert entities[name]["sha256"] == sha256(crate.folder / unquote(name))
+
+
+def test_every_job_tells_what_it_read_and_made_where_and_for_whom(crate):
+    jobs = {ref for control in crate.chosen("ControlAction") for ref in refs(control, "object")}
+    actions = {action["@id"]: action for action in crate.chosen("CreateAction")}
+    for name in jobs:
+        assert {"instrument", "object", "result", "environment", "agent"} <= actions[name].keys()
 
 
 def test_every_input_was_made_by_a_job_or_comes_from_elsewhere(crate):

@@ -22,6 +22,7 @@ from workflow_lib.files import atomic, joined_sha256, tree_files, tree_sha256, u
 from workflow_lib.paths import manifest
 
 _SHARD_BYTES = 16 * 2**20
+_REMEDY = "`make repair`, with the STUDY= that it was made with, makes it again."
 
 
 def tiles_per_shard(bands: int, side: int) -> int:
@@ -145,7 +146,7 @@ def read_reconstructions(tiles: Tiles, stores: list[Path]) -> Tiles:
                 np.array_equal(data["row"].values, tiles.row[own])
                 and np.array_equal(data["col"].values, tiles.col[own])
             ):
-                raise DownlinkError(f"{store}: holds other tiles. {_remedy(store)}")
+                raise DownlinkError(f"{store}: holds other tiles. {_REMEDY}")
             images.append(data["image"].values)
     image = np.concatenate(images)
     return replace(tiles, image=np.where(tiles.valid[:, None], image, np.uint16(NODATA)))
@@ -158,14 +159,9 @@ def _opened(store: Path) -> xr.Dataset:
         )
     except (OSError, KeyError, ValueError) as error:
         raise DownlinkError(
-            f"{store}: this is no readable tile store ({error}). {_remedy(store)}"
+            f"{store}: this is no readable tile store ({error}). {_REMEDY}"
         ) from error
     return data
-
-
-def _remedy(store: Path) -> str:
-    # What reads all scenes depends on their digests: only by its name is one store made again.
-    return f"Delete it, and run the same snakemake command twice: with `-- {store}`, and without."
 
 
 def _in_memory(store: Path) -> MemoryStore:

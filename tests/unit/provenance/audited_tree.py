@@ -12,7 +12,7 @@ from workflow_lib.metrics.table import Key, join, main_table, pooled_rows, write
 from workflow_lib.paths import Paths
 from workflow_lib.provenance.audit.audit import audit
 from workflow_lib.provenance.digests import file_digest
-from workflow_lib.provenance.lock import read_lock
+from workflow_lib.provenance.lock import LOCK, read_lock
 from workflow_lib.provenance.sidecar import Sidecar
 
 RESULTS = "results/s"
@@ -51,6 +51,7 @@ class Tree:
             inputs={name: digest(self.root / name) for name in inputs},
             outputs={name: digest(self.root / name) for name in outputs},
             code={_CODE: file_digest(_CODE)},
+            lock=digest(LOCK),
             locked=locked,
             packages=locked | {"torch": f"{locked['torch']}+cpu"},
             threads=1,

@@ -106,7 +106,7 @@ def test_it_says_what_the_jobs_took(made_up):
     ]
     assert tasks[-1][2] == "T2, T3, T5, T6"
     assert {(cells[4], cells[5]) for cells in tasks} == {("30.0", "123")}
-    assert "210 minutes of work in 7 jobs, each with 1 thread" in made_up
+    assert "210 minutes of work in 7 jobs, networks on 1 thread each" in made_up
     assert "390 minutes from the first" in made_up
     assert rows(made_up, "| platform |") == [["Linux 6.1 x86_64", "a processor", "–", "7"]]
 

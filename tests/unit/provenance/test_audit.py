@@ -191,6 +191,13 @@ def test_commits_and_unclean_trees_are_notices(tree):
     assert "1 job ran" in unclean
 
 
+def test_a_lock_that_changed_in_what_no_job_reaches_is_a_notice(tree):
+    tree.rewrite(WEIGHTS, lock="0" * 64)
+    found = audited(tree)
+    assert found.faults == ()
+    assert "lock has changed since 1 job ran" in found.notices[0]
+
+
 def test_a_scene_that_was_taken_out_is_left_over_and_needs_not_be_current(tree):
     lost, store = f"{RESULTS}/d/scenes/y.tif", f"{RESULTS}/d/tiles/y.zarr"
     tree.put(lost, "scene")

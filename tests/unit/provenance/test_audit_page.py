@@ -9,6 +9,7 @@ from audited_tree import BITSTREAM, RESULTS, WEIGHTS, finished
 
 from workflow_lib.provenance.audit.audit import audit
 from workflow_lib.provenance.audit.page import account, rules, write_json, write_page
+from workflow_lib.provenance.audit.plan import NOT_ASKED, Plan
 
 
 @pytest.fixture
@@ -29,7 +30,17 @@ def test_its_own_page_and_json_are_no_faults_of_the_next_audit(tree):
     write_json(audited(tree), tree.root / RESULTS / "audit.json")
     write_page(audited(tree), tree.root / RESULTS / "audit.html")
     assert audited(tree).faults == ()
-    assert json.loads((tree.root / RESULTS / "audit.json").read_text())["sound"] is True
+
+
+def test_the_json_tells_the_exit_status(tree):
+    """Sound, but Snakemake was not asked; then all was asked; then a byte was changed."""
+    target = tree.root / RESULTS / "audit.json"
+    for status, plan in ((3, NOT_ASKED), (0, Plan({}))):
+        write_json(audit(RESULTS, tree.root, plan), target)
+        assert json.loads(target.read_text())["status"] == status
+    tree.flip(WEIGHTS, 1)
+    write_json(audited(tree), target)
+    assert json.loads(target.read_text())["status"] == 1
 
 
 def test_the_first_faults_are_told_in_full_and_all_stand_in_the_json(tree):

@@ -91,7 +91,7 @@ def test_where_snakemake_makes_no_plan_the_question_is_not_asked(called):
     assert status == 3
     assert "not asked: Snakemake made no plan: MissingInputException" in told
     assert "own/x.tif" in told
-    assert "whether anything is left to run is not known" in told
+    assert "Sound as far as could be asked" in told
 
 
 @pytest.mark.parametrize(

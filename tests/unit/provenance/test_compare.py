@@ -208,6 +208,14 @@ def test_losses_may_be_off_by_a_tenth(first, second_on, by, holds, alike):
     assert found.reproduced == (holds or alike is Likeness.OTHER)
 
 
+@pytest.mark.parametrize("loss", [math.inf, math.nan])
+def test_a_loss_that_is_no_number_is_off_by_more_than_any_bound(first, second, loss):
+    second.file(RUN).write_text(trees.journal(loss=loss))
+    found = compare(first.results, second.results)
+    assert row(found, "losses of trainings").largest == math.inf
+    assert not found.reproduced
+
+
 def test_journals_of_other_steps_or_torn_ones_are_no_match(first, second):
     second.file(RUN).write_text(trees.journal(step=4))
     losses = row(compare(first.results, second.results), "losses of trainings")
@@ -271,6 +279,8 @@ def test_the_main_table_is_shown_beside_but_its_rows_must_be_the_same(first, sec
     found = compare(first.results, second.results)
     assert found.reproduced
     assert row(found, "main table").largest == pytest.approx(0.5)
+    second.file(PATHS.main_table()).write_text(trees.main_table().replace("inf", "60.0"))
+    assert row(compare(first.results, second.results), "main table").largest == math.inf
     for text in (trees.main_table(iou=""), trees.main_table().replace("dgml", "other")):
         second.file(PATHS.main_table()).write_text(text)
         assert not compare(first.results, second.results).reproduced

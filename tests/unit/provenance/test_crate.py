@@ -18,6 +18,7 @@ from workflow_lib.errors import DownlinkError
 from workflow_lib.files import sha256, tree_sha256
 from workflow_lib.paths import Paths
 from workflow_lib.provenance.crate.export import export_crate, packing
+from workflow_lib.provenance.crate.people import add_license
 from workflow_lib.provenance.crate.run import portable
 from workflow_lib.provenance.sidecar import Sidecar
 
@@ -170,6 +171,20 @@ def test_what_was_read_from_elsewhere_is_named_without_a_folder(entities, writte
 )
 def test_options_are_told_without_folders_of_the_machine(given, told):
     assert portable(given) == told
+
+
+@pytest.mark.parametrize(
+    ("license", "identifier"),
+    [
+        ("CC-BY-4.0", "https://spdx.org/licenses/CC-BY-4.0"),
+        ("https://example.org/terms", "https://example.org/terms"),
+        ("proprietary", "#proprietary"),
+        ("MIT OR Apache-2.0", "#mit-or-apache-2-0"),
+        ("Ask the owner", "#ask-the-owner"),
+    ],
+)
+def test_a_licence_is_linked_where_it_is_known(license, identifier):
+    assert add_license(ROCrate(), license).id == identifier
 
 
 def test_scenes_and_their_dataset_carry_credit_and_licences(entities):

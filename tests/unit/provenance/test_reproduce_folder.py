@@ -160,7 +160,7 @@ def test_a_study_that_was_built_piece_by_piece_and_shrank_is_reproduced(project,
     [
         ({"code": {CODE: "0" * 64}}, r"scripts/made\.py is not the one that made report\.html"),
         ({"code": {CODE: EDITED}}, r"scripts/made\.py is not the one.*make repair"),
-        ({"code": {"gone.py": "0" * 64}}, r"gone\.py is not the one"),
+        ({"code": {"gone.py": "0" * 64}}, r"it lacks gone\.py, by which report\.html"),
         ({"locked": {"torch": "2.12.0"}}, r"torch was locked as 2\.12\.0 when report\.html was"),
         ({"locked": {"other": "1"}}, "other was locked as 1"),
     ],
@@ -174,11 +174,20 @@ def test_jobs_of_other_code_than_the_present_commits_are_refused(
     assert not project.file("reproduced/made").exists()
 
 
-def test_code_that_git_does_not_hold_is_not_that_of_a_commit(project, piecemeal):
-    project.file("scripts/untracked.py").write_text("print(2)\n")
-    digest = file_digest(str(project.file("scripts/untracked.py")))
-    with pytest.raises(DownlinkError, match=r"untracked\.py is not the one"):
-        commit_of(piecemeal(code={"scripts/untracked.py": digest}), project.project)
+@pytest.mark.parametrize("of", ["one commit", "several"])
+def test_code_that_git_does_not_hold_is_not_that_of_a_commit(project, piecemeal, of):
+    """An untracked module leaves the tree clean, and a clone would lack it."""
+    file = "scripts/untracked.py"
+    project.file(file).write_text("print(2)\n")
+    fields = {"code": {file: file_digest(str(project.file(file)))}}
+    if of == "one commit":
+        fields["commit"] = git(project.project, "rev-parse", "HEAD")
+    finished = piecemeal(**fields)
+    with pytest.raises(DownlinkError, match=r"lacks scripts/untracked\.py.*Commit what it lacks"):
+        commit_of(finished, project.project)
+    git(project.project, "add", file)
+    git(project.project, "commit", "--quiet", "--message", "the rest")
+    assert commit_of(finished, project.project) == git(project.project, "rev-parse", "HEAD")
 
 
 def test_uncommitted_edits_are_to_be_committed_first(project, piecemeal):

@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 
 from workflow_lib.errors import DownlinkError
+from workflow_lib.files import sha256
 from workflow_lib.paths import Paths
 from workflow_lib.provenance.audit.code import code
 from workflow_lib.provenance.audit.disk import Disk, compare, walk
@@ -14,6 +15,7 @@ from workflow_lib.provenance.audit.ledger import Ledger, names, read_ledger
 from workflow_lib.provenance.audit.plan import NOT_ASKED, Plan
 from workflow_lib.provenance.audit.report import report_numbers
 from workflow_lib.provenance.audit.sources import sources
+from workflow_lib.provenance.lock import LOCK
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,13 @@ class Audit:
     checks: tuple[Check, ...]
     faults: tuple[Fault, ...]
     notices: tuple[str, ...]
+
+    @property
+    def status(self) -> int:
+        """0 nothing is wrong, 1 something is, 3 nothing is wrong as far as could be asked."""
+        if self.faults:
+            return 1
+        return 3 if any(check.faults is None for check in self.checks) else 0
 
     @property
     def damaged(self) -> tuple[str, ...]:
@@ -135,7 +144,7 @@ _QUESTIONS: tuple[tuple[str, tuple[Kind, ...]], ...] = (
     ),
     ("Is the code that ran the present code?", ("code",)),
     (
-        "Were the packages those of the lock, and is the lock the present one?",
+        "Were the packages those of the lock, and are these versions locked now?",
         ("lock", "packages"),
     ),
     ("Do the report's numbers come from the table?", ("report",)),
@@ -180,6 +189,12 @@ def _notices(ledger: Ledger, disk: Disk) -> tuple[str, ...]:
         found.append(
             f"{counted(resumed, 'job')} went on from a checkpoint. Their times are those of the "
             "last attempt; their sidecars name the earlier ones."
+        )
+    present = sha256(LOCK)
+    if relocked := sum(job.lock != present for job in ledger.current.values()):
+        found.append(
+            f"The lock has changed since {counted(relocked, 'job')} ran. What their code reaches "
+            "of it was compared."
         )
     if missing := [name for name in ledger.finals if name not in ledger.producers]:
         found.append(f"The study is not finished: no job has made {names(missing)} yet.")

@@ -57,11 +57,10 @@ def answer(check: Check) -> str:
 def verdict(audit: Audit) -> str:
     """The audit in one sentence."""
     if not audit.faults:
-        sound = (
-            "Sound: the results are what the recorded jobs made, by the present code, lock and data"
-        )
-        asked = audit.plan.jobs is not None
-        return f"{sound}{'' if asked else '; whether anything is left to run is not known'}."
+        sound = "the results are what the recorded jobs made, by the present code, lock and data"
+        if audit.status:
+            return f"Sound as far as could be asked: {sound}."
+        return f"Sound: {sound}."
     mended = f"; make repair makes {counted(len(audit.damaged), 'output')} again"
     return f"{counted(len(audit.faults), 'fault')} found{mended if audit.damaged else ''}."
 
@@ -75,7 +74,7 @@ def write_json(audit: Audit, target: Path) -> None:
     content = {
         "results": audit.ledger.results,
         "audited": _now(),
-        "sound": not audit.faults,
+        "status": audit.status,
         "seal": audit.ledger.seal,
         "jobs": len(audit.ledger.jobs),
         "checks": [asdict(check) for check in audit.checks],

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 from rocrate.model import ContextEntity, Person
 from rocrate.rocrate import ROCrate
 
@@ -13,7 +14,6 @@ from workflow_lib.provenance.git import git
 
 _ORCID = re.compile(r"(?:https://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])")
 _AGENT = re.compile(r"(?P<name>[^<>]+?)(?:\s*<(?P<orcid>[^<>]*)>)?")
-_SPDX = re.compile(r"[A-Za-z0-9.+-]+")
 
 
 def read_citation(file: Path) -> dict[str, Any]:
@@ -68,10 +68,19 @@ def add_license(crate: ROCrate, license: str) -> Any:
     """A licence, given as an SPDX identifier, a link to the terms, or in words."""
     if license.startswith(("http://", "https://")):
         return _add(crate, license, name=license, description="Terms of the data's source.")
-    if _SPDX.fullmatch(license):
-        url = f"https://spdx.org/licenses/{license}"
-        return _add(crate, url, name=license, description=f"SPDX licence {license}.")
+    if name := _spdx(license):
+        url = f"https://spdx.org/licenses/{name}"
+        return _add(crate, url, name=name, description=f"SPDX licence {name}.")
     return _add(crate, f"#{_slug(license)}", name=license, description=license)
+
+
+def _spdx(license: str) -> str | None:
+    """The identifier of one licence of the SPDX list, None where it is none."""
+    try:
+        name = canonicalize_license_expression(license)
+    except InvalidLicenseExpression:
+        return None
+    return None if " " in name or name.startswith("LicenseRef-") else name
 
 
 def _add(crate: ROCrate, identifier: str, kind: str = "CreativeWork", **properties: str) -> Any:

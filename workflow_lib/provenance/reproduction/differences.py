@@ -209,4 +209,6 @@ def _span(found: Estimate, conditional: bool) -> tuple[float, float]:
 def _relative(a: float, b: float) -> float:
     if a == b:  # infinite ones, too
         return 0.0
+    if not (math.isfinite(a) and math.isfinite(b)):
+        return math.inf
     return abs(a - b) / max(abs(a), abs(b))

@@ -30,7 +30,7 @@ def commit_of(finished: Finished, project: Path) -> str:
     for name, job in finished.sidecars.items():
         origins[job.commit, bool(job.clean)].append(name)
     (commit, clean), *others = origins
-    if commit is not None and clean and not others:
+    if commit is not None and clean and not others and not _unheld(finished, project, commit):
         return commit
     described = "; ".join(
         f"{len(names)} from {commit or 'no commit'}{'' if clean else ' and edited files'} "
@@ -46,9 +46,9 @@ def commit_of(finished: Finished, project: Path) -> str:
     if other := _other_than_now(finished, project):
         raise DownlinkError(
             f"{finished.folder}: its jobs do not come from one clean commit: {described}. Nor are "
-            f"all of them of the present one, {head.commit}: {other}. Run the study again (make), "
-            "so that jobs of other code are; those whose code was edited meanwhile, with make "
-            "repair."
+            f"all of them of the present one, {head.commit}: {other}. Commit what it lacks, or run "
+            "the study again (make), so that jobs of other code are; those whose code was edited "
+            "meanwhile, with make repair."
         )
     _log.info(
         "%s: %d jobs: %s; all ran code and locked versions equal to those of HEAD, %s",
@@ -59,13 +59,28 @@ def commit_of(finished: Finished, project: Path) -> str:
 
 def _other_than_now(finished: Finished, project: Path) -> str | None:
     """What of some job's code or packages is not the project's, in words."""
+    if unheld := _unheld(finished, project, "HEAD"):
+        return unheld
     locked = read_lock(project / _LOCK)
-    held = set(git(project, "ls-files", "-z").split("\0"))
     for name, job in finished.sidecars.items():
-        if file := next((file for file in job.code if file not in held), outdated(job, project)):
+        if file := outdated(job, project):
             return f"{file} is not the one that made {name}"
         if package := next(
             (p for p, version in job.locked.items() if locked.get(p) != version), ""
         ):
             return f"{package} was locked as {job.locked[package]} when {name} was made"
     return None
+
+
+def _unheld(finished: Finished, project: Path, commit: str) -> str | None:
+    """What of some job's code a commit lacks, in words: an untracked file leaves a tree clean."""
+    held = set(git(project, "ls-tree", "-r", "-z", "--name-only", commit).split("\0"))
+    return next(
+        (
+            f"it lacks {file}, by which {name} was made"
+            for name, job in finished.sidecars.items()
+            for file in job.code
+            if file not in held
+        ),
+        None,
+    )
