@@ -196,8 +196,8 @@ def test_reconstructions_of_other_tiles_are_no_match(first, second, store, kind)
 
 
 @pytest.mark.parametrize("alike", MACHINES)
-@pytest.mark.parametrize(("by", "holds"), [(1.0, True), (1.11, True), (0.901, True), (1.12, False)])
-def test_losses_may_be_off_by_a_tenth(first, second_on, by, holds, alike):
+@pytest.mark.parametrize(("by", "holds"), [(1.0, True), (1.24, True), (0.81, True), (1.26, False)])
+def test_losses_may_be_off_by_a_fifth(first, second_on, by, holds, alike):
     second = second_on(alike)
     second.file(RUN).write_text(trees.journal(loss=0.5 * by, seconds=77.0))
     found = compare(first.results, second.results)
@@ -227,11 +227,9 @@ def test_journals_of_other_steps_or_torn_ones_are_no_match(first, second):
 
 @pytest.mark.parametrize("alike", MACHINES)
 @pytest.mark.parametrize(
-    ("iou", "holds"), [(0.5, True), (0.5999, True), (0.401, True), (0.61, False)]
+    ("iou", "holds"), [(0.5, True), (0.61, True), (0.301, True), (0.71, False), (0.29, False)]
 )
-def test_estimates_must_lie_in_the_first_interval_on_any_machine(
-    first, second_on, iou, holds, alike
-):
+def test_intervals_of_estimates_must_meet_on_any_machine(first, second_on, iou, holds, alike):
     second = second_on(alike)
     second.file(PATHS.findings()).write_text(trees.findings(iou=iou).canonical())
     found = compare(first.results, second.results)
@@ -239,18 +237,17 @@ def test_estimates_must_lie_in_the_first_interval_on_any_machine(
     assert estimates.largest == pytest.approx(abs(iou - 0.5) / 0.1)
     assert found.reproduced == estimates.holds == holds
     if not holds:
-        assert "d unet dgml 0.01 frozen iou: 0.61, not in 0.4 … 0.6" in estimates.outside[0]
+        assert f"d unet dgml 0.01 frozen iou: {iou - 0.1:.6g} … " in estimates.outside[0]
+        assert estimates.outside[0].endswith("not 0.4 … 0.6")
 
 
-@pytest.mark.parametrize(
-    ("iou", "holds"), [(0.61, True), (0.3, True), (0.71, False), (0.29, False)]
-)
-def test_with_one_seed_it_is_enough_that_intervals_overlap(first, second, iou, holds):
-    first.file(PATHS.findings()).write_text(trees.findings(seeds=1).canonical())
-    second.file(PATHS.findings()).write_text(trees.findings(iou=iou, seeds=1).canonical())
-    found = compare(first.results, second.results)
-    assert row(found, "estimates").largest == pytest.approx(abs(iou - 0.5) / 0.1)
-    assert found.reproduced == holds
+@pytest.mark.parametrize(("value", "holds"), [(0.59, True), (0.61, False)])
+def test_a_value_without_an_interval_must_lie_in_the_first_one(first, second, value, holds):
+    (one,) = trees.findings().findings
+    bare = one.model_copy(update={"ceiling": Estimate(value=value + 0.1)})
+    text = trees.findings().model_copy(update={"findings": (bare,)})
+    second.file(PATHS.findings()).write_text(text.canonical())
+    assert compare(first.results, second.results).reproduced == holds
 
 
 def test_an_estimate_without_a_value_is_not_in_the_interval(first, second):
@@ -260,7 +257,7 @@ def test_an_estimate_without_a_value_is_not_in_the_interval(first, second):
     second.file(PATHS.findings()).write_text(text.canonical())
     estimates = row(compare(first.results, second.results), "estimates")
     assert estimates.largest == math.inf
-    assert "d unet ceiling: None, not in" in estimates.outside[0]
+    assert "d unet ceiling: no value, not 0.5 … 0.7" in estimates.outside[0]
     assert compare(second.results, first.results).reproduced  # nothing was promised there
 
 

@@ -54,7 +54,7 @@ class Comparison:
         likeness: of their machines.
         told_apart: by what these differ.
         conditional: one seed: intervals are conditional on one training and do not say how far
-            another may be off; so the two runs' have to overlap, and no more.
+            another may be off.
         rows: by kind of artifact.
         only_first, only_second: names of artifacts that one run alone has.
         missing: names of artifacts that some job made and neither run has any more.
@@ -138,7 +138,8 @@ def described(comparison: Comparison) -> str:
     lines.append(f"Machines: {comparison.likeness}{f' ({apart})' if apart else ''}.")
     if comparison.conditional:
         lines.append(
-            "One seed: intervals are conditional on one training, so that overlapping is enough."
+            "One seed: intervals are conditional on one training. Trained on another machine, a "
+            "study may leave them; give it seeds."
         )
     lines += _named("Only in the first", comparison.only_first)
     lines += _named("Only in the second", comparison.only_second)
