@@ -87,11 +87,11 @@ def _seconds_here(job: Sidecar, repeats: int) -> tuple[float, float, float]:
 
 def _hashed(job: Sidecar) -> int:
     """Bytes that are hashed for a job outside of its sidecar."""
-    stores = [name for name in job.outputs if name.endswith(".zarr")]
+    hashed = [name for name in job.outputs if name.endswith(".zarr")]
     for name in job.inputs:
         store = name.removesuffix(".manifest.json") + ".zarr"
-        stores += [name, store] if Path(store).is_dir() else [name]
-    return sum(map(_size, stores))
+        hashed += [name, store] if Path(store).is_dir() else [name]
+    return sum(map(_size, hashed))
 
 
 @cache

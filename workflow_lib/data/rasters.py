@@ -97,6 +97,6 @@ def _binary(
     positive = np.isin(values, source.positive)
     label = positive.astype(np.uint8)
     label[np.isin(values, source.ignore)] = IGNORE
-    missing = np.isnan(values) if nodata is None or np.isnan(nodata) else values == nodata
+    missing = np.isnan(values) | (values == nodata)
     label[missing & ~positive] = IGNORE
     return label

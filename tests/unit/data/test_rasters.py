@@ -120,7 +120,7 @@ def test_the_labels_own_nodata_is_ignored(own):
 
 def test_a_label_that_is_nan_where_nothing_is_known_is_ignored_there(own):
     label = np.where(own[3] >= 192, 192, np.nan).astype(np.float32)
-    for declared in ({}, {"nodata": np.nan}):
+    for declared in ({}, {"nodata": np.nan}, {"nodata": -1}):
         save(own[0] / "masks/a.tif", label[None], **declared)
         pixels, notes = prepared(own)
         np.testing.assert_array_equal(pixels[2], np.where(np.isnan(label), 255, 1))
