@@ -148,9 +148,9 @@ def test_classical_reconstructions_may_be_off_by_one_count(first, second_on, off
 
 @pytest.mark.parametrize("alike", MACHINES)
 @pytest.mark.parametrize(
-    ("factor", "holds"), [(1, True), (1.03, True), (0.97, True), (1.04, False)]
+    ("factor", "holds"), [(1, True), (1.05, True), (0.95, True), (1.06, False)]
 )
-def test_errors_of_learned_reconstructions_may_be_off_by_0_3_db(
+def test_errors_of_learned_reconstructions_may_be_off_by_0_5_db(
     first, second_on, factor, holds, alike
 ):
     second = second_on(alike)
@@ -196,8 +196,8 @@ def test_reconstructions_of_other_tiles_are_no_match(first, second, store, kind)
 
 
 @pytest.mark.parametrize("alike", MACHINES)
-@pytest.mark.parametrize(("by", "holds"), [(1.0, True), (1.24, True), (0.81, True), (1.26, False)])
-def test_losses_may_be_off_by_a_fifth(first, second_on, by, holds, alike):
+@pytest.mark.parametrize(("by", "holds"), [(1.0, True), (1.6, True), (0.61, True), (1.7, False)])
+def test_losses_may_be_off_by_two_fifths(first, second_on, by, holds, alike):
     second = second_on(alike)
     second.file(RUN).write_text(trees.journal(loss=0.5 * by, seconds=77.0))
     found = compare(first.results, second.results)
