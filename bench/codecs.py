@@ -26,14 +26,14 @@ from tabulate import tabulate  # noqa: E402
 from timing import minima  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
-from workflow_lib.codecs.learned.alone import each_alone  # noqa: E402
 from workflow_lib.codecs.learned.codec import LearnedCodec  # noqa: E402
+from workflow_lib.codecs.learned.context import Context  # noqa: E402
+from workflow_lib.codecs.learned.determinism import each_alone  # noqa: E402
 from workflow_lib.codecs.learned.fit import CodecTask  # noqa: E402
 from workflow_lib.codecs.learned.model import LearnedModel  # noqa: E402
 from workflow_lib.codecs.learned.prior import Architecture  # noqa: E402
-from workflow_lib.codecs.learned.schedule import Context  # noqa: E402
 from workflow_lib.config.codecs import Dgml  # noqa: E402
-from workflow_lib.config.training import Training  # noqa: E402
+from workflow_lib.config.schedule import TrainingSchedule  # noqa: E402
 from workflow_lib.data.info import TileInfo  # noqa: E402
 from workflow_lib.data.store import read_tiles  # noqa: E402
 from workflow_lib.data.tiles import Tiles  # noqa: E402
@@ -174,7 +174,7 @@ def _started(tiles: Tiles, sizes: Architecture) -> LearnedModel:
 
 
 def _task(tiles: Tiles, model: LearnedModel, steps: int = 1) -> CodecTask:
-    plan = Training(steps=steps, batch=8, crop=64, learning_rate=5e-4, validate_every=steps)
+    plan = TrainingSchedule(steps=steps, batch=8, crop=64, learning_rate=5e-4, validate_every=steps)
     sizes = {"channels": model.sizes.channels, "latents": model.sizes.latents}
     return CodecTask(model, tiles, Dgml(kind="dgml", training=plan, **sizes), LAMBDA)
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from workflow_lib import torchinit
-from workflow_lib.config import files
+from workflow_lib.config import study_files
 from workflow_lib.config.codecs import Learned
-from workflow_lib.config.segmentation import Segmenter
+from workflow_lib.config.schedule import TrainingSchedule
+from workflow_lib.config.segmenters import Segmenter
 from workflow_lib.config.study import Study
-from workflow_lib.config.training import Training
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Trainings:
     name: str
     model: Learned | Segmenter
     bands: int
-    training: Training
+    training: TrainingSchedule
     count: int
 
 
@@ -106,7 +106,7 @@ def build(work: Trainings) -> Any:
     """The network that is trained."""
     from workflow_lib.codecs.learned.model import LearnedModel
     from workflow_lib.codecs.learned.prior import Architecture
-    from workflow_lib.segmentation.model import UNet
+    from workflow_lib.segmentation.unet import UNet
 
     config = work.model
     if isinstance(config, Learned):
@@ -116,7 +116,7 @@ def build(work: Trainings) -> Any:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    files.add_arguments(parser)
+    study_files.add_arguments(parser)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="where to measure")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
     parser.add_argument("--steps", type=int, default=2, help="timed steps of each training")
@@ -131,7 +131,7 @@ def main() -> None:
     here = gpu = 0.0
     measured: dict[tuple[str, int, str], Step] = {}
     print(f"{'training':<44}{'count':>7}{'steps':>9}{'s/step':>9}{'GFLOP':>9}{'GPU h':>9}")
-    for work in trainings(files.load(args.study)):
+    for work in trainings(study_files.load(args.study)):
         key = work.model.canonical(), work.bands, work.training.canonical()
         step = measured.get(key) or measured.setdefault(key, measure(work, args.device, args.steps))
         total = work.count * work.training.steps

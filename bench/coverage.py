@@ -19,13 +19,13 @@ from scipy.special import expit
 from tabulate import tabulate
 
 from workflow_lib import cli
-from workflow_lib.config import files
+from workflow_lib.config import study_files
 from workflow_lib.errors import DownlinkError
-from workflow_lib.metrics.bootstrap import block_df, block_weights
-from workflow_lib.metrics.curves import bd_quality_resampled
-from workflow_lib.metrics.intervals import estimate
-from workflow_lib.metrics.judge import judge
-from workflow_lib.metrics.table import read
+from workflow_lib.inference.bootstrap import block_df, block_weights
+from workflow_lib.inference.curves import bd_quality_resampled
+from workflow_lib.inference.intervals import estimate
+from workflow_lib.inference.judge import judge
+from workflow_lib.measure.table import read
 
 Floats = NDArray[np.float64]
 
@@ -173,7 +173,7 @@ def timing(metrics: Path, overlays: list[Path]) -> tuple[int, float]:
     """
     if not metrics.is_file():
         raise DownlinkError(f"{metrics}: missing. Run the study first, see README.md.")
-    study, table = files.load(overlays), read([metrics])
+    study, table = study_files.load(overlays), read([metrics])
     started = time.perf_counter()
     judge(study, table)
     return study.statistics.resamples, time.perf_counter() - started
@@ -193,7 +193,7 @@ def main() -> None:
     parser.add_argument(
         "--timing", type=Path, metavar="METRICS", help="time the judging of a study's table instead"
     )
-    files.add_arguments(parser)
+    study_files.add_arguments(parser)
     args = parser.parse_args()
     if args.timing:
         resamples, seconds = timing(args.timing, args.study)

@@ -22,12 +22,12 @@ from tabulate import tabulate
 from timing import minima
 
 from workflow_lib import devices, torchinit
-from workflow_lib.config import files
+from workflow_lib.config import study_files
 from workflow_lib.config.codecs import Learned
-from workflow_lib.config.data import Band
-from workflow_lib.config.segmentation import Segmenter
+from workflow_lib.config.datasets import Band
+from workflow_lib.config.schedule import TrainingSchedule
+from workflow_lib.config.segmenters import Segmenter
 from workflow_lib.config.study import Study
-from workflow_lib.config.training import Training
 from workflow_lib.data.store import read_tiles, tiles_per_shard, write_store
 from workflow_lib.data.tiles import TileInfo, Tiles
 
@@ -60,7 +60,7 @@ def main() -> None:
     args = parser.parse_args()
     torchinit.prepare(args.threads)
     device = torchinit.device(args.device)
-    study = files.load()
+    study = study_files.load()
     with tempfile.TemporaryDirectory() as folder:
         store = stored(Path(folder) / "scene.zarr", args.tiles, study.sensors["sentinel2"])
         reading = minima({"read": lambda: read_tiles([store])}, args.repeats)["read"]
@@ -94,8 +94,8 @@ def rivals(study: Study, tiles: Tiles, device: Any) -> Iterator[Rival]:
     from workflow_lib.codecs.learned.fit import CodecTask
     from workflow_lib.codecs.learned.model import LearnedModel
     from workflow_lib.codecs.learned.prior import Architecture
-    from workflow_lib.segmentation.model import UNet
     from workflow_lib.segmentation.train import SegmentationTask
+    from workflow_lib.segmentation.unet import UNet
 
     segmenter, codec = study.segmenters["unet"], study.codecs["dgml"]
     assert isinstance(segmenter, Segmenter)
@@ -113,7 +113,7 @@ def rivals(study: Study, tiles: Tiles, device: Any) -> Iterator[Rival]:
         yield rival(name, task, plan, device)
 
 
-def rival(name: str, task: Any, plan: Training, device: Any) -> Rival:
+def rival(name: str, task: Any, plan: TrainingSchedule, device: Any) -> Rival:
     """What one task's training is made of."""
     import torch
 

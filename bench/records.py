@@ -19,7 +19,7 @@ from tabulate import tabulate
 from timing import minima
 
 from workflow_lib import cli
-from workflow_lib.config import files
+from workflow_lib.config import study_files
 from workflow_lib.files import atomic
 from workflow_lib.provenance.sidecar import Sidecar
 
@@ -42,10 +42,10 @@ for script in sorted(Path("scripts").glob("*.py")):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    files.add_arguments(parser)
+    study_files.add_arguments(parser)
     parser.add_argument("--repeats", type=int, default=10, help="turns of what is timed here")
     args = parser.parse_args()
-    results = files.load(args.study).results
+    results = study_files.load(args.study).results
     jobs = [Sidecar.read(file) for file in sorted(Path(results, "provenance").rglob("*.json"))]
     gathering = [job for job in jobs if job.rule.startswith("gather_")]
     working = [job for job in jobs if not job.rule.startswith("gather_")]

@@ -28,7 +28,7 @@ from affine import Affine
 from scipy.ndimage import gaussian_filter
 from tabulate import tabulate
 
-from workflow_lib.config.data import Budget, Folds, Tiling
+from workflow_lib.config.datasets import Budget, Folds, Tiling
 from workflow_lib.data.scenes import new_scene, windows
 from workflow_lib.data.store import encoding, tiles_per_shard
 from workflow_lib.data.tiles import TileInfo

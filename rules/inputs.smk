@@ -184,9 +184,9 @@ def score_tables():
     ]
 
 
-def trivial_tables():
+def baseline_tables():
     return [
-        PATHS.trivial_scores(name, fold)
+        PATHS.baseline_scores(name, fold)
         for name in STUDY.run
         for fold in STUDY.datasets[name].tiling.folds.held_out
     ]
@@ -211,5 +211,5 @@ def report_inputs():
             if config.regimes.original:
                 scores.append(PATHS.original_scores(name, segmenter, own))
             maps += map(PATHS.predictions, scores)
-        maps.append(PATHS.trivial_map(name, fold))
+        maps.append(PATHS.threshold_baseline(name, fold))
     return stored + maps

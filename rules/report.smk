@@ -5,7 +5,7 @@ rule collect_metrics:
     input:
         coded_tables(),
         score_tables(),
-        trivial_tables(),
+        baseline_tables(),
     output:
         metrics=PATHS.metrics(),
         main_table=PATHS.main_table(),

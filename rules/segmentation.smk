@@ -1,30 +1,30 @@
 # Tiles and reconstructions → segmenters and their scores.
 
 
-rule map_trivially:
+rule fit_threshold_baseline:
     input:
         tiles=PATHS.gathered_tiles("{dataset}"),
     output:
-        map=PATHS.trivial_map("{dataset}", "{fold}"),
-        scores=PATHS.trivial_scores("{dataset}", "{fold}"),
+        map=PATHS.threshold_baseline("{dataset}", "{fold}"),
+        scores=PATHS.baseline_scores("{dataset}", "{fold}"),
     log:
-        PATHS.log(PATHS.trivial_map("{dataset}", "{fold}")),
+        PATHS.log(PATHS.threshold_baseline("{dataset}", "{fold}")),
     benchmark:
-        PATHS.benchmark(PATHS.trivial_map("{dataset}", "{fold}"))
+        PATHS.benchmark(PATHS.threshold_baseline("{dataset}", "{fold}"))
     conda:
         ENVIRONMENT
     resources:
         mem_mb=memory(4000),
         runtime=minutes(15),
     params:
-        job=record("map_trivially"),
+        job=record("fit_threshold_baseline"),
         tiles=lambda w: stores(w.dataset),
-        code=code("map_trivially"),
+        code=code("fit_threshold_baseline"),
     message:
-        "Choosing the best trivial map of {wildcards.dataset}, fold {wildcards.fold} held out"
+        "Choosing the threshold baseline of {wildcards.dataset}, fold {wildcards.fold} held out"
     shell:
         script(
-            "map_trivially",
+            "fit_threshold_baseline",
             "--tiles {params.tiles:q} --held-out {wildcards.fold} --map {output.map:q}"
             " --scores {output.scores:q}",
         )

@@ -10,16 +10,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from workflow_lib.config import files
+from workflow_lib.config import study_files
 from workflow_lib.errors import DownlinkError
 from workflow_lib.provenance.audit.audit import Audit, audit
-from workflow_lib.provenance.audit.page import account, write_json, write_page
-from workflow_lib.provenance.audit.plan import Plan
+from workflow_lib.provenance.audit.dry_run import Plan
+from workflow_lib.provenance.audit.presentation import account, write_json, write_page
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    files.add_arguments(parser)
+    study_files.add_arguments(parser)
     listed = parser.add_mutually_exclusive_group()
     listed.add_argument(
         "--damaged", action="store_true", help="only list the outputs to make again"
@@ -31,7 +31,7 @@ def main() -> None:
     )
     args = parser.parse_args()
     try:
-        results = files.load(args.study).results
+        results = study_files.load(args.study).results
         if args.damaged:
             _list(audit(results, Path.cwd()).damaged)
             return

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from workflow_lib import cli
-from workflow_lib.config.data import Folds
-from workflow_lib.data.splits import balance, census, dealt_again, imbalance
+from workflow_lib.config.datasets import Folds
+from workflow_lib.data.splits import balance, census, imbalance, reassigned
 from workflow_lib.data.store import read_tiles
 
 
@@ -31,10 +31,10 @@ def main() -> None:
         )
         for salt in range(args.candidates)
     ]
-    best = min(tried, key=lambda folds: imbalance(dealt_again(tiles, folds), folds))
+    best = min(tried, key=lambda folds: imbalance(reassigned(tiles, folds), folds))
     print(f"salt: {best.salt!r}")
     for fold in best.held_out:
-        print(f"fold {fold} held out\n{balance(census(dealt_again(tiles, best)), fold)}")
+        print(f"fold {fold} held out\n{balance(census(reassigned(tiles, best)), fold)}")
 
 
 cli.run(main)

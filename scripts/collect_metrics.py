@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from workflow_lib import cli
-from workflow_lib.config.base import json_of
+from workflow_lib.config.section import json_of
 from workflow_lib.data.info import TileInfo
-from workflow_lib.metrics.collect import collect
+from workflow_lib.measure.collect import collect
 
 
 def main() -> None:

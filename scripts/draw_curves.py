@@ -4,10 +4,10 @@ import argparse
 from pathlib import Path
 
 from workflow_lib import cli
-from workflow_lib.config import files
+from workflow_lib.config import study_files
 from workflow_lib.files import atomic
-from workflow_lib.metrics.findings import read_findings
-from workflow_lib.metrics.table import read
+from workflow_lib.inference.findings import read_findings
+from workflow_lib.measure.table import read
 from workflow_lib.paths import Paths
 from workflow_lib.report.figures import looks, rate_distortion, rate_task, standalone
 from workflow_lib.report.results import all_points, coded_points
@@ -15,11 +15,11 @@ from workflow_lib.report.results import all_points, coded_points
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    files.add_arguments(parser)
+    study_files.add_arguments(parser)
     parser.add_argument("--dataset", required=True, help="one of its datasets")
     parser.add_argument("--target", required=True, type=Path, help="SVG file to write")
     args = parser.parse_args()
-    study = files.load(args.study)
+    study = study_files.load(args.study)
     paths = Paths(study.results)
     points = all_points(study, read([Path(paths.metrics())]))
     found = read_findings(Path(paths.findings()))

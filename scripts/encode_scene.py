@@ -6,11 +6,11 @@ from pathlib import Path
 from workflow_lib import cli, devices
 from workflow_lib.codecs.coding import decode_scene, encode_scene
 from workflow_lib.codecs.registry import open_codec
-from workflow_lib.config.base import json_of
 from workflow_lib.config.codecs import CodecConfig
+from workflow_lib.config.section import json_of
 from workflow_lib.data.store import read_tiles, write_reconstruction
-from workflow_lib.metrics.coded import coded_table
-from workflow_lib.metrics.table import Key, write
+from workflow_lib.measure.coded import coded_table
+from workflow_lib.measure.table import Key, write
 from workflow_lib.paths import FINETUNED
 
 

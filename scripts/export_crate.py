@@ -4,19 +4,19 @@ import argparse
 from pathlib import Path
 
 from workflow_lib import cli
-from workflow_lib.config import files
+from workflow_lib.config import study_files
 from workflow_lib.provenance.crate.export import export_crate, packing
 from workflow_lib.provenance.crate.people import git_user
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    files.add_arguments(parser)
+    study_files.add_arguments(parser)
     parser.add_argument(
         "--agent", help="who ran the study, as 'Name' or 'Name <ORCID>'; by default git's user.name"
     )
     args = parser.parse_args()
-    root, study = Path.cwd(), files.load(args.study)
+    root, study = Path.cwd(), study_files.load(args.study)
     written = export_crate(study, root, args.study, args.agent or git_user(root))
     print(f"crate: {written.metadata.parent}")
     print(written.origin)

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from workflow_lib import cli
-from workflow_lib.config.data import Archive
+from workflow_lib.config.datasets import Archive
 from workflow_lib.data.archives import fetch
 from workflow_lib.files import atomic
 

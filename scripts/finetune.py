@@ -4,10 +4,10 @@ import argparse
 from pathlib import Path
 
 from workflow_lib import cli, devices, torchinit
-from workflow_lib.config.base import json_of
 from workflow_lib.config.codecs import LearnedConfig
 from workflow_lib.config.finetuning import Finetuning
-from workflow_lib.config.segmentation import Segmenter
+from workflow_lib.config.section import json_of
+from workflow_lib.config.segmenters import Segmenter
 from workflow_lib.data.store import read_tiles
 
 
@@ -43,8 +43,8 @@ def main() -> None:
     # torch can be imported only now
     from workflow_lib.segmentation.choice import Finetuned
     from workflow_lib.segmentation.control import finetune_apart
-    from workflow_lib.segmentation.finetuning import Setting
-    from workflow_lib.segmentation.joint import finetune_jointly
+    from workflow_lib.segmentation.finetuning_setting import Setting
+    from workflow_lib.segmentation.joint_tuning import finetune_jointly
 
     setting = Setting(
         tiles=read_tiles(args.tiles, args.held_out),

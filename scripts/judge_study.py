@@ -6,8 +6,8 @@ from pathlib import Path
 from workflow_lib import cli
 from workflow_lib.config.study import Study
 from workflow_lib.files import atomic
-from workflow_lib.metrics.judge import judge
-from workflow_lib.metrics.table import read
+from workflow_lib.inference.judge import judge
+from workflow_lib.measure.table import read
 
 
 def main() -> None:

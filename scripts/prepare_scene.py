@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from workflow_lib import cli
-from workflow_lib.config.data import Archive, Imagery
+from workflow_lib.config.datasets import Archive, Imagery
 from workflow_lib.data.prepare import prepare_scene
 
 

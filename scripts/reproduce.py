@@ -5,14 +5,14 @@ import sys
 from pathlib import Path
 
 from workflow_lib import cli
-from workflow_lib.config import files
+from workflow_lib.config import study_files
 from workflow_lib.provenance.reproduction.compare import described
 from workflow_lib.provenance.reproduction.reproduce import OUTCOME, reproduce
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    files.add_arguments(parser)
+    study_files.add_arguments(parser)
     parser.add_argument("--cores", default="all", help="of Snakemake (default: %(default)s)")
     parser.add_argument(
         "--folder", type=Path, help="where to run (default: reproduced/NAME OF THE STUDY)"
@@ -21,7 +21,7 @@ def main() -> None:
         "snakemake", nargs="*", help="further options of Snakemake, after --, e.g. --profile slurm"
     )
     args = parser.parse_args()
-    study = files.load(args.study)
+    study = study_files.load(args.study)
     folder = args.folder or Path("reproduced") / study.name
     comparison = reproduce(
         Path.cwd(), study.results, args.study, folder, args.cores, args.snakemake

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from workflow_lib import cli, torchinit
 from workflow_lib.data.store import read_reconstructions, read_tiles
-from workflow_lib.metrics.maps import score_table, write_predictions
-from workflow_lib.metrics.table import REGIMES, Key, write
+from workflow_lib.measure.maps import score_table, write_predictions
+from workflow_lib.measure.table import REGIMES, Key, write
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--predictions", required=True, type=Path, help="npz file to write")
     args = parser.parse_args()
     torchinit.prepare(args.threads)
-    from workflow_lib.metrics.mapping import predictions_of  # torch can be imported only now
+    from workflow_lib.measure.segmenter_maps import predictions_of  # torch can be imported only now
 
     originals = read_tiles(args.tiles, args.held_out)
     seen = originals

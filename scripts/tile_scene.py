@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 from workflow_lib import cli
-from workflow_lib.config.data import Budget, Tiling
+from workflow_lib.config.datasets import Budget, Tiling
 from workflow_lib.data.info import TileInfo
 from workflow_lib.data.splits import balance
 from workflow_lib.data.tiling import write_tiles

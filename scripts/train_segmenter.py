@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from workflow_lib import cli, devices, torchinit
-from workflow_lib.config.segmentation import Segmenter
+from workflow_lib.config.segmenters import Segmenter
 from workflow_lib.data.store import read_reconstructions, read_tiles
 
 

@@ -51,7 +51,7 @@ def finetuned_training(replicate: str, regime: str, segmenter: str) -> str:
 
 
 @dataclass(frozen=True)
-class Training:
+class CodecTraining:
     """What a codec's training says of it: the fields are None or empty where they do not apply."""
 
     fold: int | None = None
@@ -60,7 +60,7 @@ class Training:
     segmenter: str = ""
 
     @classmethod
-    def of(cls, training: str) -> "Training":
+    def of(cls, training: str) -> "CodecTraining":
         """The parts of a training's name."""
         if training == UNTRAINED:
             return cls()
@@ -137,9 +137,9 @@ class Paths:
         """The configurations tried and the one chosen, as JSON."""
         return f"{finetuned_segmenter.removesuffix('.safetensors')}.choice.json"
 
-    def trivial_map(self, dataset: str, fold: int | str) -> str:
-        """The best trivial map for a held-out fold, as JSON."""
-        return f"{self.root}/{dataset}/segmenters/trivial/fold{fold}.json"
+    def threshold_baseline(self, dataset: str, fold: int | str) -> str:
+        """The threshold baseline for a held-out fold, as JSON."""
+        return f"{self.root}/{dataset}/segmenters/threshold-baseline/fold{fold}.json"
 
     def original_scores(self, dataset: str, segmenter: str, replicate: str) -> str:
         """Scores on originals, as a tidy table."""
@@ -166,9 +166,9 @@ class Paths:
         folder = f"{self.root}/{dataset}/scores/{segmenter}/mismatched"
         return f"{folder}/{trained_codec}/{trained_rate}/on/{codec}/{rate}/{replicate}.parquet"
 
-    def trivial_scores(self, dataset: str, fold: int | str) -> str:
-        """Scores of the trivial map on originals, as a tidy table."""
-        return f"{self.root}/{dataset}/scores/trivial/fold{fold}.parquet"
+    def baseline_scores(self, dataset: str, fold: int | str) -> str:
+        """Scores of the threshold baseline on originals, as a tidy table."""
+        return f"{self.root}/{dataset}/scores/threshold-baseline/fold{fold}.parquet"
 
     def metrics(self) -> str:
         """The study's tidy table."""

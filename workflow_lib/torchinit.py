@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 from workflow_lib.devices import Device
 from workflow_lib.errors import DownlinkError
-from workflow_lib.provenance.record import note_networks
+from workflow_lib.notes import note_networks
 
 if TYPE_CHECKING:
     import torch

@@ -6,7 +6,7 @@ import torch
 from learned_examples import random_model, smooth_counts
 
 from workflow_lib.codecs.learned.codec import LearnedCodec
-from workflow_lib.codecs.learned.schedule import Context
+from workflow_lib.codecs.learned.context import Context
 
 pytestmark = pytest.mark.gpu
 

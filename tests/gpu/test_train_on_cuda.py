@@ -12,13 +12,13 @@ from workflow_lib import torchinit
 from workflow_lib.codecs.learned.codec import LearnedCodec
 from workflow_lib.codecs.learned.fit import CodecTask, fit
 from workflow_lib.config.finetuning import Finetuning
-from workflow_lib.config.segmentation import Segmenter
-from workflow_lib.config.training import Training
+from workflow_lib.config.schedule import TrainingSchedule
+from workflow_lib.config.segmenters import Segmenter
 from workflow_lib.segmentation.choice import Finetuned
 from workflow_lib.segmentation.control import finetune_apart
-from workflow_lib.segmentation.crops import Crops
-from workflow_lib.segmentation.finetuning import Setting
-from workflow_lib.segmentation.joint import finetune_jointly
+from workflow_lib.segmentation.finetuning_setting import Setting
+from workflow_lib.segmentation.joint_tuning import finetune_jointly
+from workflow_lib.segmentation.labelled_crops import Crops
 from workflow_lib.segmentation.predict import predict
 from workflow_lib.segmentation.train import SegmentationTask, train_segmenter
 from workflow_lib.training.checkpoints import restored
@@ -31,7 +31,7 @@ LAM = 0.05
 
 
 def segmenter(encoder):
-    plan = Training(
+    plan = TrainingSchedule(
         steps=6, batch=4, crop=32, learning_rate=1e-3, validate_every=3, checkpoint_seconds=0
     )
     return Segmenter(encoder=encoder, depth=4, decoder_channels=(16, 8, 8, 8), training=plan)
@@ -131,7 +131,7 @@ def test_fine_tuning_on_a_gpu_repeats_bit_for_bit(arm, tmp_path):
     tiles, config, network = labelled_tiles(), make_config(steps=4), segmenter("mobilenet_v2")
     fit(tiles, config, LAM, 0, tmp_path / "c", tmp_path / "codec", CUDA)
     train_segmenter(tiles, network, 0, tmp_path / "s", tmp_path / "segmenter", CUDA)
-    plan = Training(steps=3, batch=2, crop=64, learning_rate=1e-4, validate_every=1)
+    plan = TrainingSchedule(steps=3, batch=2, crop=64, learning_rate=1e-4, validate_every=1)
     found = []
     for name in ("one", "two"):
         folder = tmp_path / name

@@ -20,7 +20,7 @@ BY_SEGMENTERS = ("*/segmenters/unet/*", "*/scores/unet/*", "*-joint-unet/*", "*-
 OWN_SCORED = (
     "own/tiles/scenes.txt",
     "own/reconstructions/*/scenes.txt",
-    "own/segmenters/trivial/*",
+    "own/segmenters/threshold-baseline/*",
     "own/scores/*",
     *END,
 )

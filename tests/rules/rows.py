@@ -27,7 +27,7 @@ UNTOUCHED = (
         "a comment in the library",
         "nothing",
         edited(
-            "workflow_lib/codecs/spectral.py",
+            "workflow_lib/codecs/klt_jpeg2000.py",
             "_MIDDLE = 32768",
             "_MIDDLE = 32768  # half of it",
         ),

@@ -93,7 +93,7 @@ LOCKED = (
             "*/bitstreams/*",
             "*/reconstructions/*",
             "*/distortion/*",
-            "*/segmenters/trivial/*",
+            "*/segmenters/threshold-baseline/*",
             "*/segmenters/unet/retrained/*",
             "*/scores/*",
             *END,

@@ -101,7 +101,7 @@ IMAGED = (
             "tiny-thermal/tiles/scenes.txt",
             "tiny-thermal/*/0.01/fold0-seed0/*",
             "tiny-thermal/segmenters/unet/original/fold0-seed0.*",
-            "tiny-thermal/segmenters/trivial/*",
+            "tiny-thermal/segmenters/threshold-baseline/*",
             "tiny-thermal/reconstructions/*/scenes.txt",
             "tiny-thermal/scores/*",
             *END,

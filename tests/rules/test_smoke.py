@@ -10,7 +10,7 @@ import rasterio
 import yaml
 
 from workflow_lib.data.store import read_reconstructions, read_tiles
-from workflow_lib.metrics.findings import Findings
+from workflow_lib.inference.findings import Findings
 from workflow_lib.paths import Paths, rate_name
 from workflow_lib.training.weights import load_weights
 
@@ -30,7 +30,7 @@ def test_everything_that_the_study_names_is_in_the_main_table_and_report(finishe
         for rate in rates
     }
     assert (
-        table[["bpppb", "psnr_db", "iou_frozen", "iou_originals", "iou_trivial"]]
+        table[["bpppb", "psnr_db", "iou_frozen", "iou_originals", "iou_baseline"]]
         .notna()
         .all(axis=None)
     )

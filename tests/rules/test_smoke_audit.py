@@ -12,7 +12,7 @@ import pytest
 from project import ROOT, Project
 
 from workflow_lib.codecs.registry import MODULES
-from workflow_lib.config.files import load
+from workflow_lib.config.study_files import load
 from workflow_lib.paths import Paths
 from workflow_lib.provenance.audit.audit import audit
 from workflow_lib.provenance.digests import counts, reached_files

@@ -13,15 +13,15 @@ import xarray as xr
 from workflow_lib import devices, torchinit
 from workflow_lib.config.codecs import Dgml
 from workflow_lib.config.finetuning import Finetuning
-from workflow_lib.config.segmentation import Segmenter
+from workflow_lib.config.schedule import TrainingSchedule
+from workflow_lib.config.segmenters import Segmenter
 from workflow_lib.config.study import Study
-from workflow_lib.config.training import Training
 from workflow_lib.data.store import write_store
 from workflow_lib.errors import DownlinkError
 from workflow_lib.provenance import record
 
 ROOT = Path(__file__).parents[2]
-PLAN = Training(steps=1, batch=2, crop=16, learning_rate=1e-3)
+PLAN = TrainingSchedule(steps=1, batch=2, crop=16, learning_rate=1e-3)
 CODEC = Dgml(kind="dgml", channels=8, latents=24, training=PLAN).canonical()
 SEGMENTER = Segmenter(encoder="mobilenet_v2", training=PLAN).canonical()
 FINETUNING = Finetuning(gammas=(1.0,), codec_learning_rate=1e-4, training=PLAN).canonical()

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from workflow_lib.codecs.base import Codec, Encoded, as_counts
 from workflow_lib.codecs.codestream import header_length
+from workflow_lib.codecs.framing import index_length, pack, unpack
 from workflow_lib.codecs.jpeg2000 import compress, compress_roughly, decompress
-from workflow_lib.codecs.packed import index_length, pack, unpack
 from workflow_lib.codecs.resampling import coarsen, native_side, refine
 from workflow_lib.config.codecs import Jpeg2000Native
 from workflow_lib.data.info import TileInfo

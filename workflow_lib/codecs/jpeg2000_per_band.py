@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from workflow_lib.codecs.base import Codec, Encoded
 from workflow_lib.codecs.codestream import header_length
+from workflow_lib.codecs.framing import index_length, pack, unpack
 from workflow_lib.codecs.jpeg2000 import compress, decompress
-from workflow_lib.codecs.packed import index_length, pack, unpack
 from workflow_lib.config.codecs import Jpeg2000PerBand
 from workflow_lib.data.info import TileInfo
 from workflow_lib.devices import Compute

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workflow_lib.codecs.base import TOLERANCE, Codec, Encoded, as_counts
-from workflow_lib.codecs.packed import pack, unpack
+from workflow_lib.codecs.framing import pack, unpack
 from workflow_lib.config.codecs import JpegXl
 from workflow_lib.data.info import TileInfo
 from workflow_lib.devices import Compute

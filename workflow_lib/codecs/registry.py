@@ -13,13 +13,13 @@ if TYPE_CHECKING:  # rules name codecs without numpy
 
 MODULES = {
     "jpeg2000": "workflow_lib.codecs.jpeg2000",
-    "klt-jpeg2000": "workflow_lib.codecs.spectral",
+    "klt-jpeg2000": "workflow_lib.codecs.klt_jpeg2000",
     "jpegxl": "workflow_lib.codecs.jpegxl",
     "jpeg2000-per-band": "workflow_lib.codecs.jpeg2000_per_band",
     "jpeg2000-native": "workflow_lib.codecs.jpeg2000_native",
-    "dgml": "workflow_lib.codecs.learned.opening",
-    "checkerboard": "workflow_lib.codecs.learned.opening",
-    "hyperprior": "workflow_lib.codecs.learned.opening",
+    "dgml": "workflow_lib.codecs.learned.loader",
+    "checkerboard": "workflow_lib.codecs.learned.loader",
+    "hyperprior": "workflow_lib.codecs.learned.loader",
 }
 """The module of each kind of codec; it offers `open_codec(config, info, weights, compute)`.
 

@@ -4,8 +4,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from workflow_lib.config.base import Section
-from workflow_lib.config.training import Training
+from workflow_lib.config.schedule import TrainingSchedule
+from workflow_lib.config.section import Section
 
 MOST_COMPONENTS = 8
 """Of a mixture; more would overflow the integers that frequencies are summed in."""
@@ -76,7 +76,7 @@ class Learned(CodecSection):
     """`klt` starts the transforms from a patch KLT of the training tiles; `random` does not."""
     klt_learning_rate: float = Field(default=3e-4, gt=0)
     """Peak learning rate of the layers that hold the KLT; 1e-3 upset it in trials."""
-    training: Training
+    training: TrainingSchedule
     """Schedule of the fit."""
 
     def as_fitted(self) -> Self:

@@ -4,8 +4,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from workflow_lib.config.base import Section
-from workflow_lib.config.training import Training
+from workflow_lib.config.schedule import TrainingSchedule
+from workflow_lib.config.section import Section
 
 
 class Finetuning(Section):
@@ -21,7 +21,7 @@ class Finetuning(Section):
     often, each time with other crops."""
     codec_learning_rate: float = Field(gt=0)
     """Peak learning rate of the codec's weights; the training's own is the segmenter's."""
-    training: Training
+    training: TrainingSchedule
     """Schedule of one fine-tuning."""
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from workflow_lib.config.base import Section
+from workflow_lib.config.section import Section
 
 
 def _rising(limits: tuple[float, float]) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from workflow_lib.config.base import Section
+from workflow_lib.config.section import Section
 
 
 class Statistics(Section):

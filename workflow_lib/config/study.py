@@ -7,11 +7,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from workflow_lib.config.base import Name, Section
 from workflow_lib.config.codecs import CodecConfig, Learned
-from workflow_lib.config.data import Archive, Band, Budget, Dataset, Rate
+from workflow_lib.config.datasets import Archive, Band, Budget, Dataset, Rate
 from workflow_lib.config.finetuning import Finetuning
-from workflow_lib.config.segmentation import Segmenter
+from workflow_lib.config.section import Name, Section
+from workflow_lib.config.segmenters import Segmenter
 from workflow_lib.config.statistics import Statistics
 from workflow_lib.devices import Device
 from workflow_lib.errors import DownlinkError

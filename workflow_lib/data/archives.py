@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from shutil import copyfile, copyfileobj
 
-from workflow_lib.config.data import Archive
+from workflow_lib.config.datasets import Archive
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import atomic, sha256
-from workflow_lib.provenance.record import note_input
+from workflow_lib.notes import note_input
 
 _SUFFIX = {"sdist": ".tar.gz", "wheel": ".whl"}
 

@@ -17,9 +17,9 @@ from dask.base import compute
 from dask.delayed import Delayed, delayed
 from tqdm.dask import TqdmCallback
 
-from workflow_lib.config.data import Budget
+from workflow_lib.config.datasets import Budget
+from workflow_lib.data.scene_strips import Cell, Found, Grid, Piece, read_tiles
 from workflow_lib.data.shards import Shards
-from workflow_lib.data.strips import Cell, Found, Grid, Piece, read_tiles
 from workflow_lib.errors import DownlinkError
 
 # Of Python's libraries, and of the Snakemake processes that share the memory of a cluster's job.

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workflow_lib.config.data import Folds
+from workflow_lib.config.datasets import Folds
 from workflow_lib.errors import DownlinkError
 
 

@@ -1,7 +1,7 @@
 """What is true of all tiles of a dataset, told from its configuration alone."""
 
-from workflow_lib.config.base import Section
-from workflow_lib.config.data import Band, Imagery
+from workflow_lib.config.datasets import Band, Imagery
+from workflow_lib.config.section import Section
 
 
 class TileInfo(Section):

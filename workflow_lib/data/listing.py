@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from workflow_lib.config.data import Dataset, Generated, Imagery, Rasters, Source
+from workflow_lib.config.datasets import Dataset, Generated, Imagery, Rasters, Source
 from workflow_lib.errors import DownlinkError
 
 

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from workflow_lib.config.data import (
+from workflow_lib.config.datasets import (
     Archive,
     EcostressFire,
     Generated,

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow_lib.config.data import Quantity
+from workflow_lib.config.datasets import Quantity
 from workflow_lib.data.scenes import MAX_COUNT, NODATA
 from workflow_lib.errors import DownlinkError
 

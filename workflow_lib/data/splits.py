@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow_lib.config.data import Folds
+from workflow_lib.config.datasets import Folds
 from workflow_lib.data.folds import place
 from workflow_lib.data.scenes import IGNORE
 from workflow_lib.data.tiles import Tiles
@@ -98,7 +98,7 @@ def _imbalance(tiles: Tiles, folds: Folds) -> float:
     return float(score)
 
 
-def dealt_again(tiles: Tiles, folds: Folds) -> Tiles:
+def reassigned(tiles: Tiles, folds: Folds) -> Tiles:
     """The same tiles with the blocks and folds that `folds` gives them; none is held out."""
     places = [
         place(folds, scene, row, col)

@@ -10,15 +10,15 @@ import rasterio
 import xarray as xr
 from rasterio.errors import RasterioIOError
 
-from workflow_lib.config.data import Budget, Tiling
+from workflow_lib.config.datasets import Budget, Tiling
 from workflow_lib.data.cutting import cut
 from workflow_lib.data.folds import Place, place
 from workflow_lib.data.info import TileInfo
+from workflow_lib.data.scene_strips import Cell, Grid
 from workflow_lib.data.scenes import IGNORE, NODATA
 from workflow_lib.data.shards import Shards
 from workflow_lib.data.splits import Census
 from workflow_lib.data.store import write_manifest
-from workflow_lib.data.strips import Cell, Grid
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import unsynchronised
 

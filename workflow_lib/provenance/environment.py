@@ -1,9 +1,6 @@
 """Where a job runs: packages, commit, machine. Light, because every job asks."""
 
 import os
-import platform
-import re
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -69,31 +66,3 @@ def commit(root: Path) -> Commit:
         next((name for name in named if name != "(initial)"), None),
         all(line.startswith("#") for line in lines),
     )
-
-
-def cpu() -> str:
-    """Model of the processor."""
-    return _first_match(Path("/proc/cpuinfo"), r"^model name\s*: (.+)$") or platform.machine()
-
-
-def driver(file: Path = Path("/proc/driver/nvidia/version")) -> str | None:
-    """Version of NVIDIA's kernel module, closed or open."""
-    return _first_match(file, r"^NVRM version:.*?\s(\d+\.[\d.]+)\s")
-
-
-def peak_memory_mb() -> float:
-    """Most memory that this process has held.
-
-    Not what getrusage says: that remembers the process from which this one was started.
-    """
-    told = _first_match(Path("/proc/self/status"), r"^VmHWM:\s*(\d+) kB")
-    kilobytes = int(told) if told else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(kilobytes * 1024 / 1e6, 1)
-
-
-def _first_match(file: Path, pattern: str) -> str | None:
-    try:
-        found = re.search(pattern, file.read_text(), re.MULTILINE)
-    except OSError:
-        return None
-    return found[1] if found else None

@@ -10,70 +10,20 @@ import platform
 import re
 import sys
 import time
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from workflow_lib import machine
 from workflow_lib.files import atomic, digest, sha256
+from workflow_lib.notes import noted, now
 from workflow_lib.provenance import environment
 from workflow_lib.provenance.digests import PACKAGE, ROOT, counts, file_digest, reached_packages
 from workflow_lib.provenance.lock import LOCK
-from workflow_lib.provenance.sidecar import EDITED, Attempt, Sidecar
+from workflow_lib.provenance.sidecar import EDITED, Sidecar
 
 JOB = "DOWNLINK_JOB"
 """Names a file with the job as JSON: rule, wildcards, inputs, outputs, the sidecar to write, and
 commit and cleanness of the project as Snakemake found it."""
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-@dataclass
-class _Notes:
-    """What the library says of the job while it runs."""
-
-    inputs: dict[str, str] = field(default_factory=dict)
-    device: str | None = None
-    gpu: str | None = None
-    driver: str | None = None
-    threads: int | None = None
-    earlier: list[Attempt] = field(default_factory=list)
-
-
-_noted = _Notes()
-_start = _now()
-
-
-def note_input(file: Path, digest: str) -> None:
-    """Say that the job reads a file that its rule does not name, with the file's SHA-256."""
-    _noted.inputs[str(file)] = digest
-
-
-def note_networks(device: str, threads: int, gpu: str | None = None) -> None:
-    """Say where networks run, `cpu` or `cuda` and then on which GPU, and with how many threads."""
-    _noted.device, _noted.threads = device, threads
-    _noted.gpu, _noted.driver = gpu, environment.driver() if gpu else None
-
-
-def note_earlier(attempts: list[Attempt]) -> None:
-    """Say that the job goes on from what earlier ones of it had left, see `attempts`."""
-    _noted.earlier.extend(attempt for attempt in attempts if attempt not in _noted.earlier)
-
-
-def attempts() -> list[Attempt]:
-    """Where and when this job was worked at until now, for a checkpoint to keep."""
-    this: Attempt = {
-        "start": _start,
-        "node": platform.node(),
-        "cpu": environment.cpu(),
-        "gpu": _noted.gpu,
-        "driver": _noted.driver,
-        "device": _noted.device,
-        "slurm_job": os.environ.get("SLURM_JOB_ID"),
-    }
-    return [*_noted.earlier, this]
 
 
 class Recording:
@@ -102,7 +52,7 @@ class Recording:
             rule=self._job["rule"],
             wildcards=self._job["wildcards"],
             parameters=parameters,
-            inputs=self._inputs | _noted.inputs,
+            inputs=self._inputs | noted.inputs,
             outputs={name: digest(Path(name)) for name in self._job["outputs"]},
             code=code,
             commit=state.commit,
@@ -113,16 +63,16 @@ class Recording:
             python=platform.python_version(),
             platform=platform.platform(),
             node=platform.node(),
-            cpu=environment.cpu(),
-            gpu=_noted.gpu,
-            driver=_noted.driver,
-            device=_noted.device,
-            threads=_noted.threads,
+            cpu=machine.cpu(),
+            gpu=noted.gpu,
+            driver=noted.driver,
+            device=noted.device,
+            threads=noted.threads,
             seeds=_seeds(parameters),
-            start=_start,
-            end=_now(),
-            earlier=_noted.earlier,
-            peak_memory_mb=environment.peak_memory_mb(),
+            start=noted.start,
+            end=now(),
+            earlier=noted.earlier,
+            peak_memory_mb=machine.peak_memory_mb(),
             recording_s=round(self._seconds + time.perf_counter() - begun, 4),
             slurm_job=os.environ.get("SLURM_JOB_ID"),
             slurm_node=os.environ.get("SLURMD_NODENAME"),

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from workflow_lib.errors import DownlinkError
-
-Attempt = dict[str, str | None]
-"""A job's start, node, cpu, gpu, driver, device and slurm_job, as in `Sidecar`."""
+from workflow_lib.notes import Attempt
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,18 @@ from pathlib import Path
 import numpy as np
 import rasterio
 
-from workflow_lib.config.data import Rate
+from workflow_lib.config.datasets import Rate
 from workflow_lib.config.study import Study
 from workflow_lib.data import listing
 from workflow_lib.data.store import read_reconstructions, read_tiles
 from workflow_lib.data.tiles import Tiles
-from workflow_lib.metrics.findings import read_findings
-from workflow_lib.metrics.maps import read_predictions
-from workflow_lib.metrics.table import read
+from workflow_lib.inference.findings import read_findings
+from workflow_lib.measure.maps import read_predictions
+from workflow_lib.measure.table import read
 from workflow_lib.paths import Paths, rate_name, replicate
 from workflow_lib.report.page import write_report
-from workflow_lib.report.strips import Point, Prediction, Strip, choose_tile, make_strip
-from workflow_lib.segmentation.trivial import TrivialMap
+from workflow_lib.report.tile_strips import Point, Prediction, Strip, choose_tile, make_strip
+from workflow_lib.segmentation.threshold_baseline import ThresholdBaseline
 
 
 def build_report(study: Study, target: Path) -> None:
@@ -35,21 +35,24 @@ def build_report(study: Study, target: Path) -> None:
         study,
         read([Path(paths.metrics())]),
         read_findings(Path(paths.findings())),
-        trivial={name: _trivial(study, paths, name) for name in study.run},
+        baseline={name: _baseline(study, paths, name) for name in study.run},
         notes={name: _notes(study, paths, name) for name in study.run},
         strips={name: _strip(study, paths, name) for name in study.run},
         target=target,
     )
 
 
-def _trivial(study: Study, paths: Paths, dataset: str) -> str:
-    """What the best trivial map does; by fold where that differs."""
+def _baseline(study: Study, paths: Paths, dataset: str) -> str:
+    """What the threshold baseline does; by fold where that differs."""
     folds = study.datasets[dataset].tiling.folds.held_out
-    maps = [TrivialMap.from_json(Path(paths.trivial_map(dataset, f)).read_text()) for f in folds]
-    if len({trivial.name for trivial in maps}) == 1:
+    maps = [
+        ThresholdBaseline.from_json(Path(paths.threshold_baseline(dataset, f)).read_text())
+        for f in folds
+    ]
+    if len({baseline.name for baseline in maps}) == 1:
         return maps[0].name
     told = zip(folds, maps, strict=True)
-    return "; ".join(f"{trivial.name} where fold {fold} is held out" for fold, trivial in told)
+    return "; ".join(f"{baseline.name} where fold {fold} is held out" for fold, baseline in told)
 
 
 def _notes(study: Study, paths: Paths, dataset: str) -> list[str]:

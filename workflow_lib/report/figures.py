@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from workflow_lib.metrics.findings import Estimate, Finding, PointFinding
+from workflow_lib.inference.findings import Estimate, Finding, PointFinding
 
 # Okabe and Ito's colours, which also people with colour vision deficiencies tell apart, without the
 # two that vanish on white or on black.
@@ -59,7 +59,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Style:
+class CurveStyle:
     """How a regime is marked; with the codec's own marker where it has none."""
 
     marker: str
@@ -68,10 +68,10 @@ class Style:
 
 
 _MARKERS_OF = {
-    "retrained": Style("", False, 8.5),
-    "mismatched": Style("x", False, 7),
-    "joint": Style("*", True, 11),
-    "control": Style("*", False, 11),
+    "retrained": CurveStyle("", False, 8.5),
+    "mismatched": CurveStyle("x", False, 7),
+    "joint": CurveStyle("*", True, 11),
+    "control": CurveStyle("*", False, 11),
 }
 
 
@@ -116,7 +116,8 @@ def rate_distortion(points: Sequence[PointFinding], looks: Mapping[str, Look], n
 def rate_task(finding: Finding, epsilon: float, looks: Mapping[str, Look], name: str) -> Markup:
     """IoU over rate with 95 % intervals: frozen as lines, other regimes as own markers.
 
-    Across lie the IoU on originals with its interval, what is ε below it, and the trivial map's.
+    Across lie the IoU on originals with its interval, what is ε below it, and that of the
+    threshold baseline.
     Points that lose nothing are left out.
 
     Args:
@@ -223,11 +224,11 @@ def _bars(axes: Axes, dots: Iterable[Dot], look: Look) -> None:
 
 
 def _levels(axes: Axes, finding: Finding, epsilon: float) -> list[Line2D]:
-    """The IoU on originals, the one that a map may fall to, and the trivial map's."""
-    ceiling, trivial = finding.ceiling, finding.trivial.value
+    """The IoU on originals, the one that a map may fall to, and the threshold baseline's."""
+    ceiling, baseline = finding.ceiling, finding.baseline.value
     if ceiling.low is not None and ceiling.high is not None:
         axes.axhspan(ceiling.low, ceiling.high, color=_INK, alpha=0.09, lw=0)
-    levels = [] if trivial is None else [(trivial, "trivial map", ":")]
+    levels = [] if baseline is None else [(baseline, "threshold baseline", ":")]
     if ceiling.value is not None:
         levels.insert(0, (ceiling.value, "on originals", "-"))
         levels.insert(1, (ceiling.value - epsilon, f"ε = {epsilon:g} below", "--"))

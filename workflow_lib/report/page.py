@@ -12,17 +12,17 @@ import pandas as pd
 from markupsafe import Markup
 
 from workflow_lib.config.codecs import Learned
-from workflow_lib.config.data import Dataset
+from workflow_lib.config.datasets import Dataset
 from workflow_lib.config.study import Study
 from workflow_lib.files import atomic
-from workflow_lib.metrics import names
-from workflow_lib.metrics.findings import Finding, Findings
-from workflow_lib.report import words
-from workflow_lib.report.facts import facts
+from workflow_lib.inference.findings import Finding, Findings
+from workflow_lib.measure import metric_names
+from workflow_lib.report import formatting
+from workflow_lib.report.dataset_summary import dataset_summary
 from workflow_lib.report.figures import Look, looks, rate_distortion, rate_task
 from workflow_lib.report.results import all_figures, all_points, by_codec, coded_points
-from workflow_lib.report.strips import OUTCOMES, Pictures, Strip, affordable_side, draw
 from workflow_lib.report.tables import pairs, sequences
+from workflow_lib.report.tile_strips import OUTCOMES, Pictures, Strip, affordable_side, draw
 
 _HERE = Path(__file__).parent
 
@@ -51,7 +51,7 @@ Rows = list[dict[Any, Any]]
 
 
 @dataclass(frozen=True)
-class Task:
+class TaskChapter:
     """One dataset as one segmenter sees it, with its maps by regime; None where none was judged."""
 
     segmenter: str
@@ -67,11 +67,11 @@ class Chapter:
 
     name: str
     dataset: Dataset
-    trivial: str
-    facts: dict[str, str]
+    baseline: str
+    dataset_summary: dict[str, str]
     notes: list[str]
     figure: Markup
-    tasks: list[Task]
+    tasks: list[TaskChapter]
     coded: Rows
     pictures: Pictures | None
 
@@ -85,7 +85,7 @@ def write_report(
     study: Study,
     table: pd.DataFrame,
     findings: Findings,
-    trivial: Mapping[str, str],
+    baseline: Mapping[str, str],
     notes: Mapping[str, list[str]],
     strips: Mapping[str, Strip],
     target: Path,
@@ -96,7 +96,7 @@ def write_report(
         study: the study.
         table: its tidy table, see `metrics.table`.
         findings: what was judged of it.
-        trivial: what the best trivial map does, in words, by dataset.
+        baseline: what the threshold baseline does, in words, by dataset.
         notes: what was done to the data that a reader should know, by dataset.
         strips: the tile that is shown, by dataset.
         target: HTML file to write.
@@ -111,12 +111,14 @@ def write_report(
         Chapter(
             name=name,
             dataset=study.datasets[name],
-            trivial=trivial.get(name, ""),
-            facts=facts(study, name, table, judged),
+            baseline=baseline.get(name, ""),
+            dataset_summary=dataset_summary(study, name, table, judged),
             notes=list(notes.get(name, [])),
             figure=rate_distortion(coded_points(own, judged), drawn, f"rd-{name}"),
             tasks=_tasks(own, shown, findings, drawn),
-            coded=_rows(shown[shown[names.BPPPB].notna() & shown[names.PSNR_DB].notna()]),
+            coded=_rows(
+                shown[shown[metric_names.BPPPB].notna() & shown[metric_names.PSNR_DB].notna()]
+            ),
             pictures=draw(strips[name], side) if name in strips else None,
         )
         for name in study.run
@@ -142,7 +144,7 @@ def write_report(
 
 def _tasks(
     own: pd.DataFrame, figures: pd.DataFrame, findings: Findings, drawn: dict[str, Look]
-) -> list[Task]:
+) -> list[TaskChapter]:
     """The dataset's tasks, from its points and figures."""
     tasks = []
     for segmenter, rows in own.groupby("segmenter", sort=False):
@@ -150,9 +152,11 @@ def _tasks(
         judged = (f for f in findings.findings if (f.dataset, f.segmenter) == (dataset, segmenter))
         finding = next(judged, None)
         name = f"task-{dataset}-{segmenter}"
-        maps = figures[figures["segmenter"].isin([segmenter, ""]) & figures[names.IOU].notna()]
+        maps = figures[
+            figures["segmenter"].isin([segmenter, ""]) & figures[metric_names.IOU].notna()
+        ]
         tasks.append(
-            Task(
+            TaskChapter(
                 segmenter=str(segmenter),
                 codecs=list(by_codec(rows)),
                 finding=finding,
@@ -177,8 +181,10 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(words=words, pairs=pairs, sequences=sequences)
-    environment.filters.update(fixed=words.fixed, share=words.share, amount=words.amount)
+    environment.globals.update(formatting=formatting, pairs=pairs, sequences=sequences)
+    environment.filters.update(
+        fixed=formatting.fixed, share=formatting.share, amount=formatting.amount
+    )
     return environment.get_template("page.html.j2")
 
 

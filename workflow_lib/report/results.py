@@ -7,33 +7,40 @@ from typing import Any
 import pandas as pd
 
 from workflow_lib.config.study import Study
-from workflow_lib.metrics import names
-from workflow_lib.metrics.findings import Estimate, Finding, PointFinding
-from workflow_lib.metrics.table import REGIMES, main_table
+from workflow_lib.inference.findings import Estimate, Finding, PointFinding
+from workflow_lib.measure import metric_names
+from workflow_lib.measure.table import REGIMES, main_table
 
 _POINT = ["dataset", "codec", "rate"]
-_BYTES = [names.PAYLOAD_BYTES, names.HEADER_BYTES, names.SIDE_BYTES]
+_BYTES = [metric_names.PAYLOAD_BYTES, metric_names.HEADER_BYTES, metric_names.SIDE_BYTES]
 _CODED = [
-    names.PSNR_DB,
-    names.PSNR_TRAINING_DB,
-    names.RMSE,
-    names.RMSE_LABEL,
-    names.RMSE_BACKGROUND,
-    names.SSIM,
-    names.SPECTRAL_ANGLE_RAD,
+    metric_names.PSNR_DB,
+    metric_names.PSNR_TRAINING_DB,
+    metric_names.RMSE,
+    metric_names.RMSE_LABEL,
+    metric_names.RMSE_BACKGROUND,
+    metric_names.SSIM,
+    metric_names.SPECTRAL_ANGLE_RAD,
 ]
 _MAPPED = [
-    names.IOU,
-    names.F1,
-    names.PRECISION,
-    names.RECALL,
-    names.AVERAGE_PRECISION,
-    names.EVENTS,
-    names.EVENT_RECALL,
-    names.FALSE_ALARMS_PER_MPX,
+    metric_names.IOU,
+    metric_names.F1,
+    metric_names.PRECISION,
+    metric_names.RECALL,
+    metric_names.AVERAGE_PRECISION,
+    metric_names.EVENTS,
+    metric_names.EVENT_RECALL,
+    metric_names.FALSE_ALARMS_PER_MPX,
 ]
 _FINETUNED = ("joint", "control")
-_SHOWN = [names.BPPPB, names.BPPPB_NATIVE, names.AT_FLOOR, *_BYTES, *_CODED, *_MAPPED]
+_SHOWN = [
+    metric_names.BPPPB,
+    metric_names.BPPPB_NATIVE,
+    metric_names.AT_FLOOR,
+    *_BYTES,
+    *_CODED,
+    *_MAPPED,
+]
 
 
 def all_figures(study: Study, table: pd.DataFrame) -> pd.DataFrame:
@@ -46,9 +53,9 @@ def all_figures(study: Study, table: pd.DataFrame) -> pd.DataFrame:
     keys = [*_POINT, "regime", "trained_on", "segmenter"]
     wide = pooled.pivot_table(index=keys, columns="metric", values="value").reindex(columns=_SHOWN)
     figures = wide.rename_axis(columns=None).reset_index()
-    standalone = figures[figures["regime"] == ""].set_index(_POINT)[names.BPPPB]
+    standalone = figures[figures["regime"] == ""].set_index(_POINT)[metric_names.BPPPB]
     rates = figures.join(standalone.rename("standalone"), on=_POINT)["standalone"]
-    figures = figures.assign(bpppb=figures[names.BPPPB].fillna(rates))
+    figures = figures.assign(bpppb=figures[metric_names.BPPPB].fillna(rates))
     return _in_order(figures, study, ["regime", "segmenter"])
 
 
@@ -59,11 +66,11 @@ def all_points(study: Study, table: pd.DataFrame) -> pd.DataFrame:
     """
     figures = all_figures(study, table)
     standalone = figures[figures["regime"] == ""].set_index(_POINT)
-    details = standalone[[names.BPPPB_NATIVE, names.AT_FLOOR, *_BYTES]]
+    details = standalone[[metric_names.BPPPB_NATIVE, metric_names.AT_FLOOR, *_BYTES]]
     points = main_table(table, study.run).join(details, on=_POINT)
     points = points.assign(
         total_bytes=points[_BYTES].sum(axis=1, skipna=False),
-        at_floor=points[names.AT_FLOOR] > 0,
+        at_floor=points[metric_names.AT_FLOOR] > 0,
     )
     return _in_order(points, study, ["segmenter"])
 
@@ -87,14 +94,14 @@ def coded_points(points: pd.DataFrame, findings: Iterable[Finding]) -> list[Poin
 
 
 def _unjudged(row: Mapping[Hashable, Any]) -> PointFinding:
-    psnr = float(row[names.PSNR_DB])
+    psnr = float(row[metric_names.PSNR_DB])
     reason = "no map was judged" if math.isfinite(psnr) else "undefined without loss"
     none = Estimate(reason=reason)
     return PointFinding(
         codec=str(row["codec"]),
         rate=str(row["rate"]),
         regime="",
-        bpppb=float(row[names.BPPPB]),
+        bpppb=float(row[metric_names.BPPPB]),
         psnr=Estimate(value=psnr, reason=reason) if math.isfinite(psnr) else none,
         iou=none,
         change=none,
@@ -109,7 +116,7 @@ def by_codec(points: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 def _in_order(rows: pd.DataFrame, study: Study, groups: Sequence[str]) -> pd.DataFrame:
     orders = {"dataset": study.run, "codec": ("", *study.codecs), "regime": REGIMES}
-    keys = ["dataset", *groups, "codec", names.BPPPB]
+    keys = ["dataset", *groups, "codec", metric_names.BPPPB]
     places = {
         key: rows[key].map({name: place for place, name in enumerate(orders[key])})
         if key in orders

@@ -1,7 +1,7 @@
 """What the study found, in a few lines of plain text."""
 
-from workflow_lib.metrics.findings import Claim, Finding, Findings
-from workflow_lib.report.words import (
+from workflow_lib.inference.findings import Claim, Finding, Findings
+from workflow_lib.report.formatting import (
     MARKS,
     gate_in_words,
     measured,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from workflow_lib.metrics.findings import Finding, PointFinding, Step, Verdict
+from workflow_lib.inference.findings import Finding, PointFinding, Step, Verdict
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Sequence:
 
 
 @dataclass(frozen=True)
-class Pair:
+class PairRow:
     """A codec fine-tuned together with a segmenter, and its control; None where one is missing."""
 
     codec: str
@@ -50,11 +50,11 @@ def _rows(
     return [(point, steps.get(point.rate)) for point in falling]
 
 
-def pairs(finding: Finding) -> list[Pair]:
+def pairs(finding: Finding) -> list[PairRow]:
     """What joint fine-tuning and its control came to, by codec and rate point."""
     joint, control = (
         {(p.codec, p.rate): p for p in finding.points if p.regime == regime}
         for regime in ("joint", "control")
     )
     places: Iterable[tuple[str, str]] = dict.fromkeys([*joint, *control])
-    return [Pair(*place, joint.get(place), control.get(place)) for place in places]
+    return [PairRow(*place, joint.get(place), control.get(place)) for place in places]

@@ -14,8 +14,8 @@ from workflow_lib.codecs.learned.model import LearnedModel
 from workflow_lib.codecs.learned.reconstruction import reconstructed
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.files import atomic
-from workflow_lib.segmentation.finetuning import Pair, Setting
-from workflow_lib.segmentation.material import Material, validation_losses
+from workflow_lib.segmentation.finetuning_data import FinetuningData, validation_losses
+from workflow_lib.segmentation.finetuning_setting import Pair, Setting
 from workflow_lib.segmentation.train import choose_threshold
 from workflow_lib.training import checkpoints
 
@@ -51,11 +51,11 @@ class Candidate:
 
 
 def judged(
-    name: str, pair: Pair, decoded: Tiles, material: Material, record: dict[str, Any]
+    name: str, pair: Pair, decoded: Tiles, data: FinetuningData, record: dict[str, Any]
 ) -> Candidate:
     """A configuration with the threshold and the IoU of its decoded validation tiles."""
     with torch.no_grad():
-        losses = validation_losses(pair, material)
+        losses = validation_losses(pair, data)
     iou = choose_threshold(pair.segmenter, decoded.where("validation"))
     return Candidate(name, pair, {"name": name, **record, "validation": {"iou": iou, **losses}})
 
@@ -68,7 +68,7 @@ def decoded_by(codec: LearnedModel, setting: Setting) -> Tiles:
 def write_best(
     candidates: Iterable[Candidate],
     setting: Setting,
-    material: Material,
+    data: FinetuningData,
     regime: str,
     target: Finetuned,
 ) -> None:
@@ -77,7 +77,7 @@ def write_best(
     Of equally good ones the first is taken.
     """
     start = setting.start()
-    began = judged("start", start, decoded_by(start.codec, setting), material, {})
+    began = judged("start", start, decoded_by(start.codec, setting), data, {})
     best: Candidate | None = None
     records = []
     for candidate in candidates:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from workflow_lib.codecs.learned.model import LearnedModel
 from workflow_lib.codecs.learned.objective import Cost, Examples, coded, parameter_groups
-from workflow_lib.config.segmentation import Segmenter
+from workflow_lib.config.segmenters import Segmenter
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.segmentation.choice import (
     Candidate,
@@ -17,11 +17,11 @@ from workflow_lib.segmentation.choice import (
     judged,
     write_best,
 )
-from workflow_lib.segmentation.finetuning import Setting
+from workflow_lib.segmentation.finetuning_data import FinetuningData, MeanEntropy, batches
+from workflow_lib.segmentation.finetuning_setting import Setting
 from workflow_lib.segmentation.labels import scored_label
-from workflow_lib.segmentation.material import Material, MeanEntropy, batches
-from workflow_lib.segmentation.model import UNet
 from workflow_lib.segmentation.train import SegmentationTask
+from workflow_lib.segmentation.unet import UNet
 from workflow_lib.training.loading import moved
 from workflow_lib.training.loop import train
 
@@ -36,16 +36,18 @@ def finetune_apart(setting: Setting, target: Finetuned) -> None:
         DownlinkError: weights or tiles that cannot be fine-tuned, or divergence.
     """
     setting.require_usable()
-    material = Material(setting)
-    write_best(_candidates(setting, material), setting, material, "control", target)
+    data = FinetuningData(setting)
+    write_best(_candidates(setting, data), setting, data, "control", target)
 
 
-def _candidates(setting: Setting, material: Material) -> Iterator[Candidate]:
+def _candidates(setting: Setting, data: FinetuningData) -> Iterator[Candidate]:
     plan, identity = setting.finetuning.training, setting.identity
     for number in range(len(setting.finetuning.gammas)):
         name, seed, pair = f"draw-{number}", setting.seed_of(number), setting.start()
         run = setting.run / name
-        codec = train(CodecTask(pair.codec, material, setting), plan, seed, run / "codec", identity)
+        codec = train(
+            CodecTuningTask(pair.codec, data, setting), plan, seed, run / "codec", identity
+        )
         decoded = decoded_by(pair.codec, setting)
         config = setting.segmenter.model_copy(update={"training": plan})
         task = SegmenterTask(pair.segmenter, decoded, config)
@@ -56,17 +58,17 @@ def _candidates(setting: Setting, material: Material) -> Iterator[Candidate]:
             "steps": codec.steps,
             "kept": [codec.best_step, segmenter.best_step],
         }
-        yield judged(name, pair, decoded, material, record)
+        yield judged(name, pair, decoded, data, record)
 
 
-class CodecTask:
+class CodecTuningTask:
     """R + λ·D of a codec, on the crops that a segmenter learns from."""
 
     model: nn.Module
 
-    def __init__(self, codec: LearnedModel, material: Material, setting: Setting) -> None:
+    def __init__(self, codec: LearnedModel, data: FinetuningData, setting: Setting) -> None:
         self.model = self._codec = codec
-        self._material, self._setting = material, setting
+        self._material, self._setting = data, setting
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """As in a fit; see `Task`."""

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from workflow_lib.errors import DownlinkError
-from workflow_lib.segmentation.model import UNet
+from workflow_lib.segmentation.unet import UNet
 
 _BATCH = 16
 

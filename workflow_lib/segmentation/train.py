@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from workflow_lib.config.segmentation import Segmenter
+from workflow_lib.config.segmenters import Segmenter
 from workflow_lib.data.scenes import IGNORE
 from workflow_lib.data.tiles import Tiles
-from workflow_lib.segmentation.crops import Crops, Labelled
+from workflow_lib.segmentation.labelled_crops import Crops, Labelled
 from workflow_lib.segmentation.labels import require_both_classes, scored_label
-from workflow_lib.segmentation.model import UNet
 from workflow_lib.segmentation.predict import probabilities
 from workflow_lib.segmentation.thresholds import LEVELS, Cut, best_cuts
+from workflow_lib.segmentation.unet import UNet
 from workflow_lib.training import checkpoints
 from workflow_lib.training.loop import TrainingSummary, train
 

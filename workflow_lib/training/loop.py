@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from workflow_lib import torchinit
-from workflow_lib.config.training import Training
+from workflow_lib.config.schedule import TrainingSchedule
 from workflow_lib.errors import DownlinkError
-from workflow_lib.provenance.record import attempts, note_earlier
+from workflow_lib.notes import attempts, note_earlier
 from workflow_lib.training import checkpoints
 from workflow_lib.training.journal import Journal
 from workflow_lib.training.loading import Draws, loaded
@@ -88,7 +88,7 @@ class _Progress:
 
 
 def train(
-    task: Task[B], plan: Training, seed: int, run: Path, identity: str = ""
+    task: Task[B], plan: TrainingSchedule, seed: int, run: Path, identity: str = ""
 ) -> TrainingSummary:
     """Train `task.model` with Adam, where it is, and leave its best weights on validation in it.
 
@@ -115,7 +115,7 @@ def train(
 
 class _Run(Generic[B]):
     def __init__(
-        self, task: Task[B], plan: Training, seed: int, folder: Path, identity: str
+        self, task: Task[B], plan: TrainingSchedule, seed: int, folder: Path, identity: str
     ) -> None:
         self.task, self.plan, self.seed, self.folder = task, plan, seed, folder
         self.journal = Journal(folder)
@@ -244,7 +244,7 @@ class _Run(Generic[B]):
 
 
 def _fingerprint(
-    task: Task[B], plan: Training, seed: int, start: dict[str, float], identity: str
+    task: Task[B], plan: TrainingSchedule, seed: int, start: dict[str, float], identity: str
 ) -> str:
     # The first validation stands for data and initial weights; three digits of it are the same
     # on any machine, so that a run can go on elsewhere.

@@ -7,7 +7,7 @@ from workflow_lib.codecs.jpeg2000 import Jpeg2000Codec
 from workflow_lib.codecs.jpeg2000_native import Jpeg2000NativeCodec, groups_of
 from workflow_lib.codecs.jpeg2000_per_band import Jpeg2000PerBandCodec
 from workflow_lib.codecs.jpegxl import JpegXlCodec
-from workflow_lib.codecs.spectral import Klt, KltJpeg2000Codec
+from workflow_lib.codecs.klt_jpeg2000 import Klt, KltJpeg2000Codec
 from workflow_lib.errors import BitstreamError
 
 CODECS = {

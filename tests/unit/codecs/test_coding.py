@@ -12,13 +12,13 @@ from workflow_lib.codecs.coding import decode_scene, decode_tile, encode_scene
 from workflow_lib.codecs.container import Container, Index
 from workflow_lib.codecs.jpeg2000 import Jpeg2000Codec
 from workflow_lib.codecs.jpegxl import JpegXlCodec
+from workflow_lib.codecs.klt_jpeg2000 import KltJpeg2000Codec
 from workflow_lib.codecs.mosaic import Mosaic, fill
-from workflow_lib.codecs.spectral import KltJpeg2000Codec
 from workflow_lib.codecs.units import coding_units
 from workflow_lib.config.codecs import Jpeg2000, JpegXl, KltJpeg2000
 from workflow_lib.errors import BitstreamError
-from workflow_lib.metrics.coded import coded_table
-from workflow_lib.metrics.table import Key
+from workflow_lib.measure.coded import coded_table
+from workflow_lib.measure.table import Key
 
 
 @settings(max_examples=30, deadline=None)

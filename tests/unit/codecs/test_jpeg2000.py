@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from workflow_lib.codecs.codestream import header_length
+from workflow_lib.codecs.framing import unpack
 from workflow_lib.codecs.jpeg2000 import Jpeg2000Codec
 from workflow_lib.codecs.jpeg2000_native import Jpeg2000NativeCodec, groups_of, share_out
 from workflow_lib.codecs.jpeg2000_per_band import Jpeg2000PerBandCodec
-from workflow_lib.codecs.packed import unpack
 from workflow_lib.codecs.resampling import coarsen, refine
 
 

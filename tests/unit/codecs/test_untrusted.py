@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from workflow_lib.codecs import openjpeg
+from workflow_lib.codecs.framing import pack, unpack
 from workflow_lib.codecs.jpeg2000 import Jpeg2000Codec
 from workflow_lib.codecs.jpegxl import JpegXlCodec
-from workflow_lib.codecs.packed import pack, unpack
 from workflow_lib.errors import BitstreamError
 
 SHAPE = (2, 48, 56)

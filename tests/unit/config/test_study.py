@@ -12,8 +12,8 @@ from workflow_lib.errors import DownlinkError
 from workflow_lib.paths import (
     RESERVED,
     UNTRAINED,
+    CodecTraining,
     Paths,
-    Training,
     finetuned_training,
     rate_name,
 )
@@ -205,9 +205,9 @@ def test_trained_codecs_have_a_training_for_each_fold_and_seed():
     ]
     # settlement's codec is building's, whose first held-out fold is 1
     assert study.training("settlement", "dgml", 0, 3) == "fold1-seed3"
-    finetuned = Training.of(finetuned_training("fold0-seed3", "joint", "u-net"))
-    assert finetuned == Training(0, 3, "joint", "u-net")
-    assert Training.of(UNTRAINED) == Training()
+    finetuned = CodecTraining.of(finetuned_training("fold0-seed3", "joint", "u-net"))
+    assert finetuned == CodecTraining(0, 3, "joint", "u-net")
+    assert CodecTraining.of(UNTRAINED) == CodecTraining()
 
 
 def test_rates_that_yaml_leaves_strings_are_numbers():

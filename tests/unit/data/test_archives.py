@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from workflow_lib.config.data import Archive
+from workflow_lib.config.datasets import Archive
 from workflow_lib.data import archives
 from workflow_lib.errors import DownlinkError
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from workflow_lib.config.files import load
+from workflow_lib.config.study_files import load
 from workflow_lib.data.listing import require_other_imagery
 from workflow_lib.errors import DownlinkError
 

@@ -6,7 +6,7 @@ import rasterio
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
-from workflow_lib.config.data import Imagery, Quantity, Rasters
+from workflow_lib.config.datasets import Imagery, Quantity, Rasters
 from workflow_lib.data import listing, prepare, scenes
 from workflow_lib.data.quantise import to_counts
 from workflow_lib.errors import DownlinkError

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from rasterio.transform import from_origin
 
-from workflow_lib.config.data import Generated, Imagery, Quantity
+from workflow_lib.config.datasets import Generated, Imagery, Quantity
 from workflow_lib.config.simulation import FireSimulation, RoofSimulation
 from workflow_lib.data.recipes import cloud, generated, roofs
 from workflow_lib.data.recipes.sentinel2 import read_bands

@@ -14,12 +14,12 @@ from rasterio.crs import CRS
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 
-from workflow_lib.config.data import Budget, Folds, Tiling
+from workflow_lib.config.datasets import Budget, Folds, Tiling
 from workflow_lib.data import store, tiling
 from workflow_lib.data.folds import place, require_fair_folds
 from workflow_lib.data.info import TileInfo
 from workflow_lib.data.scenes import Scene, write_scene
-from workflow_lib.data.splits import balance, census, dealt_again, imbalance
+from workflow_lib.data.splits import balance, census, imbalance, reassigned
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import tree_sha256
 from workflow_lib.paths import manifest
@@ -197,7 +197,7 @@ def test_every_block_is_scored_once_when_each_fold_is_held_out(toy_tiles, count,
     scenes = np.array(["a", "b", "c"])[np.arange(24) % 3]
     held_out = tuple(range(count))
     folds = Folds(block_tiles=2, salt=salt, count=count, held_out=held_out, by=by)
-    dealt = dealt_again(replace(tiles, scene=scenes), folds)
+    dealt = reassigned(replace(tiles, scene=scenes), folds)
     tested = sum((dealt.holding_out(fold).split == "test").astype(int) for fold in held_out)
     assert (tested == 1).all()
     if by == "scene":
@@ -236,7 +236,7 @@ def test_balance_counts_labelled_pixels_and_imbalance_prefers_even_folds(tmp_pat
     labelled = ((tiles.label != 255) & tiles.valid).sum()
     assert sum(int(line.split()[3]) for line in table.splitlines()[1:]) == labelled
     salts = [Folds(block_tiles=2, salt=str(i)) for i in range(30)]
-    scores = [imbalance(dealt_again(tiles, folds), folds) for folds in salts]
+    scores = [imbalance(reassigned(tiles, folds), folds) for folds in salts]
     assert min(scores) < sorted(scores)[15]
     one_fold = Folds(block_tiles=9, salt="0")
-    assert imbalance(dealt_again(tiles, one_fold), one_fold) == float("inf")
+    assert imbalance(reassigned(tiles, one_fold), one_fold) == float("inf")

@@ -9,12 +9,12 @@ import pytest
 import xarray as xr
 from rasterio.transform import from_origin
 
-from workflow_lib.config.data import Budget, Folds, Tiling
-from workflow_lib.data import cutting, store, strips
+from workflow_lib.config.datasets import Budget, Folds, Tiling
+from workflow_lib.data import cutting, scene_strips, store
+from workflow_lib.data.scene_strips import Grid
 from workflow_lib.data.scenes import Scene, write_scene
 from workflow_lib.data.shards import Shards
 from workflow_lib.data.splits import census
-from workflow_lib.data.strips import Grid
 from workflow_lib.data.tiles import TileInfo
 from workflow_lib.data.tiling import write_tiles
 from workflow_lib.errors import DownlinkError
@@ -114,7 +114,7 @@ def test_shards_are_those_that_zarr_writes(tmp_path, monkeypatch):
 @pytest.mark.parametrize("allowed", [1, 2])
 def test_no_more_strips_are_held_than_the_memory_allows(scene, monkeypatch, allowed):
     held, most = 0, 0
-    read, write = strips._padded, Shards.write
+    read, write = scene_strips._padded, Shards.write
 
     def left(count):
         nonlocal held
@@ -132,7 +132,7 @@ def test_no_more_strips_are_held_than_the_memory_allows(scene, monkeypatch, allo
         time.sleep(0.005)
         write(*arguments)
 
-    monkeypatch.setattr(strips, "_padded", counting)
+    monkeypatch.setattr(scene_strips, "_padded", counting)
     monkeypatch.setattr(Shards, "write", slow)
     monkeypatch.setattr(cutting, "_strips_at_once", lambda *_: allowed)
     tile(scene, "slowly", threads=4, memory_mb=1000)

@@ -7,8 +7,8 @@ from pathlib import Path
 from blank import BLANK
 
 from workflow_lib.files import digest, tree_sha256
-from workflow_lib.metrics.findings import Findings
-from workflow_lib.metrics.table import Key, join, main_table, pooled_rows, write
+from workflow_lib.inference.findings import Findings
+from workflow_lib.measure.table import Key, join, main_table, pooled_rows, write
 from workflow_lib.paths import Paths
 from workflow_lib.provenance.audit.audit import audit
 from workflow_lib.provenance.digests import file_digest
@@ -109,7 +109,7 @@ def _judge(tree):
     maps = [
         pooled_rows(frozen, {"iou": 0.51234}),
         pooled_rows(original, {"iou": 0.6}),
-        pooled_rows(Key("d", regime="trivial"), {"iou": 0.4}),
+        pooled_rows(Key("d", regime="baseline"), {"iou": 0.4}),
     ]
     table = join([coded, *maps])
     write(table, tree.root / METRICS)

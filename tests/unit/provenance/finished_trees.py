@@ -11,7 +11,7 @@ import numpy as np
 import zarr
 
 from workflow_lib.files import sha256, tree_sha256
-from workflow_lib.metrics.findings import Estimate, Finding, Findings, PointFinding
+from workflow_lib.inference.findings import Estimate, Finding, Findings, PointFinding
 from workflow_lib.paths import Paths, manifest
 
 ROOT = "results/made"
@@ -54,7 +54,7 @@ def findings(iou=0.5, seeds=2):
         training_tiles=9,
         codec_training_tiles={"dgml": 9},
         ceiling=estimate(0.6),
-        trivial=estimate(0.2),
+        baseline=estimate(0.2),
         gate=estimate(0.4),
         testable=True,
         points=(point,),
@@ -72,7 +72,7 @@ def journal(loss=0.5, seconds=1.0, step=3):
 
 def main_table(iou="0.5"):
     columns = "dataset,codec,rate,segmenter,bpppb,psnr_db,iou_frozen,iou_retrained,iou_originals"
-    return f"{columns},iou_trivial\nd,dgml,0.01,unet,0.1,inf,{iou},,0.6,0.2\n"
+    return f"{columns},iou_baseline\nd,dgml,0.01,unet,0.1,inf,{iou},,0.6,0.2\n"
 
 
 def write_store(path, counts=COUNTS):
@@ -174,9 +174,9 @@ class Tree:
         scores = PATHS.original_scores("d", "unet", "fold0-seed0")
         outputs = {scores: "t", PATHS.predictions(scores): "p"}
         self.job("score_on_originals", outputs, [SEGMENTER], **TRAINED)
-        trivial = {PATHS.trivial_map("d", 0): "{}", PATHS.trivial_scores("d", 0): "t"}
-        self.job("map_trivially", trivial, [gathered])
-        collected += [scores, PATHS.trivial_scores("d", 0)]
+        baseline = {PATHS.threshold_baseline("d", 0): "{}", PATHS.baseline_scores("d", 0): "t"}
+        self.job("fit_threshold_baseline", baseline, [gathered])
+        collected += [scores, PATHS.baseline_scores("d", 0)]
         tables = {PATHS.metrics(): "t", PATHS.main_table(): main_table()}
         self.job("collect_metrics", tables, collected)
         self.job("judge_study", {PATHS.findings(): findings().canonical()}, [PATHS.metrics()])

@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import digest
 from workflow_lib.provenance.audit.audit import audit
-from workflow_lib.provenance.audit.plan import Plan
+from workflow_lib.provenance.audit.dry_run import Plan
 from workflow_lib.provenance.lock import read_lock
 from workflow_lib.provenance.sidecar import EDITED
 
@@ -262,11 +262,11 @@ def test_an_unfinished_study_is_said_to_be_so(tree):
 
 
 def test_the_seal_changes_with_every_record_and_with_nothing_else(tree):
-    seal = audited(tree).ledger.seal
+    seal = audited(tree).records.seal
     tree.flip(WEIGHTS, 0)
-    assert audited(tree).ledger.seal == seal
+    assert audited(tree).records.seal == seal
     tree.rewrite(WEIGHTS, outputs={WEIGHTS: digest(tree.root / WEIGHTS)}, inputs={})
-    assert audited(tree).ledger.seal != seal
+    assert audited(tree).records.seal != seal
 
 
 @pytest.mark.parametrize("name", ["results/none", "own"])

@@ -8,8 +8,8 @@ import pytest
 from audited_tree import BITSTREAM, RESULTS, WEIGHTS, finished
 
 from workflow_lib.provenance.audit.audit import audit
-from workflow_lib.provenance.audit.page import account, rules, write_json, write_page
-from workflow_lib.provenance.audit.plan import NOT_ASKED, Plan
+from workflow_lib.provenance.audit.dry_run import NOT_ASKED, Plan
+from workflow_lib.provenance.audit.presentation import account, rules, write_json, write_page
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_the_first_faults_are_told_in_full_and_all_stand_in_the_json(tree):
     write_json(found, tree.root / "audit.json")
     content = json.loads((tree.root / "audit.json").read_text())
     assert len(content["faults"]) == 30
-    assert content["seal"] == found.ledger.seal
+    assert content["seal"] == found.records.seal
 
 
 def test_the_page_tells_fault_remedy_and_what_ran(tree):
@@ -62,7 +62,7 @@ def test_the_page_tells_fault_remedy_and_what_ran(tree):
     text = page(tree)
     assert "1 fault found" in text
     assert all(word in text for word in (WEIGHTS, "make repair", "fit_codec", "elsewhere"))
-    assert audited(tree).ledger.seal in text
+    assert audited(tree).records.seal in text
     (coded,) = (rule for rule in rules(audited(tree)) if rule.name == "encode_learned")
     assert (coded.jobs, coded.seconds, coded.peak_memory_mb) == (1, 1.0, 2000.0)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from audited_tree import MARK, REPORT, RESULTS, WEIGHTS, finished
 
-from workflow_lib.provenance.audit.plan import Plan
+from workflow_lib.provenance.audit.dry_run import Plan
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = ROOT / "scripts/audit.py"

@@ -11,40 +11,46 @@ import zarr
 from finished_trees import CLASSICAL, LOSSLESS, PATHS, POINT, SEGMENTER, TUNED, Tree
 
 from workflow_lib.errors import DownlinkError
-from workflow_lib.metrics.findings import Estimate
+from workflow_lib.inference.findings import Estimate
 from workflow_lib.paths import manifest
 from workflow_lib.provenance.reproduction.compare import compare, described
 from workflow_lib.provenance.reproduction.kinds import KINDS
-from workflow_lib.provenance.reproduction.likeness import Likeness
+from workflow_lib.provenance.reproduction.platform_match import PlatformMatch
 from workflow_lib.provenance.reproduction.reproduce import to_text
 
 RUN = f"{PATHS.run_folder(SEGMENTER)}/0123456789ab/metrics.jsonl"
 STORE = PATHS.reconstruction(*POINT, "s")
 CLASSICAL_STORE = PATHS.reconstruction(*CLASSICAL, "s")
 MACHINES = {
-    Likeness.PLATFORM: {},
-    Likeness.DEVICE: {"cpu": "Another processor"},
-    Likeness.OTHER: {"device": "cuda", "gpu": "A GPU"},
+    PlatformMatch.PLATFORM: {},
+    PlatformMatch.DEVICE: {"cpu": "Another processor"},
+    PlatformMatch.OTHER: {"device": "cuda", "gpu": "A GPU"},
 }
 OTHER_BYTES = {
-    PATHS.archive_mark("a.whl"): ("marks of archives", Likeness.OTHER),
-    PATHS.scene("d", "s"): ("scenes", Likeness.OTHER),
-    manifest(PATHS.tiles("d", "s")): ("tile stores, manifests", Likeness.OTHER),
-    PATHS.gathered_tiles("d"): ("lists of tile stores", Likeness.OTHER),
-    PATHS.bitstream(*CLASSICAL, "s"): ("classical bitstreams", Likeness.OTHER),
-    PATHS.trivial_map("d", 0): ("trivial maps", Likeness.OTHER),
-    PATHS.codec_weights(*POINT): ("codec weights", Likeness.PLATFORM),
-    SEGMENTER: ("segmenter weights", Likeness.PLATFORM),
-    TUNED: ("segmenter weights", Likeness.PLATFORM),
-    PATHS.finetuning_choice(TUNED): ("fine-tuning choices", Likeness.PLATFORM),
-    PATHS.bitstream(*POINT, "s"): ("learned bitstreams", Likeness.PLATFORM),
-    manifest(PATHS.reconstruction(*LOSSLESS, "s")): ("lossless reconstructions", Likeness.OTHER),
-    manifest(STORE): ("manifests of reconstructions", Likeness.PLATFORM),
-    PATHS.gathered_reconstructions(*CLASSICAL): ("lists of reconstructions", Likeness.PLATFORM),
-    PATHS.distortion(*CLASSICAL, "s"): ("tables of figures", Likeness.PLATFORM),
-    PATHS.trivial_scores("d", 0): ("tables of figures", Likeness.PLATFORM),
-    PATHS.metrics(): ("tables of figures", Likeness.PLATFORM),
-    PATHS.report(): ("report", Likeness.PLATFORM),
+    PATHS.archive_mark("a.whl"): ("marks of archives", PlatformMatch.OTHER),
+    PATHS.scene("d", "s"): ("scenes", PlatformMatch.OTHER),
+    manifest(PATHS.tiles("d", "s")): ("tile stores, manifests", PlatformMatch.OTHER),
+    PATHS.gathered_tiles("d"): ("lists of tile stores", PlatformMatch.OTHER),
+    PATHS.bitstream(*CLASSICAL, "s"): ("classical bitstreams", PlatformMatch.OTHER),
+    PATHS.threshold_baseline("d", 0): ("threshold baselines", PlatformMatch.OTHER),
+    PATHS.codec_weights(*POINT): ("codec weights", PlatformMatch.PLATFORM),
+    SEGMENTER: ("segmenter weights", PlatformMatch.PLATFORM),
+    TUNED: ("segmenter weights", PlatformMatch.PLATFORM),
+    PATHS.finetuning_choice(TUNED): ("fine-tuning choices", PlatformMatch.PLATFORM),
+    PATHS.bitstream(*POINT, "s"): ("learned bitstreams", PlatformMatch.PLATFORM),
+    manifest(PATHS.reconstruction(*LOSSLESS, "s")): (
+        "lossless reconstructions",
+        PlatformMatch.OTHER,
+    ),
+    manifest(STORE): ("manifests of reconstructions", PlatformMatch.PLATFORM),
+    PATHS.gathered_reconstructions(*CLASSICAL): (
+        "lists of reconstructions",
+        PlatformMatch.PLATFORM,
+    ),
+    PATHS.distortion(*CLASSICAL, "s"): ("tables of figures", PlatformMatch.PLATFORM),
+    PATHS.baseline_scores("d", 0): ("tables of figures", PlatformMatch.PLATFORM),
+    PATHS.metrics(): ("tables of figures", PlatformMatch.PLATFORM),
+    PATHS.report(): ("report", PlatformMatch.PLATFORM),
 }
 
 
@@ -59,7 +65,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture
 def first(made, tmp_path):
-    return made[Likeness.PLATFORM].copied(tmp_path / "first")
+    return made[PlatformMatch.PLATFORM].copied(tmp_path / "first")
 
 
 @pytest.fixture
@@ -69,7 +75,7 @@ def second_on(made, tmp_path):
 
 @pytest.fixture
 def second(second_on):
-    return second_on(Likeness.PLATFORM)
+    return second_on(PlatformMatch.PLATFORM)
 
 
 def row(comparison, kind):
@@ -83,7 +89,7 @@ def short(path):
 def test_equal_runs_are_reproduced_and_every_kind_is_looked_at(first, second):
     found = compare(first.results, second.results)
     assert found.reproduced
-    assert found.likeness is Likeness.PLATFORM
+    assert found.platform_match is PlatformMatch.PLATFORM
     assert not found.told_apart
     assert [each.kind for each in found.rows] == [kind.name for kind in KINDS[:-1]]
     assert all(each.equal == each.artifacts > 0 and each.required for each in found.rows)
@@ -108,13 +114,13 @@ def test_other_bytes_fail_where_they_must_be_equal_and_nowhere_else(first, secon
     for path in OTHER_BYTES:
         second.file(path).write_text(second.file(path).read_text() + "other\n")
     found = compare(first.results, second.results)
-    assert found.likeness is alike
+    assert found.platform_match is alike
     for kind, needs in OTHER_BYTES.values():
         assert not row(found, kind).holds
         assert row(found, kind).required == (alike >= needs)
-    for path in (p for p, (_, needs) in OTHER_BYTES.items() if needs is Likeness.OTHER):
+    for path in (p for p, (_, needs) in OTHER_BYTES.items() if needs is PlatformMatch.OTHER):
         second.file(path).write_text(first.file(path).read_text())
-    assert compare(first.results, second.results).reproduced == (alike < Likeness.PLATFORM)
+    assert compare(first.results, second.results).reproduced == (alike < PlatformMatch.PLATFORM)
 
 
 def test_one_byte_of_a_tile_store_is_enough(first, second):
@@ -165,7 +171,7 @@ def test_errors_of_learned_reconstructions_may_be_off_by_0_5_db(
     assert stores.largest == pytest.approx(abs(20 * math.log10(factor)))
     assert stores.holds == holds
     assert stores.equal == 0  # as good, but others
-    assert found.reproduced == (holds or alike is Likeness.OTHER)
+    assert found.reproduced == (holds or alike is PlatformMatch.OTHER)
 
 
 def test_missing_pixels_have_no_error(first, second):
@@ -205,7 +211,7 @@ def test_losses_may_be_off_by_two_fifths(first, second_on, by, holds, alike):
     assert losses.holds == holds
     assert losses.largest == pytest.approx(abs(by - 1) / max(by, 1))
     assert losses.artifacts - losses.equal == (by != 1)
-    assert found.reproduced == (holds or alike is Likeness.OTHER)
+    assert found.reproduced == (holds or alike is PlatformMatch.OTHER)
 
 
 @pytest.mark.parametrize("loss", [math.inf, math.nan])
@@ -319,7 +325,7 @@ def test_what_a_removed_rate_has_left_over_does_not_count(first, second, side):
     removed = PATHS.bitstream("d", "jpeg2000", "0.7", "any", "s")
     tree.job("encode_scene", {removed: "bits"}, [PATHS.scene("d", "s")], cpu="Another processor")
     assert compare(first.results, second.results).reproduced
-    assert compare(first.results, second.results).likeness is Likeness.PLATFORM
+    assert compare(first.results, second.results).platform_match is PlatformMatch.PLATFORM
 
 
 def test_files_that_no_job_made_do_not_count(first, second):
@@ -332,16 +338,20 @@ def test_files_that_no_job_made_do_not_count(first, second):
 @pytest.mark.parametrize(
     ("fields", "alike", "said"),
     [
-        ({"threads": 2}, Likeness.DEVICE, "threads: 1 | 2"),
-        ({"packages": {"torch": "2.14.0"}}, Likeness.DEVICE, "torch: 2.13.0 | 2.14.0"),
-        ({"python": "3.12.1"}, Likeness.DEVICE, "python: 3.11.7 | 3.12.1"),
-        ({"driver": "570"}, Likeness.DEVICE, "driver: 570 | None"),
+        ({"threads": 2}, PlatformMatch.DEVICE, "threads: 1 | 2"),
+        ({"packages": {"torch": "2.14.0"}}, PlatformMatch.DEVICE, "torch: 2.13.0 | 2.14.0"),
+        ({"python": "3.12.1"}, PlatformMatch.DEVICE, "python: 3.11.7 | 3.12.1"),
+        ({"driver": "570"}, PlatformMatch.DEVICE, "driver: 570 | None"),
         (
             {"earlier": [dict.fromkeys(("cpu", "gpu", "driver"), None) | {"device": "cuda"}]},
-            Likeness.OTHER,
+            PlatformMatch.OTHER,
             "device: cpu | cuda",
         ),
-        ({"node": "elsewhere", "slurm_job": "7"}, Likeness.PLATFORM, "Machines: one platform."),
+        (
+            {"node": "elsewhere", "slurm_job": "7"},
+            PlatformMatch.PLATFORM,
+            "Machines: one platform.",
+        ),
     ],
 )
 def test_what_tells_platforms_apart(tmp_path, fields, alike, said):
@@ -350,7 +360,7 @@ def test_what_tells_platforms_apart(tmp_path, fields, alike, said):
         Tree(tmp_path / "b", **(trees.TRAINED | fields)),
     )
     found = compare(one.results, other.results)
-    assert found.likeness is alike
+    assert found.platform_match is alike
     assert said in described(found)
 
 
@@ -358,7 +368,7 @@ def test_a_study_that_met_two_processors_has_no_platform(first, second):
     for tree in (first, second):
         tree.job("train_on_originals", {SEGMENTER: "weights"}, cpu="Another", **trees.TRAINED)
         tree.job("train_on_originals", {TUNED: "weights"}, **trees.TRAINED)
-    assert compare(first.results, second.results).likeness is Likeness.DEVICE
+    assert compare(first.results, second.results).platform_match is PlatformMatch.DEVICE
 
 
 def test_results_folders_may_have_other_names(first, tmp_path):

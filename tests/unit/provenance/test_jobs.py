@@ -7,7 +7,7 @@ from audited_tree import RESULTS, finished
 
 from workflow_lib.errors import DownlinkError
 from workflow_lib.paths import Paths
-from workflow_lib.provenance.audit.ledger import read_ledger
+from workflow_lib.provenance.audit.records import read_records
 from workflow_lib.provenance.crate.lineage import trace
 from workflow_lib.provenance.jobs import behind_results, producers, sidecar_files
 from workflow_lib.provenance.reproduction.finished import Finished
@@ -31,7 +31,7 @@ def counted(tree):
     results = tree.root / RESULTS
     return [
         {f"{RESULTS}/{name}" for name in Finished.read(results).sidecars},
-        set(read_ledger(RESULTS, tree.root).current),
+        set(read_records(RESULTS, tree.root).current),
         {
             f"{RESULTS}/{file.relative_to(results / 'provenance').as_posix()}"[: -len(".json")]
             for file in trace(Paths(RESULTS), tree.root).sidecars
@@ -69,7 +69,7 @@ def test_a_result_without_a_sidecar_is_named_by_those_who_cannot_do_without(tree
     ):
         with pytest.raises(DownlinkError, match=r"scenes/x\.tif: no sidecar says how it was made"):
             read()
-    assert read_ledger(RESULTS, tree.root).reached is None
+    assert read_records(RESULTS, tree.root).reached is None
 
 
 def test_two_jobs_that_claim_one_output_are_refused():

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from project import copied
 
+from workflow_lib import machine
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import sha256, tree_sha256
 from workflow_lib.provenance import environment, record
@@ -22,7 +23,7 @@ import argparse, pathlib, sys
 import numpy
 from workflow_lib import cli
 from workflow_lib.errors import DownlinkError
-from workflow_lib.provenance.record import note_input, note_networks
+from workflow_lib.notes import note_input, note_networks
 
 def main():
     parser = argparse.ArgumentParser()
@@ -167,8 +168,8 @@ def test_a_job_s_memory_is_its_own_and_not_that_of_who_started_it(project):
 )
 def test_the_driver_is_the_kernel_module_s_version(tmp_path, line):
     (tmp_path / "version").write_text(f"{line}\nGCC version:  gcc version 12.2.0\n")
-    assert environment.driver(tmp_path / "version") == "570.124.06"
-    assert environment.driver(tmp_path / "none") is None
+    assert machine.driver(tmp_path / "version") == "570.124.06"
+    assert machine.driver(tmp_path / "none") is None
 
 
 def test_code_that_is_edited_while_it_runs_is_not_vouched_for(project):

@@ -10,12 +10,12 @@ from workflow_lib.errors import DownlinkError
 from workflow_lib.provenance.digests import file_digest
 from workflow_lib.provenance.git import tracked
 from workflow_lib.provenance.reproduction.finished import Finished
-from workflow_lib.provenance.reproduction.origin import commit_of
 from workflow_lib.provenance.reproduction.reproduce import (
     OUTCOME,
     bring_inputs,
     reproduce,
 )
+from workflow_lib.provenance.reproduction.source_commit import commit_of
 from workflow_lib.provenance.sidecar import EDITED
 
 SNAKEFILE = """\

@@ -12,10 +12,10 @@ from scipy.ndimage import gaussian_filter
 from workflow_lib.config.study import Study, validate
 from workflow_lib.data.info import describe
 from workflow_lib.data.tiles import Tiles
-from workflow_lib.metrics.findings import Findings
-from workflow_lib.metrics.table import Key, join, pooled_rows, tile_rows
+from workflow_lib.inference.findings import Findings
+from workflow_lib.measure.table import Key, join, pooled_rows, tile_rows
 from workflow_lib.paths import rate_name
-from workflow_lib.report.strips import Strip, choose_tile, make_strip
+from workflow_lib.report.tile_strips import Strip, choose_tile, make_strip
 
 _TRAINING = {"steps": 10, "batch": 4, "crop": 16, "learning_rate": 1e-3}
 _TILING = {"tile": 32, "folds": {"block_tiles": 2, "salt": "a"}}
@@ -109,12 +109,12 @@ class Inputs:
     study: Study
     table: pd.DataFrame
     findings: Findings
-    trivial: dict[str, str]
+    baseline: dict[str, str]
     notes: dict[str, list[str]]
     strips: dict[str, Strip] = field(default_factory=dict)
 
     def arguments(self):
-        return self.study, self.table, self.findings, self.trivial, self.notes, self.strips
+        return self.study, self.table, self.findings, self.baseline, self.notes, self.strips
 
 
 def tiles_of(study, name, rng):
@@ -170,7 +170,7 @@ def _table(study, tiles):
         parts.append(pooled_rows(original, {"iou": 0.6389, **others, **counts}))
         tested = replace(original, fold=1)
         parts.append(tile_rows(tested, scored, {"tp": np.full(len(scored), 9.0)}))
-    parts.append(pooled_rows(Key(name, regime="trivial"), {"iou": 0.4127, **counts}))
+    parts.append(pooled_rows(Key(name, regime="baseline"), {"iou": 0.4127, **counts}))
     return join(parts)
 
 
@@ -197,7 +197,7 @@ def build(config):
         study=study,
         table=join([_table(study, own) for own in tiles.values()]),
         findings=findings(study),
-        trivial={name: f"{study.datasets[name].bands[0]} > 4711" for name in study.run},
+        baseline={name: f"{study.datasets[name].bands[0]} > 4711" for name in study.run},
         notes={study.run[0]: ["12 values above 65535 counts saturated"]},
         strips={name: _strip(study, own, rng) for name, own in tiles.items()},
     )

@@ -4,10 +4,15 @@ import re
 
 import pytest
 
-from workflow_lib.metrics.findings import Estimate
-from workflow_lib.metrics.table import main_table, write
+from workflow_lib.inference.findings import Estimate
+from workflow_lib.measure.table import main_table, write
 from workflow_lib.paths import Paths
-from workflow_lib.provenance.audit.report import agrees, page_follows, report_numbers, told
+from workflow_lib.provenance.audit.reported_numbers import (
+    agrees,
+    page_follows,
+    report_numbers,
+    told,
+)
 
 PATHS = Paths("r")
 

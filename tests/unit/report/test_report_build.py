@@ -13,11 +13,11 @@ from reading import texts
 
 from workflow_lib.data.store import write_reconstruction, write_store
 from workflow_lib.errors import DownlinkError
-from workflow_lib.metrics import table as tables
-from workflow_lib.metrics.maps import Predictions, write_predictions
+from workflow_lib.measure import table as tables
+from workflow_lib.measure.maps import Predictions, write_predictions
 from workflow_lib.paths import Paths, replicate
 from workflow_lib.report.build import build_report
-from workflow_lib.segmentation.trivial import TrivialMap
+from workflow_lib.segmentation.threshold_baseline import ThresholdBaseline
 
 SCENE = "generated0"
 
@@ -79,10 +79,10 @@ def study(config):
         write_tiles(tiles, Path(paths.tiles(name, SCENE)))
         write_scene(tiles, Path(paths.scene(name, SCENE)))
         for fold in folds:
-            trivial = TrivialMap(f"M1 > {fold}", (0,), fold, True, 0.5)
-            target = Path(paths.trivial_map(name, fold))
+            baseline = ThresholdBaseline(f"M1 > {fold}", (0,), fold, True, 0.5)
+            target = Path(paths.threshold_baseline(name, fold))
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(trivial.to_json())
+            target.write_text(baseline.to_json())
         first = replicate(folds[0], 3)
         write_maps(tiles, paths.original_scores(name, "unet", first), paths)
         for codec, rate, training in (("jpeg2000", "0.1", "any"), ("dgml", "0.004", trained)):

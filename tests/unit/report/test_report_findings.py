@@ -6,13 +6,13 @@ import pandas as pd
 from made_up_findings import about, undefined
 from reading import changed, claims, first, texts, told
 
-from workflow_lib.metrics.findings import Estimate, Measure, Step, Verdict
+from workflow_lib.inference.findings import Estimate, Measure, Step, Verdict
 
 
 def test_the_intervals_are_those_of_the_findings(inputs, page):
     text = texts(page)
     for finding in inputs.findings.findings:
-        for level in (finding.ceiling, finding.trivial):
+        for level in (finding.ceiling, finding.baseline):
             assert told(level, 3) in text
         for point in finding.points:
             if point.psnr.value is not None and point.regime != "mismatched":
@@ -109,7 +109,7 @@ def test_a_dataset_that_is_not_testable_says_why(inputs, render):
 
 def test_estimates_without_uncertainty_give_their_reason(inputs, render):
     bare = Estimate(value=0.61, reason="a single block with positives")
-    text = texts(render(first(inputs, ceiling=bare, trivial=undefined("no label"))))
+    text = texts(render(first(inputs, ceiling=bare, baseline=undefined("no label"))))
     assert "0.610 (no interval: a single block with positives)" in text
     assert "undefined: no label" in text
 

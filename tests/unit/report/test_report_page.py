@@ -9,8 +9,8 @@ import pandas as pd
 from made_up_findings import undefined
 from reading import changed, first, shown
 
-from workflow_lib.metrics.findings import Check
-from workflow_lib.metrics.table import main_table
+from workflow_lib.inference.findings import Check
+from workflow_lib.measure.table import main_table
 
 HERE = Path(__file__).parent
 
@@ -27,7 +27,7 @@ def test_the_page_asks_for_nothing(page):
 def test_everything_of_the_study_is_there(inputs, page):
     for name in inputs.study.run:
         dataset = inputs.study.datasets[name]
-        for text in (dataset.title, dataset.caption, dataset.credit, inputs.trivial[name]):
+        for text in (dataset.title, dataset.caption, dataset.credit, inputs.baseline[name]):
             assert text.replace(">", "&gt;") in page
     assert set(shown(page)["dataset"]) == set(inputs.study.run)
     assert set(shown(page)["codec"]) == set(inputs.study.codecs)
@@ -53,7 +53,7 @@ def test_the_numbers_are_the_tables(inputs, page):
     assert list(found["frozen"]) == text(expected["iou_frozen"], 3)
     assert list(found["retrained"]) == text(expected["iou_retrained"], 3)
     assert list(found["original"]) == text(expected["iou_originals"], 3)
-    assert list(found["trivial"]) == text(expected["iou_trivial"], 3)
+    assert list(found["baseline"]) == text(expected["iou_baseline"], 3)
     assert "–" in set(found["retrained"])
 
 
@@ -135,7 +135,7 @@ def test_hostile_texts_stay_texts(make_inputs, config, render):
         config["datasets"]["fire"][key] = attack
     config["datasets"]["fire"]["quantity"] |= {"unit": "<b>$x$", "name": "<img src=x>"}
     inputs = make_inputs(config)
-    inputs.trivial["fire"] = inputs.notes["fire"][0] = attack
+    inputs.baseline["fire"] = inputs.notes["fire"][0] = attack
     claim = inputs.findings.claims[0]
     measure = claim.measures[0].model_copy(update={"name": attack})
     hostile = claim.model_copy(
@@ -156,7 +156,7 @@ def test_one_dataset_one_rate_and_nothing_else(make_inputs, config, render):
     config["run"] = ["fire"]
     config["datasets"]["fire"] |= {"rates": {"dgml": [0.01]}, "regimes": {}}
     inputs = make_inputs(config)
-    inputs.strips, inputs.trivial, inputs.notes = {}, {}, {}
+    inputs.strips, inputs.baseline, inputs.notes = {}, {}, {}
     page = render(inputs)
     assert list(shown(page)["rate"]) == ["λ 0.01"]
     assert "One held-out tile" not in page

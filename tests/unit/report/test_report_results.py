@@ -1,6 +1,6 @@
 import numpy as np
 
-from workflow_lib.metrics.table import join
+from workflow_lib.measure.table import join
 from workflow_lib.report.results import all_figures, all_points, coded_points
 
 

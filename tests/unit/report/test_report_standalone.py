@@ -63,9 +63,11 @@ def test_intervals_are_drawn_where_there_are_any(drawn, fire):
 
 def test_levels_that_are_undefined_are_not_drawn(drawn, fire):
     none = type(fire.ceiling)(reason="no positives")
-    figure = rate_task(fire.model_copy(update={"ceiling": none, "trivial": none}), 0.01, drawn, "a")
+    figure = rate_task(
+        fire.model_copy(update={"ceiling": none, "baseline": none}), 0.01, drawn, "a"
+    )
     full = rate_task(fire, 0.01, drawn, "a")
-    for label in ("on originals", "ε = 0.01 below", "trivial map"):
+    for label in ("on originals", "ε = 0.01 below", "threshold baseline"):
         assert f">{label}<" in full
         assert f">{label}<" not in figure
 

@@ -9,7 +9,7 @@ from PIL import Image
 from workflow_lib.data.info import TileInfo
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.errors import DownlinkError
-from workflow_lib.report.strips import (
+from workflow_lib.report.tile_strips import (
     OUTCOMES,
     affordable_side,
     choose_tile,

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from workflow_lib.codecs.learned.objective import Examples
-from workflow_lib.segmentation.crops import Crops
-from workflow_lib.segmentation.material import Batch
+from workflow_lib.segmentation.finetuning_data import Batch
+from workflow_lib.segmentation.labelled_crops import Crops
 from workflow_lib.training.crops import anywhere
 from workflow_lib.training.loading import Draws, drawn, loaded, moved
 

@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from workflow_lib.config.training import Training
+from workflow_lib.config.schedule import TrainingSchedule
 from workflow_lib.errors import DownlinkError
 from workflow_lib.training.checkpoints import forget
 from workflow_lib.training.loop import train
 from workflow_lib.training.weights import load_weights, save_weights
 
-PLAN = Training(
+PLAN = TrainingSchedule(
     steps=12, batch=4, crop=16, learning_rate=0.05, validate_every=5, checkpoint_seconds=0
 )
 

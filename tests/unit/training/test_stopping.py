@@ -15,8 +15,8 @@ import torch
 import xarray as xr
 from torch import nn
 
-from workflow_lib.config.segmentation import Segmenter
-from workflow_lib.config.training import Training
+from workflow_lib.config.schedule import TrainingSchedule
+from workflow_lib.config.segmenters import Segmenter
 from workflow_lib.data.store import read_tiles, write_store
 from workflow_lib.errors import DownlinkError
 from workflow_lib.provenance.sidecar import Sidecar
@@ -24,7 +24,7 @@ from workflow_lib.segmentation.train import train_segmenter
 from workflow_lib.training.loop import train
 
 ROOT = Path(__file__).parents[3]
-PLAN = Training(steps=6, batch=1, crop=16, learning_rate=0.1, validate_every=2)
+PLAN = TrainingSchedule(steps=6, batch=1, crop=16, learning_rate=0.1, validate_every=2)
 
 
 class Terminated:
@@ -71,7 +71,7 @@ def test_the_step_at_hand_is_kept_and_the_rest_gone_on_with(tmp_path, how, done)
 
 
 def config(steps):
-    plan = Training(steps=steps, batch=4, crop=32, learning_rate=1e-3, validate_every=2)
+    plan = TrainingSchedule(steps=steps, batch=4, crop=32, learning_rate=1e-3, validate_every=2)
     return Segmenter(encoder="mobilenet_v2", depth=3, decoder_channels=(8, 8, 8), training=plan)
 
 

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from workflow_lib.codecs.base import Codec, Encoded, as_counts
-from workflow_lib.codecs.learned.alone import each_alone
+from workflow_lib.codecs.learned.codec_weights import Stored, coding_state
+from workflow_lib.codecs.learned.context import steps
+from workflow_lib.codecs.learned.determinism import each_alone
 from workflow_lib.codecs.learned.integer import LATENT_LIMIT, Grid, IntegerPrior
 from workflow_lib.codecs.learned.model import LearnedModel, padded_to_patches
 from workflow_lib.codecs.learned.prior import HYPER_STRIDE, Architecture
 from workflow_lib.codecs.learned.rounding import quantised
-from workflow_lib.codecs.learned.schedule import steps
 from workflow_lib.codecs.learned.stream import Reader, Writer, bits
 from workflow_lib.codecs.learned.transforms import PATCH
-from workflow_lib.codecs.learned.weights import Stored, coding_state
 from workflow_lib.codecs.learned.window import Windows
 from workflow_lib.config.codecs import Learned
 from workflow_lib.data.info import TileInfo

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
+from workflow_lib.codecs.learned.context import REACH, visible
 from workflow_lib.codecs.learned.mixture import FINEST, parameters_per_component
 from workflow_lib.codecs.learned.prior import SLOPE, Prior
-from workflow_lib.codecs.learned.schedule import REACH, visible
 from workflow_lib.codecs.learned.window import (
     LEVELS,
     LEVELS_PER_OCTAVE,

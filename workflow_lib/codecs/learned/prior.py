@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor, nn
 
+from workflow_lib.codecs.learned.context import REACH, Context, visible
 from workflow_lib.codecs.learned.layers import (
     CheckerboardMaskedConv2d,
     MaskedConv2d,
@@ -17,7 +18,6 @@ from workflow_lib.codecs.learned.mixture import (
     parameters_per_component,
     start_parameters,
 )
-from workflow_lib.codecs.learned.schedule import REACH, Context, visible
 from workflow_lib.config.codecs import MOST_COMPONENTS, Learned
 
 HYPER_STRIDE = 4

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.transform import Affine
 
-from workflow_lib.config.data import Imagery, LandsatCloud
-from workflow_lib.data.files import find, open_raster
+from workflow_lib.config.datasets import Imagery, LandsatCloud
 from workflow_lib.data.quantise import to_counts
+from workflow_lib.data.raster_files import find, open_raster
 from workflow_lib.data.scenes import Scene
 from workflow_lib.errors import DownlinkError
 

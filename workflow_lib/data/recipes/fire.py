@@ -4,9 +4,9 @@ from pathlib import Path
 
 from rasterio.windows import Window
 
-from workflow_lib.config.data import EcostressFire, Imagery
-from workflow_lib.data.files import find, open_raster, within
+from workflow_lib.config.datasets import EcostressFire, Imagery
 from workflow_lib.data.quantise import to_counts
+from workflow_lib.data.raster_files import find, open_raster, within
 from workflow_lib.data.scenes import Scene
 from workflow_lib.data.simulate_fire import simulate_fire
 

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from rasterio.transform import from_origin
 from scipy.ndimage import gaussian_filter
 
-from workflow_lib.config.data import Generated, Imagery
+from workflow_lib.config.datasets import Generated, Imagery
 from workflow_lib.data.scenes import Scene
 
 _BASE = 3000.0

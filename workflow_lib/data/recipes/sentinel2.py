@@ -11,7 +11,7 @@ from rasterio.transform import Affine
 from rasterio.warp import Resampling, reproject
 from rasterio.windows import Window
 
-from workflow_lib.data.files import open_raster, within
+from workflow_lib.data.raster_files import open_raster, within
 
 _GRID_BAND = "B02"
 """A band on the 10 m grid."""

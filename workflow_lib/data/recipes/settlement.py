@@ -9,8 +9,8 @@ from pyogrio.errors import DataSourceError
 from rasterio.features import rasterize
 from shapely import from_wkb
 
-from workflow_lib.config.data import Imagery, SentinelSettlement
-from workflow_lib.data.files import find
+from workflow_lib.config.datasets import Imagery, SentinelSettlement
+from workflow_lib.data.raster_files import find
 from workflow_lib.data.recipes.sentinel2 import Bands, read_bands
 from workflow_lib.data.scenes import IGNORE, NODATA, Scene
 from workflow_lib.errors import DownlinkError

@@ -10,10 +10,10 @@ from workflow_lib.files import sha256
 from workflow_lib.paths import Paths
 from workflow_lib.provenance.audit.code import code
 from workflow_lib.provenance.audit.disk import Disk, compare, walk
+from workflow_lib.provenance.audit.dry_run import NOT_ASKED, Plan
 from workflow_lib.provenance.audit.faults import Fault, Kind, counted
-from workflow_lib.provenance.audit.ledger import Ledger, names, read_ledger
-from workflow_lib.provenance.audit.plan import NOT_ASKED, Plan
-from workflow_lib.provenance.audit.report import report_numbers
+from workflow_lib.provenance.audit.records import Records, names, read_records
+from workflow_lib.provenance.audit.reported_numbers import report_numbers
 from workflow_lib.provenance.audit.sources import sources
 from workflow_lib.provenance.lock import LOCK
 
@@ -40,14 +40,14 @@ class Audit:
     """What an audit found.
 
     Attributes:
-        ledger: what was on record.
+        records: what was on record.
         plan: what is left to run.
         checks: what was asked, in order.
         faults: what is wrong.
         notices: what is not wrong but worth knowing.
     """
 
-    ledger: Ledger
+    records: Records
     plan: Plan
     checks: tuple[Check, ...]
     faults: tuple[Fault, ...]
@@ -72,8 +72,8 @@ class Audit:
         Work of a study that is not up to date is among them.
         """
         of_jobs = (
-            (*job.outputs, Paths(self.ledger.results).sidecar(first))
-            for first, job in self.ledger.left_over.items()
+            (*job.outputs, Paths(self.records.results).sidecar(first))
+            for first, job in self.records.left_over.items()
         )
         return tuple(chain.from_iterable(of_jobs))
 
@@ -90,12 +90,12 @@ def audit(results: str, root: Path, plan: Plan = NOT_ASKED) -> Audit:
         DownlinkError: there is nothing to audit.
     """
     try:
-        ledger = read_ledger(results, root)
-        disk = walk(ledger)
-        found = [*ledger.faults, *disk.faults, *compare(ledger, disk)]
-        given = sources(ledger, disk)
-        found += [*given.faults, *code(ledger)]
-        compared = _comparable(ledger, found)
+        records = read_records(results, root)
+        disk = walk(records)
+        found = [*records.faults, *disk.faults, *compare(records, disk)]
+        given = sources(records, disk)
+        found += [*given.faults, *code(records)]
+        compared = _comparable(records, found)
         if compared:
             found += report_numbers(Paths(results), root)
         if plan.jobs:
@@ -105,23 +105,23 @@ def audit(results: str, root: Path, plan: Plan = NOT_ASKED) -> Audit:
             f"{error.filename}: {error.strerror}. Let the study come to its end, and see that its "
             "results may be read; then audit again."
         ) from error
-    checks = _checks(ledger, disk, compared, plan, found)
-    notices = (*_notices(ledger, disk), *given.notices)
-    return Audit(ledger, plan, checks, tuple(found), notices)
+    checks = _checks(records, disk, compared, plan, found)
+    notices = (*_notices(records, disk), *given.notices)
+    return Audit(records, plan, checks, tuple(found), notices)
 
 
-def _comparable(ledger: Ledger, found: Iterable[Fault]) -> bool:
+def _comparable(records: Records, found: Iterable[Fault]) -> bool:
     """Whether the files behind the report's numbers are those that jobs made."""
-    read = {Paths(ledger.results).metrics(), *ledger.finals}
+    read = {Paths(records.results).metrics(), *records.finals}
     bad = {fault.path for fault in found}
-    return read <= ledger.producers.keys() and not read & bad
+    return read <= records.producers.keys() and not read & bad
 
 
 def _checks(
-    ledger: Ledger, disk: Disk, compared: bool, plan: Plan, faults: Iterable[Fault]
+    records: Records, disk: Disk, compared: bool, plan: Plan, faults: Iterable[Fault]
 ) -> tuple[Check, ...]:
     kinds = [fault.kind for fault in faults]
-    asked = _asked(ledger, disk)
+    asked = _asked(records, disk)
     unasked = {
         "report": "" if compared else "what it compares is not there as it was made",
         "out of date": plan.reason if plan.jobs is None else "",
@@ -153,12 +153,12 @@ _QUESTIONS: tuple[tuple[str, tuple[Kind, ...]], ...] = (
 """What is asked, in order, and the kinds of faults that answer no."""
 
 
-def _asked(ledger: Ledger, disk: Disk) -> dict[Kind, str]:
+def _asked(records: Records, disk: Disk) -> dict[Kind, str]:
     """Of how much each question is asked, by the first kind of its faults."""
-    jobs = ledger.current.values()
-    outputs = sum(len(job.outputs) for job in ledger.jobs.values())
+    jobs = records.current.values()
+    outputs = sum(len(job.outputs) for job in records.jobs.values())
     return {
-        "sidecar": counted(len(ledger.jobs) + len(ledger.damaged), "sidecar"),
+        "sidecar": counted(len(records.jobs) + len(records.damaged), "sidecar"),
         "no sidecar": f"{counted(disk.files, 'file')}, {disk.size / 1e6:,.1f} MB",
         "missing": counted(outputs, "output"),
         "made from another": counted(len({name for job in jobs for name in job.inputs}), "input"),
@@ -169,40 +169,40 @@ def _asked(ledger: Ledger, disk: Disk) -> dict[Kind, str]:
     }
 
 
-def _notices(ledger: Ledger, disk: Disk) -> tuple[str, ...]:
+def _notices(records: Records, disk: Disk) -> tuple[str, ...]:
     found = []
-    commits = {job.commit for job in ledger.current.values() if job.commit is not None}
+    commits = {job.commit for job in records.current.values() if job.commit is not None}
     if len(commits) > 1:
         told = ", ".join(sorted(commit[:12] for commit in commits))
         found.append(f"The jobs come from {len(commits)} commits: {told}.")
-    if unknown := sum(job.commit is None for job in ledger.current.values()):
+    if unknown := sum(job.commit is None for job in records.current.values()):
         found.append(
             f"There is no commit on record for {counted(unknown, 'job')}. Their code is known by "
             "its digests alone."
         )
-    if unclean := sum(job.clean is False for job in ledger.current.values()):
+    if unclean := sum(job.clean is False for job in records.current.values()):
         found.append(
             f"{counted(unclean, 'job')} ran while files differed from the commit. Their code is "
             "known by its digests, not by the commit alone."
         )
-    if resumed := sum(bool(job.earlier) for job in ledger.current.values()):
+    if resumed := sum(bool(job.earlier) for job in records.current.values()):
         found.append(
             f"{counted(resumed, 'job')} went on from a checkpoint. Their times are those of the "
             "last attempt; their sidecars name the earlier ones."
         )
     present = sha256(LOCK)
-    if relocked := sum(job.lock != present for job in ledger.current.values()):
+    if relocked := sum(job.lock != present for job in records.current.values()):
         found.append(
             f"The lock has changed since {counted(relocked, 'job')} ran. What their code reaches "
             "of it was compared."
         )
-    if missing := [name for name in ledger.finals if name not in ledger.producers]:
+    if missing := [name for name in records.finals if name not in records.producers]:
         found.append(f"The study is not finished: no job has made {names(missing)} yet.")
-    elif ledger.reached is None:
+    elif records.reached is None:
         found.append("What is left over was not looked for, as the record of some job is missing.")
-    if ledger.left_over:
+    if records.left_over:
         found.append(
-            f"{counted(len(ledger.left_over), 'job')} left results that the present report does "
+            f"{counted(len(records.left_over), 'job')} left results that the present report does "
             "not depend on: taken out of the study, or not yet in the report. Run make; when it "
             "has nothing left to do, `python scripts/audit.py --left-over --study FILE` lists what "
             "may be removed, and `| xargs -d '\\n' rm -rf` behind it removes it."

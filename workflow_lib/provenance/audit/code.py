@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 from workflow_lib.provenance.audit.faults import Fault, Kind, counted
-from workflow_lib.provenance.audit.ledger import Ledger, jobs_by_rule, names
+from workflow_lib.provenance.audit.records import Records, jobs_by_rule, names
 from workflow_lib.provenance.digests import file_digest
 from workflow_lib.provenance.jobs import first_output
 from workflow_lib.provenance.lock import read_lock
@@ -13,26 +13,26 @@ from workflow_lib.provenance.sidecar import EDITED, Sidecar
 _Differing = Callable[[Sidecar], tuple[str, ...]]
 
 
-def code(ledger: Ledger) -> Iterator[Fault]:
+def code(records: Records) -> Iterator[Fault]:
     """Jobs of other code, other locked versions, or other packages than the lock's."""
     lock = read_lock()
-    files = {file for job in ledger.current.values() for file in job.code}
+    files = {file for job in records.current.values() for file in job.code}
     present = {file: _present_code(file) for file in files}
-    yield from _grouped(ledger, "code", _edited, "was edited while {jobs} ran", mends=True)
+    yield from _grouped(records, "code", _edited, "was edited while {jobs} ran", mends=True)
     yield from _grouped(
-        ledger, "code", lambda job: _other_code(job, present), "differs from the code of {jobs}"
+        records, "code", lambda job: _other_code(job, present), "differs from the code of {jobs}"
     )
     yield from _grouped(
-        ledger, "lock", lambda job: _other_lock(job, lock), "was locked when {jobs} ran"
+        records, "lock", lambda job: _other_lock(job, lock), "was locked when {jobs} ran"
     )
-    yield from _grouped(ledger, "packages", _other_packages, "was installed when {jobs} ran")
+    yield from _grouped(records, "packages", _other_packages, "was installed when {jobs} ran")
 
 
 def _grouped(
-    ledger: Ledger, kind: Kind, differing: _Differing, what: str, mends: bool = False
+    records: Records, kind: Kind, differing: _Differing, what: str, mends: bool = False
 ) -> Iterator[Fault]:
     """One fault for all jobs of a rule that differ in the same."""
-    for rule, jobs in jobs_by_rule(ledger.current.values()).items():
+    for rule, jobs in jobs_by_rule(records.current.values()).items():
         groups: dict[tuple[str, ...], list[Sidecar]] = {}
         for job in jobs:
             if found := differing(job):

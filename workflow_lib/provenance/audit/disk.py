@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from workflow_lib.files import TIME_MARK, digest
 from workflow_lib.provenance.audit.faults import Fault, counted
-from workflow_lib.provenance.audit.ledger import Ledger
+from workflow_lib.provenance.audit.records import Records
 from workflow_lib.provenance.jobs import first_output
 from workflow_lib.provenance.reading import NOT_RESULTS
 from workflow_lib.provenance.sidecar import Sidecar
@@ -50,35 +50,35 @@ class Disk:
         return any(PurePosixPath(link).is_relative_to(folder) for link in self.links)
 
 
-def walk(ledger: Ledger) -> Disk:
+def walk(records: Records) -> Disk:
     """Look at everything below the results folder; its bytes are not read."""
-    met = _Walk(ledger)
-    met.folder(ledger.results, claimed=False)
+    met = _Walk(records)
+    met.folder(records.results, claimed=False)
     return Disk(met.files, met.size, frozenset(met.links), tuple(met.others), tuple(met.faults))
 
 
 class _Walk:
-    def __init__(self, ledger: Ledger) -> None:
-        self.ledger = ledger
+    def __init__(self, records: Records) -> None:
+        self.records = records
         self.files = self.size = 0
         self.links: set[str] = set()
         self.others: list[str] = []
         self.faults: list[Fault] = []
-        known = {*ledger.producers, *ledger.damaged, *ledger.wanted}
+        known = {*records.producers, *records.damaged, *records.wanted}
         self.above = {str(parent) for name in known for parent in PurePosixPath(name).parents}
 
     def folder(self, name: str, claimed: bool) -> None:
         """Everything in one folder; `claimed` where the folder is some job's output."""
-        with os.scandir(self.ledger.root / name) as found:
+        with os.scandir(self.records.root / name) as found:
             entries = sorted(found, key=lambda entry: entry.name)
         for entry in entries:
-            top = name == self.ledger.results
+            top = name == self.records.results
             mark = entry.name == TIME_MARK and entry.is_file(follow_symlinks=False)
             if not mark and not (top and entry.name in NOT_RESULTS):
                 self._entry(entry, f"{name}/{entry.name}", claimed)
 
     def _entry(self, entry: os.DirEntry[str], name: str, claimed: bool) -> None:
-        claimed = claimed or name in self.ledger.producers
+        claimed = claimed or name in self.records.producers
         if entry.is_symlink() or not (entry.is_file() or entry.is_dir()):
             self.links.add(name)
             self.faults.append(_link(Path(entry.path), name))
@@ -92,7 +92,7 @@ class _Walk:
         elif _HALF_WRITTEN.fullmatch(entry.name):
             what = "is half-written: the job that wrote it was stopped, or still runs"
             self.faults.append(Fault("half-written", name, what))
-        elif _other_study(self.ledger, name, entry):
+        elif _other_study(self.records, name, entry):
             self.others.append(name)
         elif self._told_by_damaged(f'"{name}/'):
             self.folder(name, claimed)
@@ -102,18 +102,18 @@ class _Walk:
 
     def _unclaimed(self, name: str, what: str) -> None:
         """A fault, unless a damaged sidecar, which is one already, seems to have spoken of it."""
-        if name not in self.ledger.damaged and not self._told_by_damaged(f'"{name}"'):
-            again = (name,) if name in self.ledger.wanted else ()
+        if name not in self.records.damaged and not self._told_by_damaged(f'"{name}"'):
+            again = (name,) if name in self.records.wanted else ()
             self.faults.append(Fault("no sidecar", name, what, again=again))
 
     def _told_by_damaged(self, words: str) -> bool:
         # surrogateescape: names on disk need not be text
         sought = words.encode(errors="surrogateescape")
-        return any(sought in damaged.content for damaged in self.ledger.damaged.values())
+        return any(sought in damaged.content for damaged in self.records.damaged.values())
 
 
-def _other_study(ledger: Ledger, name: str, entry: os.DirEntry[str]) -> bool:
-    top = str(PurePosixPath(name).parent) == ledger.results
+def _other_study(records: Records, name: str, entry: os.DirEntry[str]) -> bool:
+    top = str(PurePosixPath(name).parent) == records.results
     return top and (Path(entry.path) / "provenance").is_dir()
 
 
@@ -123,21 +123,21 @@ def _link(path: Path, name: str) -> Fault:
     return Fault("link", name, f"is a link to {path.readlink()}, and was not followed")
 
 
-def compare(ledger: Ledger, disk: Disk) -> Iterator[Fault]:
+def compare(records: Records, disk: Disk) -> Iterator[Fault]:
     """Outputs that are missing, or are not what the job made."""
     outputs = [
-        (name, digest, job) for job in ledger.jobs.values() for name, digest in job.outputs.items()
+        (name, digest, job) for job in records.jobs.values() for name, digest in job.outputs.items()
     ]
     readable = [out for out in outputs if not disk.hidden(out[0]) and not disk.links_in(out[0])]
     with ThreadPoolExecutor(THREADS) as pool:
-        found = pool.map(lambda out: digest_of(ledger.root / out[0]), readable)
+        found = pool.map(lambda out: digest_of(records.root / out[0]), readable)
         progress = tqdm(found, "comparing", len(readable), unit="output", leave=False, disable=None)
         for (name, digest, job), present in zip(readable, progress, strict=True):
-            again = (first_output(job),) if first_output(job) in ledger.current else ()
+            again = (first_output(job),) if first_output(job) in records.current else ()
             if present is None:
                 yield Fault("missing", name, "is gone", job.rule, again)
             elif present != digest:
-                what = f"is not what its job made{_newer(ledger.root / name, job)}"
+                what = f"is not what its job made{_newer(records.root / name, job)}"
                 yield Fault("changed", name, what, job.rule, again)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from workflow_lib.provenance.audit.disk import THREADS, Disk, digest_of
 from workflow_lib.provenance.audit.faults import Fault
-from workflow_lib.provenance.audit.ledger import Ledger, names
+from workflow_lib.provenance.audit.records import Records, names
 from workflow_lib.provenance.jobs import first_output
 from workflow_lib.provenance.reading import is_result
 from workflow_lib.provenance.sidecar import Sidecar
@@ -31,50 +31,50 @@ class Sources:
     notices: tuple[str, ...]
 
 
-def sources(ledger: Ledger, disk: Disk) -> Sources:
+def sources(records: Records, disk: Disk) -> Sources:
     """Compare what jobs read with what is on record, and with what is there."""
-    others = _other_results(ledger)
-    readers = _readers_of_nobodys(ledger, disk)
+    others = _other_results(records)
+    readers = _readers_of_nobodys(records, disk)
     with ThreadPoolExecutor(THREADS) as pool:
-        digests = pool.map(lambda name: _present(ledger, name), readers)
+        digests = pool.map(lambda name: _present(records, name), readers)
         present = dict(zip(readers, digests, strict=True))
-    known = _on_marks(ledger, disk)
+    known = _on_marks(records, disk)
     elsewhere = {
         name: known[PurePosixPath(name).name]
         for name, jobs in readers.items()
         if present[name] is None
-        and _is_foreign(ledger, name)
+        and _is_foreign(records, name)
         and {job.inputs[name] for job in jobs} == {known.get(PurePosixPath(name).name)}
     }
     compared = {name: jobs for name, jobs in readers.items() if name not in elsewhere}
-    return Sources((*others, *_made_by_nobody(ledger, compared, present)), _told(elsewhere))
+    return Sources((*others, *_made_by_nobody(records, compared, present)), _told(elsewhere))
 
 
-def _other_results(ledger: Ledger) -> Iterator[Fault]:
+def _other_results(records: Records) -> Iterator[Fault]:
     """A job's record of an input is to be the record of the job that made it."""
-    for first, job in ledger.current.items():
+    for first, job in records.current.items():
         others = [
             name
             for name, digest in job.inputs.items()
-            if (producer := ledger.producers.get(name)) and producer.outputs[name] != digest
+            if (producer := records.producers.get(name)) and producer.outputs[name] != digest
         ]
         if others:
             what = f"was made from another {names(others)} than the present one"
             yield Fault("made from another", first, what, job.rule, (first,))
 
 
-def _readers_of_nobodys(ledger: Ledger, disk: Disk) -> dict[str, list[Sidecar]]:
+def _readers_of_nobodys(records: Records, disk: Disk) -> dict[str, list[Sidecar]]:
     """The jobs that read each input that no job made."""
     readers: dict[str, list[Sidecar]] = {}
-    for job in ledger.current.values():
+    for job in records.current.values():
         for name in job.inputs:
-            if name not in ledger.producers and not disk.hidden(name):
+            if name not in records.producers and not disk.hidden(name):
                 readers.setdefault(name, []).append(job)
     return readers
 
 
 def _made_by_nobody(
-    ledger: Ledger, readers: dict[str, list[Sidecar]], present: dict[str, str | None]
+    records: Records, readers: dict[str, list[Sidecar]], present: dict[str, str | None]
 ) -> Iterator[Fault]:
     """Rasters, archives, templates: one fault each, however many jobs read it."""
     for name, jobs in readers.items():
@@ -82,22 +82,22 @@ def _made_by_nobody(
         if stale:
             state = "is gone, from which" if present[name] is None else "is not that from which"
             what = f"{state} {names([first_output(job) for job in stale])} was made"
-            yield Fault("source", name, what, stale[0].rule, _again(ledger, name, stale))
+            yield Fault("source", name, what, stale[0].rule, _again(records, name, stale))
 
 
-def _again(ledger: Ledger, name: str, readers: list[Sidecar]) -> tuple[str, ...]:
+def _again(records: Records, name: str, readers: list[Sidecar]) -> tuple[str, ...]:
     """What brings an input back: an archive is fetched again; results are made again."""
-    if is_result(name, ledger.results):
+    if is_result(name, records.results):
         return (name, *map(first_output, readers))
-    mark = f"{ledger.results}/archives/{PurePosixPath(name).name}.sha256"
+    mark = f"{records.results}/archives/{PurePosixPath(name).name}.sha256"
     return (mark,) if any(mark in job.inputs for job in readers) else ()
 
 
-def _present(ledger: Ledger, name: str) -> str | None:
+def _present(records: Records, name: str) -> str | None:
     """Digest of an input; whoever wrote its name, nothing is read that could have no end."""
     if "\0" in name:
         return None
-    path, root = Path(os.path.realpath(ledger.root / name)), Path(os.path.realpath(ledger.root))
+    path, root = Path(os.path.realpath(records.root / name)), Path(os.path.realpath(records.root))
     if not path.is_relative_to(root) and any(map(path.is_relative_to, _OF_THE_KERNEL)):
         return None
     return digest_of(path) if _is_file(path) else None
@@ -110,17 +110,17 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _is_foreign(ledger: Ledger, name: str) -> bool:
+def _is_foreign(records: Records, name: str) -> bool:
     """Whether a name is a path of a machine, outside of the project."""
-    return PurePosixPath(name).is_absolute() and not Path(name).is_relative_to(ledger.root)
+    return PurePosixPath(name).is_absolute() and not Path(name).is_relative_to(records.root)
 
 
-def _on_marks(ledger: Ledger, disk: Disk) -> dict[str, str]:
+def _on_marks(records: Records, disk: Disk) -> dict[str, str]:
     """Digests of the study's archives by file name, as the marks hold them that jobs made."""
-    folder = PurePosixPath(ledger.results, "archives")
+    folder = PurePosixPath(records.results, "archives")
     marks = (
-        ledger.root / name
-        for name in ledger.producers
+        records.root / name
+        for name in records.producers
         if PurePosixPath(name).parent == folder and not disk.hidden(name)
     )
     lines = (_line(mark).split() for mark in marks if _is_file(mark))

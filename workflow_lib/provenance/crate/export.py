@@ -15,6 +15,7 @@ from rocrate.rocrate import ROCrate
 from workflow_lib.config.study import Study
 from workflow_lib.files import atomic, sha256
 from workflow_lib.paths import Paths
+from workflow_lib.provenance.crate.code_origin import origin, present_commit, require_locked
 from workflow_lib.provenance.crate.data import (
     add_found,
     add_results,
@@ -22,7 +23,6 @@ from workflow_lib.provenance.crate.data import (
     add_workflow_files,
 )
 from workflow_lib.provenance.crate.lineage import Lineage, targets, trace
-from workflow_lib.provenance.crate.origin import origin, present_commit, require_locked
 from workflow_lib.provenance.crate.people import (
     add_agent,
     add_author,

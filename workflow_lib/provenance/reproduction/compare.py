@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from workflow_lib.metrics.findings import read_findings
+from workflow_lib.inference.findings import read_findings
 from workflow_lib.paths import Paths
 from workflow_lib.provenance.reproduction.differences import Difference
 from workflow_lib.provenance.reproduction.finished import Finished
 from workflow_lib.provenance.reproduction.kinds import KINDS, Kind, Tier, kind_of
-from workflow_lib.provenance.reproduction.likeness import Likeness, likeness, told_apart
+from workflow_lib.provenance.reproduction.platform_match import (
+    PlatformMatch,
+    platform_match,
+    told_apart,
+)
 
 _NAMED = 5
 
@@ -60,7 +64,7 @@ class Comparison:
         missing: names of artifacts that some job made and neither run has any more.
     """
 
-    likeness: Likeness
+    platform_match: PlatformMatch
     told_apart: tuple[str, ...]
     conditional: bool
     rows: tuple[Row, ...]
@@ -87,9 +91,9 @@ def compare(first: Path, second: Path) -> Comparison:
         kind = kind_of(name)
         found[kind][name] = kind.measure(one.artifacts[name], other.artifacts[name])
     jobs = one.sidecars.values(), other.sidecars.values()
-    alike = likeness(*jobs)
+    alike = platform_match(*jobs)
     return Comparison(
-        likeness=alike,
+        platform_match=alike,
         told_apart=told_apart(*jobs),
         conditional=_conditional(one),
         rows=tuple(_row(kind, found[kind], alike) for kind in KINDS if kind in found),
@@ -106,7 +110,7 @@ def _conditional(finished: Finished) -> bool:
     return name in finished.artifacts and read_findings(finished.artifacts[name]).conditional
 
 
-def _row(kind: Kind, found: dict[str, Difference], alike: Likeness) -> Row:
+def _row(kind: Kind, found: dict[str, Difference], alike: PlatformMatch) -> Row:
     sizes = [each.largest for each in found.values() if each.largest is not None]
     return Row(
         tier=kind.tier,
@@ -135,7 +139,7 @@ def described(comparison: Comparison) -> str:
     )
     lines = [table.to_markdown(index=False, tablefmt="simple"), ""]
     apart = "; ".join(comparison.told_apart)
-    lines.append(f"Machines: {comparison.likeness}{f' ({apart})' if apart else ''}.")
+    lines.append(f"Machines: {comparison.platform_match}{f' ({apart})' if apart else ''}.")
     if comparison.conditional:
         lines.append(
             "One seed: intervals are conditional on one training. Trained on another machine, a "

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from workflow_lib.data.scenes import NODATA
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import digest
-from workflow_lib.metrics.findings import Estimate, Findings, read_findings
-from workflow_lib.metrics.table import read_main_table
+from workflow_lib.inference.findings import Estimate, Findings, read_findings
+from workflow_lib.measure.table import read_main_table
 
 COUNTS = 1
 """Counts by which a pixel that a classical codec decodes may be off: decoders end by rounding, and
@@ -168,7 +168,7 @@ def _estimates(findings: Findings) -> Iterator[tuple[str, Estimate]]:
     """Every estimate by what it is of. Those of verdicts are those of points."""
     for found in findings.findings:
         whole = f"{found.dataset} {found.segmenter}"
-        for name in ("ceiling", "trivial", "gate"):
+        for name in ("ceiling", "baseline", "gate"):
             yield f"{whole} {name}", getattr(found, name)
         for point in found.points:
             of = " ".join([whole, point.codec, point.rate, point.regime, point.trained_on]).strip()

@@ -14,7 +14,7 @@ from workflow_lib.provenance.reproduction.differences import (
     losses_apart,
     tables_apart,
 )
-from workflow_lib.provenance.reproduction.likeness import Likeness
+from workflow_lib.provenance.reproduction.platform_match import PlatformMatch
 
 
 class Tier(StrEnum):
@@ -41,12 +41,12 @@ class Kind:
     name: str
     pattern: str
     tier: Tier
-    needs: Likeness
+    needs: PlatformMatch
     measure: Measure = bytes_apart
     unit: str = ""
 
 
-_EVERYWHERE, _DEVICE, _PLATFORM = Likeness.OTHER, Likeness.DEVICE, Likeness.PLATFORM
+_EVERYWHERE, _DEVICE, _PLATFORM = PlatformMatch.OTHER, PlatformMatch.DEVICE, PlatformMatch.PLATFORM
 
 KINDS = (
     Kind("marks of archives", r"archives/.*", Tier.EXACT, _EVERYWHERE),
@@ -54,7 +54,7 @@ KINDS = (
     Kind("lists of tile stores", r"[^/]+/tiles/.*\.txt", Tier.EXACT, _EVERYWHERE, lists_apart),
     Kind("tile stores, manifests", r"[^/]+/tiles/.*", Tier.EXACT, _EVERYWHERE),
     Kind("classical bitstreams", r"[^/]+/bitstreams/.*/any/.*", Tier.EXACT, _EVERYWHERE),
-    Kind("trivial maps", r"[^/]+/segmenters/trivial/.*", Tier.EXACT, _EVERYWHERE),
+    Kind("threshold baselines", r"[^/]+/segmenters/threshold-baseline/.*", Tier.EXACT, _EVERYWHERE),
     Kind("codec weights", r"[^/]+/codecs/.*", Tier.EXACT, _PLATFORM),
     Kind("fine-tuning choices", r"[^/]+/segmenters/.*\.choice\.json", Tier.EXACT, _PLATFORM),
     Kind("segmenter weights", r"[^/]+/segmenters/.*", Tier.EXACT, _PLATFORM),

@@ -16,7 +16,7 @@ from workflow_lib.provenance.git import git, tracked
 from workflow_lib.provenance.overlays import overlay_names
 from workflow_lib.provenance.reproduction.compare import Comparison, compare
 from workflow_lib.provenance.reproduction.finished import Finished
-from workflow_lib.provenance.reproduction.origin import commit_of
+from workflow_lib.provenance.reproduction.source_commit import commit_of
 
 OUTCOME = "comparison.json"
 """What is written into the fresh folder when both runs have been compared."""
@@ -73,7 +73,7 @@ def reproduce(
 def to_text(comparison: Comparison) -> str:
     """A comparison as JSON; sizes that are infinite are text."""
     content = asdict(comparison) | {
-        "likeness": comparison.likeness.name,
+        "likeness": comparison.platform_match.name,
         "reproduced": comparison.reproduced,
         "rows": [asdict(row) | {"holds": row.holds} for row in comparison.rows],
     }

@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 from workflow_lib.codecs.learned.model import LearnedModel
 from workflow_lib.codecs.learned.prior import Architecture
 from workflow_lib.config.codecs import LearnedConfig
-from workflow_lib.config.training import Training
+from workflow_lib.config.schedule import TrainingSchedule
 from workflow_lib.data.info import TileInfo
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.torchinit import prepare
@@ -50,9 +50,9 @@ def make_tiles(image, splits):
 
 def make_config(kind="dgml", **changes):
     plan = {"steps": 6, "batch": 2, "crop": 64, "learning_rate": 1e-3, "validate_every": 3}
-    plan |= {key: changes.pop(key) for key in list(changes) if key in Training.model_fields}
+    plan |= {key: changes.pop(key) for key in list(changes) if key in TrainingSchedule.model_fields}
     sizes = {"channels": 8, "latents": 24}
-    config = {"kind": kind, "training": Training(**plan), **sizes, **changes}
+    config = {"kind": kind, "training": TrainingSchedule(**plan), **sizes, **changes}
     return TypeAdapter(LearnedConfig).validate_python(config)
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from learned_examples import make_config, random_model, smooth_counts, two_band_tiles
 
 from workflow_lib.codecs.learned.codec import LearnedCodec, open_codec
+from workflow_lib.codecs.learned.context import Context
 from workflow_lib.codecs.learned.fit import fit
-from workflow_lib.codecs.learned.schedule import Context
 from workflow_lib.errors import BitstreamError, DownlinkError
 from workflow_lib.training.weights import load_weights, save_weights
 

@@ -8,12 +8,12 @@ from learned_examples import random_model
 
 from workflow_lib.codecs.learned import model as model_module
 from workflow_lib.codecs.learned import transforms
+from workflow_lib.codecs.learned.context import Context
 from workflow_lib.codecs.learned.objective import Cost, Examples, coded
-from workflow_lib.codecs.learned.schedule import Context
-from workflow_lib.segmentation.finetuning import Pair
-from workflow_lib.segmentation.material import mapped
-from workflow_lib.segmentation.model import UNet
+from workflow_lib.segmentation.finetuning_data import mapped
+from workflow_lib.segmentation.finetuning_setting import Pair
 from workflow_lib.segmentation.train import masked_cross_entropy
+from workflow_lib.segmentation.unet import UNet
 from workflow_lib.training.loading import moved
 
 

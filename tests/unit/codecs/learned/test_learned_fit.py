@@ -6,10 +6,10 @@ import torch
 from learned_examples import make_config, make_tiles, smooth_counts, two_band_tiles
 
 from workflow_lib.codecs.learned.codec import LearnedCodec
+from workflow_lib.codecs.learned.context import Context
 from workflow_lib.codecs.learned.fit import CodecTask, fit
 from workflow_lib.codecs.learned.model import LearnedModel
 from workflow_lib.codecs.learned.prior import Architecture
-from workflow_lib.codecs.learned.schedule import Context
 from workflow_lib.errors import DownlinkError
 
 

@@ -6,9 +6,9 @@ import torch
 from learned_examples import random_model, smooth_counts
 
 from workflow_lib.codecs.learned.codec import LearnedCodec
+from workflow_lib.codecs.learned.context import Context
 from workflow_lib.codecs.learned.integer import IntegerPrior, Layer
 from workflow_lib.codecs.learned.mixture import Mixture
-from workflow_lib.codecs.learned.schedule import Context
 from workflow_lib.errors import DownlinkError
 
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 from learned_examples import smooth_counts
 
+from workflow_lib.codecs.learned.context import Context
 from workflow_lib.codecs.learned.klt_start import patch_klt, quantiser_step, start_from_klt
 from workflow_lib.codecs.learned.model import LearnedModel
 from workflow_lib.codecs.learned.prior import Architecture
-from workflow_lib.codecs.learned.schedule import Context
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import pytest
 import torch
 from learned_examples import random_model, smooth_counts
 
-from workflow_lib.codecs.learned.schedule import Context
-from workflow_lib.segmentation.model import UNet
+from workflow_lib.codecs.learned.context import Context
+from workflow_lib.segmentation.unet import UNet
 from workflow_lib.training.precision import full, reduced
 
 BF16 = torch.bfloat16

@@ -1,0 +1,90 @@
+"""Scores of maps of the held-out tiles."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from workflow_lib.data.tiles import Tiles
+from workflow_lib.files import atomic
+from workflow_lib.measure import metric_names
+from workflow_lib.measure.correlation import correlation_length
+from workflow_lib.measure.scores import MapScores
+from workflow_lib.measure.segmentation import average_precision
+from workflow_lib.measure.table import Key, join, pooled_rows, tile_rows
+from workflow_lib.segmentation.labels import scored_label
+from workflow_lib.segmentation.threshold_baseline import ThresholdBaseline
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A segmenter's maps.
+
+    Attributes:
+        probability: float32 [tile, y, x].
+        threshold: the map is probability ≥ threshold.
+        scene, row, col: the tiles, [tile].
+    """
+
+    probability: NDArray[np.float32]
+    threshold: np.float64
+    scene: NDArray[np.str_]
+    row: NDArray[np.int32]
+    col: NDArray[np.int32]
+
+
+def write_predictions(predictions: Predictions, file: Path) -> None:
+    """Store maps as a compressed npz file."""
+    with atomic(file) as draft, draft.open("wb") as handle:
+        np.savez_compressed(handle, allow_pickle=False, **asdict(predictions))
+
+
+def read_predictions(file: Path) -> Predictions:
+    """What `write_predictions` wrote."""
+    with np.load(file, allow_pickle=False) as stored:
+        return Predictions(**{name: stored[name] for name in stored.files})
+
+
+def score_table(
+    key: Key, originals: Tiles, predictions: Predictions, training_tiles: int
+) -> pd.DataFrame:
+    """Scores of every tile and of the fold's tiles together, against the originals' labels.
+
+    Args:
+        key: whose maps these are, with the fold that is held out.
+        originals: that fold's tiles.
+        predictions: their maps.
+        training_tiles: tiles that the segmenter was trained on.
+    """
+    precision = average_precision(scored_label(originals), predictions.probability)
+    figures = {
+        metric_names.AVERAGE_PRECISION: precision,
+        metric_names.TRAINING_TILES: float(training_tiles),
+    }
+    return _compared(key, originals, predictions.probability >= predictions.threshold, figures)
+
+
+def baseline_table(baseline: ThresholdBaseline, tiles: Tiles, fold: int) -> pd.DataFrame:
+    """Scores of a threshold baseline of the tiles of a fold, and the labels' correlation length.
+
+    Args:
+        baseline: chosen on the other folds.
+        tiles: all tiles, for the labels' correlation length.
+        fold: the one held out.
+    """
+    key = Key(tiles.info.dataset, regime="baseline", fold=fold)
+    held_out = tiles.of_fold(fold)
+    figures = {metric_names.CORRELATION_PX: correlation_length(tiles)}
+    return _compared(key, held_out, baseline.predict(held_out.image), figures)
+
+
+def _compared(
+    key: Key, tiles: Tiles, predicted: NDArray[np.bool_], figures: dict[str, float]
+) -> pd.DataFrame:
+    """Rows of a map's scores, with further figures of all tiles together."""
+    scores = MapScores.of(tiles, predicted)
+    return join(
+        [tile_rows(key, tiles, scores.per_tile()), pooled_rows(key, figures | scores.pooled())]
+    )

@@ -1,0 +1,96 @@
+"""What codec and segmenter are fine-tuned on, and what a pair of them costs there."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from workflow_lib.codecs.learned.model import LearnedModel
+from workflow_lib.codecs.learned.objective import Cost, Examples, coded
+from workflow_lib.data.scenes import IGNORE, NODATA
+from workflow_lib.segmentation.finetuning_setting import Pair, Setting
+from workflow_lib.segmentation.labelled_crops import Crops
+from workflow_lib.segmentation.labels import scored_label
+from workflow_lib.segmentation.train import masked_cross_entropy
+from workflow_lib.training.crops import stacked
+from workflow_lib.training.loading import moved
+
+_BATCH = 8
+
+
+class Batch(NamedTuple):
+    """Images to code, and their labels, uint8 [tile, y, x]."""
+
+    examples: Examples
+    label: Tensor
+
+
+class FinetuningData:
+    """Training crops and validation tiles, for codec and segmenter alike."""
+
+    def __init__(self, setting: Setting) -> None:
+        plan, tiles = setting.finetuning.training, setting.tiles
+        training, validation = tiles.where("train"), tiles.where("validation")
+        self.data_range, self.lam = tiles.info.data_range, setting.lam
+        self._crops = Crops(training, plan.batch, plan.crop)
+        self._training, self._label = Examples.of(training), scored_label(training)
+        self._validation = Batch(
+            Examples.of(validation), torch.from_numpy(scored_label(validation))
+        )
+        self._device = setting.device
+
+    def draw(self, generator: torch.Generator) -> Batch:
+        """Training crops, half of them with a positive pixel; see `Crops`."""
+        crops = self._crops.choose(generator)
+        return Batch(self._training.at(crops), stacked(self._label, crops))
+
+    def validation(self) -> Iterator[Batch]:
+        """The validation tiles, where the networks are."""
+        examples, label = self._validation
+        for some in batches(len(label)):
+            yield moved(Batch(examples.some(some), label[some]), self._device)
+
+
+def batches(count: int) -> list[slice]:
+    """Runs of so many tiles as are validated at once."""
+    return [slice(first, first + _BATCH) for first in range(0, count, _BATCH)]
+
+
+def seen(codec: LearnedModel, reconstruction: Tensor, examples: Examples) -> Tensor:
+    """Counts [tile, band, y, x] that the segmenter sees: those a decoder may give, not rounded."""
+    counts = codec.counts(reconstruction).clamp(1, 65535)
+    return torch.where(examples.valid, counts, float(NODATA))
+
+
+def mapped(pair: Pair, examples: Examples, data_range: float) -> tuple[Cost, Tensor]:
+    """What a forward pass costs, and the logits [tile, y, x] of the map made from it."""
+    image, cost = coded(pair.codec, examples, data_range)
+    return cost, pair.segmenter(seen(pair.codec, image, examples))
+
+
+class MeanEntropy:
+    """T over batches: mean binary cross-entropy of the labelled pixels of all of them."""
+
+    def __init__(self) -> None:
+        self._total, self._pixels = 0.0, 0
+
+    def add(self, logits: Tensor, label: Tensor) -> None:
+        """Count a batch; see `masked_cross_entropy`."""
+        labelled = int((label != IGNORE).sum())
+        self._total += float(masked_cross_entropy(logits, label)) * labelled
+        self._pixels += labelled
+
+    def value(self) -> float:
+        """In nats per labelled pixel."""
+        return self._total / max(self._pixels, 1)
+
+
+def validation_losses(pair: Pair, data: FinetuningData) -> dict[str, float]:
+    """R + λ·D as "loss", its parts, and "cross_entropy" T of all validation tiles."""
+    costs, entropy = [], MeanEntropy()
+    for examples, label in data.validation():
+        cost, logits = mapped(pair, examples, data.data_range)
+        costs.append(cost)
+        entropy.add(logits, label)
+    return {**Cost.sum(costs).figures(data.lam), "cross_entropy": entropy.value()}

@@ -1,0 +1,86 @@
+"""Codec and segmenter fine-tuned together: the regime `joint`."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from workflow_lib.codecs.learned.objective import parameter_groups
+from workflow_lib.paths import rate_name
+from workflow_lib.segmentation.choice import (
+    Candidate,
+    Finetuned,
+    decoded_by,
+    judged,
+    write_best,
+)
+from workflow_lib.segmentation.finetuning_data import (
+    Batch,
+    FinetuningData,
+    mapped,
+    validation_losses,
+)
+from workflow_lib.segmentation.finetuning_setting import Pair, Setting
+from workflow_lib.segmentation.train import masked_cross_entropy
+from workflow_lib.training.loop import train
+
+
+def finetune_jointly(setting: Setting, target: Finetuned) -> None:
+    """Fine-tune codec and segmenter with L = R + λ·D + γ·T for each γ; write the best pair.
+
+    R is the estimated rate in bits per pixel and band, D = MSE₂₅₅, T the mean binary cross-entropy
+    of the map of the reconstruction. Within a run the weights of lowest L on the validation tiles
+    are kept; of all runs, those of best IoU on the validation tiles as decoded.
+
+    Raises:
+        DownlinkError: weights or tiles that cannot be fine-tuned, or divergence.
+    """
+    setting.require_usable()
+    data = FinetuningData(setting)
+    write_best(_candidates(setting, data), setting, data, "joint", target)
+
+
+def _candidates(setting: Setting, data: FinetuningData) -> Iterator[Candidate]:
+    for number, gamma in enumerate(setting.finetuning.gammas):
+        name, seed, pair = f"gamma-{rate_name(gamma)}", setting.seed_of(number), setting.start()
+        task = JointTask(pair, data, setting, gamma)
+        summary = train(
+            task, setting.finetuning.training, seed, setting.run / name, setting.identity
+        )
+        record = {"gamma": gamma, "seed": seed, "steps": summary.steps, "kept": summary.best_step}
+        yield judged(name, pair, decoded_by(pair.codec, setting), data, record)
+
+
+class JointTask:
+    """R + λ·D + γ·T of a codec and a segmenter."""
+
+    model: nn.Module
+
+    def __init__(self, pair: Pair, data: FinetuningData, setting: Setting, gamma: float) -> None:
+        self.model = self._pair = pair
+        self._material, self._setting, self._gamma = data, setting, gamma
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """The codec's as in a fit, and the segmenter's; see `Task`."""
+        config = self._setting.finetuning
+        own = parameter_groups(self._pair.codec, self._setting.codec, config.codec_learning_rate)
+        return [*own, {"params": list(self._pair.segmenter.parameters())}]
+
+    def batch(self, generator: torch.Generator) -> Batch:
+        """Crops for one step; see `Task`."""
+        return self._material.draw(generator)
+
+    def training_losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Losses of one step; see `Task`."""
+        examples, label = batch
+        cost, logits = mapped(self._pair, examples, self._material.data_range)
+        entropy = masked_cross_entropy(logits, label)
+        losses = cost.losses(self._material.lam)
+        loss = losses["loss"] + self._gamma * entropy
+        return {**losses, "cross_entropy": entropy, "loss": loss}
+
+    def validation_losses(self) -> dict[str, float]:
+        """Losses of forward passes on the validation tiles; see `Task`."""
+        losses = validation_losses(self._pair, self._material)
+        return {**losses, "loss": losses["loss"] + self._gamma * losses["cross_entropy"]}
