@@ -9,11 +9,12 @@ from workflow_lib.config.finetuning import Finetuning
 from workflow_lib.config.section import json_of
 from workflow_lib.config.segmenters import Segmenter
 from workflow_lib.data.store import read_tiles
+from workflow_lib.paths import FINETUNED
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--regime", required=True, choices=["joint", "control"])
+    parser.add_argument("--regime", required=True, choices=FINETUNED)
     parser.add_argument("--tiles", required=True, type=Path, nargs="+", help="tile stores")
     parser.add_argument("--held-out", required=True, type=int, help="the fold that is not seen")
     parser.add_argument(

@@ -37,7 +37,7 @@ class PointFinding(Section):
     """One rate point in one regime, over all scored blocks and seeds.
 
     Attributes:
-        codec, rate, regime, trained_on: see `metrics.table.Key`.
+        codec, rate, regime, trained_on: see `measure.table.Key`.
         bpppb: actual rate.
         psnr: dB; undefined without loss.
         iou: of its maps.

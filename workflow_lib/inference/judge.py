@@ -24,7 +24,7 @@ def judge(study: Study, table: pd.DataFrame) -> Findings:
 
     Args:
         study: the study.
-        table: its tidy table, see `metrics.table`.
+        table: its tidy table, see `measure.table`.
 
     Raises:
         DownlinkError: the table lacks what the study names.

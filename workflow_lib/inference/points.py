@@ -3,10 +3,7 @@
 from typing import NamedTuple
 
 from workflow_lib.config.datasets import Dataset, PointName
-from workflow_lib.paths import rate_name
-
-FINE_TUNED = ("joint", "control")
-"""Regimes in which the codec is another one as well."""
+from workflow_lib.paths import FINETUNED, rate_name
 
 
 class RatePoint(NamedTuple):
@@ -24,7 +21,7 @@ class RatePoint(NamedTuple):
     @property
     def coded(self) -> "RatePoint":
         """What the map was made from: rate and distortion stand under this point."""
-        return RatePoint(self.codec, self.rate, self.regime if self.regime in FINE_TUNED else "")
+        return RatePoint(self.codec, self.rate, self.regime if self.regime in FINETUNED else "")
 
     def __str__(self) -> str:
         """E.g. jpeg2000 at 0.1, retrained."""
@@ -45,7 +42,7 @@ def standalone(dataset: Dataset) -> list[RatePoint]:
 def fine_tuned(dataset: Dataset) -> list[RatePoint]:
     """The jointly trained points and their controls."""
     points = dataset.points("joint").items()
-    return [RatePoint(c, rate_name(r), g) for c, rates in points for r in rates for g in FINE_TUNED]
+    return [RatePoint(c, rate_name(r), g) for c, rates in points for r in rates for g in FINETUNED]
 
 
 def mapped(dataset: Dataset) -> list[RatePoint]:

@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from workflow_lib.inference.findings import Estimate, Finding, PointFinding
+from workflow_lib.paths import FINETUNED
 
 # Okabe and Ito's colours, which also people with colour vision deficiencies tell apart, without the
 # two that vanish on white or on black.
@@ -107,7 +108,7 @@ def rate_distortion(points: Sequence[PointFinding], looks: Mapping[str, Look], n
         standalone = _dots(points, ("",), "psnr")
         figure, axes = _axes(_shown(points, "psnr"), "PSNR (dB)")
         handles = [_line(axes, dots, looks[codec], codec) for codec, dots in _by_codec(standalone)]
-        for regime in ("joint", "control"):
+        for regime in FINETUNED:
             handles += _marked(axes, _dots(points, (regime,), "psnr"), looks, regime)
         figure.legend(handles=handles, loc="outside lower center", ncols=4)
         return _svg(figure, name, _told("PSNR in dB", standalone))

@@ -94,7 +94,7 @@ def write_report(
 
     Args:
         study: the study.
-        table: its tidy table, see `metrics.table`.
+        table: its tidy table, see `measure.table`.
         findings: what was judged of it.
         baseline: what the threshold baseline does, in words, by dataset.
         notes: what was done to the data that a reader should know, by dataset.

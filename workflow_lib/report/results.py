@@ -10,6 +10,7 @@ from workflow_lib.config.study import Study
 from workflow_lib.inference.findings import Estimate, Finding, PointFinding
 from workflow_lib.measure import metric_names
 from workflow_lib.measure.table import REGIMES, main_table
+from workflow_lib.paths import FINETUNED
 
 _POINT = ["dataset", "codec", "rate"]
 _BYTES = [metric_names.PAYLOAD_BYTES, metric_names.HEADER_BYTES, metric_names.SIDE_BYTES]
@@ -32,7 +33,6 @@ _MAPPED = [
     metric_names.EVENT_RECALL,
     metric_names.FALSE_ALARMS_PER_MPX,
 ]
-_FINETUNED = ("joint", "control")
 _SHOWN = [
     metric_names.BPPPB,
     metric_names.BPPPB_NATIVE,
@@ -62,7 +62,7 @@ def all_figures(study: Study, table: pd.DataFrame) -> pd.DataFrame:
 def all_points(study: Study, table: pd.DataFrame) -> pd.DataFrame:
     """The main table with the bytes of each point, in the study's order and by rising rate.
 
-    Further columns are named as in `metrics.names`, besides `at_floor` (bool) and `total_bytes`.
+    Further columns are named as in `measure.metric_names`, besides `at_floor` (bool) and `total_bytes`.
     """
     figures = all_figures(study, table)
     standalone = figures[figures["regime"] == ""].set_index(_POINT)
@@ -86,11 +86,11 @@ def coded_points(points: pd.DataFrame, findings: Iterable[Finding]) -> list[Poin
         findings: those on this dataset.
     """
     judged = [point for finding in findings for point in finding.points]
-    standalone = {(p.codec, p.rate): p for p in judged if p.regime not in _FINETUNED}
+    standalone = {(p.codec, p.rate): p for p in judged if p.regime not in FINETUNED}
     once = points.drop_duplicates(["codec", "rate"]).to_dict("records")
     found = [standalone.get((row["codec"], row["rate"])) or _unjudged(row) for row in once]
     plain = [point.model_copy(update={"regime": "", "trained_on": ""}) for point in found]
-    return plain + [point for point in judged if point.regime in _FINETUNED]
+    return plain + [point for point in judged if point.regime in FINETUNED]
 
 
 def _unjudged(row: Mapping[Hashable, Any]) -> PointFinding:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from workflow_lib.inference.findings import Finding, PointFinding, Step, Verdict
+from workflow_lib.paths import FINETUNED
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,7 @@ def _rows(
 def pairs(finding: Finding) -> list[PairRow]:
     """What joint fine-tuning and its control came to, by codec and rate point."""
     joint, control = (
-        {(p.codec, p.rate): p for p in finding.points if p.regime == regime}
-        for regime in ("joint", "control")
+        {(p.codec, p.rate): p for p in finding.points if p.regime == regime} for regime in FINETUNED
     )
     places: Iterable[tuple[str, str]] = dict.fromkeys([*joint, *control])
     return [PairRow(*place, joint.get(place), control.get(place)) for place in places]
