@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Jpeg2000(CodecOptions):
-    """JPEG 2000, all bands in one raw codestream; 9-7 wavelet, lossless reversible 5-3."""
+    """JPEG 2000, all bands in one codestream, without a spectral transform."""
 
     lossless = True
     kind: Literal["jpeg2000"]

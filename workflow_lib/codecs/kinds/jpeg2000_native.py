@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Jpeg2000Native(CodecOptions):
     """JPEG 2000 with each band at the resolution in which the sensor took it.
 
-    One codestream per resolution; bytes are split between them for the least squared error.
+    There is one codestream per resolution. The budget is split for the least squared error.
     """
 
     kind: Literal["jpeg2000-native"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Jpeg2000PerBand(CodecOptions):
-    """JPEG 2000 of each band by itself, every band at the same rate: the naive baseline."""
+    """JPEG 2000 of each band by itself, all bands at the same rate: the naive baseline."""
 
     lossless = True
     kind: Literal["jpeg2000-per-band"]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class KltJpeg2000(CodecOptions):
-    """JPEG 2000 after a spectral Karhunen–Loève transform, fitted and charged per coding unit."""
+    """JPEG 2000 after a spectral KLT, which is fitted to and charged to each coding unit."""
 
     kind: Literal["klt-jpeg2000"]
 
