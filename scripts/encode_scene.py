@@ -23,9 +23,7 @@ def main() -> None:
         type=json_of(CodecConfig),
         help='options as JSON, e.g. {"kind": "jpeg2000"}; docs/codec.md lists the kinds',
     )
-    parser.add_argument(
-        "--rate", required=True, help="target rate in bpppb, `lossless`, or λ"
-    )
+    parser.add_argument("--rate", required=True, help="target rate in bpppb, `lossless`, or λ")
     parser.add_argument("--weights", type=Path, help="weights of a learned codec")
     parser.add_argument(
         "--held-out", required=True, type=int, nargs="+", help="folds that are scored"
