@@ -1,4 +1,4 @@
-"""Decode a container, or one tile of it, into a store of tiles."""
+"""Decode a container, or one tile of it, to a tile store."""
 
 import argparse
 from pathlib import Path
@@ -7,8 +7,7 @@ import numpy as np
 
 from workflow_lib import cli, devices
 from workflow_lib.codecs.coding import decode_scene, decode_tile
-from workflow_lib.codecs.registry import open_codec
-from workflow_lib.config.codecs import CodecConfig
+from workflow_lib.codecs.registry import CodecConfig, open_codec
 from workflow_lib.config.section import json_of
 from workflow_lib.data.store import read_tiles, write_reconstruction
 from workflow_lib.data.tiles import Tiles
@@ -19,13 +18,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bitstream", required=True, type=Path, help="container to read")
     parser.add_argument(
-        "--tiles", required=True, type=Path, help="the scene's tile store, for its tiles' places"
+        "--tiles", required=True, type=Path, help="the scene's tile store; its counts are not used"
     )
     parser.add_argument(
         "--codec",
         required=True,
         type=json_of(CodecConfig),
-        help='the codec, as JSON: {"kind": "jpeg2000"}; of a learned one all keys',
+        help='options as JSON, e.g. {"kind": "jpeg2000"}; docs/codec.md lists the kinds',
     )
     parser.add_argument("--weights", type=Path, help="weights of a learned codec")
     devices.add_arguments(parser)
@@ -33,7 +32,7 @@ def main() -> None:
         "--tile",
         metavar="ROW,COL",
         type=place,
-        help="only the tile at this place of the scene's grid; quick where the unit is a tile",
+        help="decode only the tile at this row and column of the scene's grid",
     )
     parser.add_argument("--reconstruction", required=True, type=Path, help="store to write")
     args = parser.parse_args()
@@ -59,8 +58,8 @@ def index_of(tiles: Tiles, row: int, col: int) -> int:
     found = np.flatnonzero((tiles.row == row) & (tiles.col == col))
     if not len(found):
         raise DownlinkError(
-            f"--tile {row},{col}: the scene has no such tile. Its rows and columns stand in the "
-            "tile store's `row` and `col`."
+            f"--tile {row},{col}: the scene has no such tile. The arrays `row` and `col` "
+            "of the tile store list its tiles."
         )
     return int(found[0])
 

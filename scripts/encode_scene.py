@@ -1,12 +1,11 @@
-"""Code a scene at one rate point, decode the file again, and measure rate and distortion."""
+"""Encode a scene at one rate point, decode the file, and measure rate and distortion."""
 
 import argparse
 from pathlib import Path
 
 from workflow_lib import cli, devices
 from workflow_lib.codecs.coding import decode_scene, encode_scene
-from workflow_lib.codecs.registry import open_codec
-from workflow_lib.config.codecs import CodecConfig
+from workflow_lib.codecs.registry import CodecConfig, open_codec
 from workflow_lib.config.section import json_of
 from workflow_lib.data.store import read_tiles, write_reconstruction
 from workflow_lib.measure.coded import coded_table
@@ -17,26 +16,24 @@ from workflow_lib.paths import FINETUNED
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tiles", required=True, type=Path, help="the scene's tile store")
-    parser.add_argument("--name", required=True, help="the codec's name")
+    parser.add_argument("--name", required=True, help="the codec's name in the study")
     parser.add_argument(
         "--codec",
         required=True,
         type=json_of(CodecConfig),
-        help='the codec, as JSON: {"kind": "jpeg2000"}; of a learned one all keys',
+        help='options as JSON, e.g. {"kind": "jpeg2000"}; docs/codec.md lists the kinds',
     )
-    parser.add_argument(
-        "--rate", required=True, help="target bpppb, `lossless`, or λ of a learned codec"
-    )
+    parser.add_argument("--rate", required=True, help="target rate in bpppb, `lossless`, or λ")
     parser.add_argument("--weights", type=Path, help="weights of a learned codec")
     parser.add_argument(
-        "--held-out", required=True, type=int, nargs="+", help="the folds that are scored"
+        "--held-out", required=True, type=int, nargs="+", help="folds that are scored"
     )
     parser.add_argument(
-        "--regime", default="", choices=("", *FINETUNED), help="how it was fine-tuned"
+        "--regime", default="", choices=("", *FINETUNED), help="how the codec was fine-tuned"
     )
-    parser.add_argument("--segmenter", default="", help="the segmenter that it was fine-tuned with")
-    parser.add_argument("--seed", type=int, help="the seed of a learned codec")
-    parser.add_argument("--trained-on", help="the dataset whose tiles the weights know")
+    parser.add_argument("--segmenter", default="", help="segmenter of the fine-tuning")
+    parser.add_argument("--seed", type=int, help="seed of a learned codec")
+    parser.add_argument("--trained-on", help="dataset on which a learned codec was trained")
     devices.add_arguments(parser)
     parser.add_argument("--bitstream", required=True, type=Path, help="container to write")
     parser.add_argument("--reconstruction", required=True, type=Path, help="store to write")

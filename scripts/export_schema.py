@@ -1,4 +1,4 @@
-"""Write the JSON Schema of config.yaml, for editors."""
+"""Write the JSON Schema of a study's file, for editors."""
 
 import argparse
 import json

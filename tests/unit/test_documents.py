@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from workflow_lib.codecs.catalogue import codec_table
+
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 UNFINISHED = re.compile(r"\b(TODO|TBD|XXX|FIXME|RESULTS|NU_B|COST)\b|\{[A-Z]\}")
@@ -38,3 +40,7 @@ def test_what_make_is_asked_for_is_a_target(document):
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     asked = set(re.findall(r"(?:^|`)make ([a-z][a-z-]*)", document.read_text(), re.MULTILINE))
     assert asked <= targets
+
+
+def test_the_table_of_codecs_is_the_registrys():
+    assert f"\n\n{codec_table()}\n\n" in (ROOT / "docs/codec.md").read_text()
