@@ -57,13 +57,13 @@ class Study(Section):
     """Which of the datasets below are run, in the order in which they are reported."""
     archives: dict[Name, Archive] = Field(default_factory=dict)
     """Pinned archives, by package name."""
-    sensors: dict[Name, tuple[Band, ...]]
+    sensors: dict[Name, tuple[Band, ...]] = Field(default_factory=dict)
     """Bands by sensor."""
     datasets: dict[Name, Dataset]
     """Datasets, by name."""
-    codecs: dict[Name, CodecConfig]
+    codecs: dict[Name, CodecConfig] = Field(default_factory=dict)
     """Codecs, by name."""
-    segmenters: dict[Name, Segmenter]
+    segmenters: dict[Name, Segmenter] = Field(default_factory=dict)
     """Segmenters, by name."""
     finetunings: dict[Name, Finetuning] = Field(default_factory=dict)
     """Joint fine-tunings by name, for the regime `joint`."""
