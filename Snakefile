@@ -14,6 +14,7 @@ if not workflow.overwrite_configfiles:
 container: "downlink.sif"
 
 
+include: "rules/scheduling.smk"
 include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/codecs.smk"

