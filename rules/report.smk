@@ -1,11 +1,11 @@
-# Tables and stores → the study's table and the report.
+# Tables and stores → the study's table, its findings and the report.
 
 
 rule collect_metrics:
     input:
-        coded_tables(),
-        score_tables(),
-        baseline_tables(),
+        PLAN.distortion_tables(),
+        PLAN.score_tables(),
+        PLAN.baseline_tables(),
     output:
         metrics=PATHS.metrics(),
         main_table=PATHS.main_table(),
@@ -16,22 +16,17 @@ rule collect_metrics:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=memory(2000),
-        runtime=minutes(15),
+        mem_mb=each_attempt(2000),
+        runtime=each_attempt(15),
     params:
         job=record("collect_metrics"),
-        infos=lambda w: json.dumps(
-            {
-                name: describe(name, STUDY.datasets[name], STUDY.bands(name)).model_dump()
-                for name in STUDY.run
-            }
-        ),
+        infos=lambda w: json.dumps({name: PLAN.info(name).model_dump() for name in STUDY.run}),
         code=code("collect_metrics"),
     message:
-        "Collecting all figures"
+        "Collecting all rates, distortions and scores"
     shell:
-        # a list of thousands of files is too long for a command line
-        script(
+        # A list of thousands of files is too long for a command line.
+        command(
             "collect_metrics",
             "--infos {params.infos:q} --metrics {output.metrics:q}"
             " --main-table {output.main_table:q} < <(printf '%s\\n' {input:q})",
@@ -50,16 +45,16 @@ rule judge_study:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=memory(2000),
-        runtime=minutes(30),
+        mem_mb=each_attempt(2000),
+        runtime=each_attempt(30),
     params:
         job=record("judge_study"),
         study=lambda w: STUDY.judged().canonical(),
-        code=study_code("judge_study"),
+        code=code("judge_study", *PLAN.codec_files()),
     message:
         "Judging the claims"
     shell:
-        script(
+        command(
             "judge_study",
             "--study {params.study:q} --metrics {input:q} --findings {output:q}",
         )
@@ -70,8 +65,8 @@ rule write_report:
         metrics=PATHS.metrics(),
         findings=PATHS.findings(),
         templates=sorted(map(str, Path("workflow_lib/report").rglob("*.j2"))),
-        scenes=[PATHS.scene(name, scene) for name in STUDY.run for scene in SCENES[name]],
-        shown=report_inputs(),
+        scenes=PLAN.scene_files(),
+        shown=PLAN.shown_files(),
     output:
         PATHS.report(),
     log:
@@ -81,16 +76,16 @@ rule write_report:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=memory(3000),
-        runtime=minutes(15),
+        mem_mb=each_attempt(3000),
+        runtime=each_attempt(15),
     params:
         job=record("write_report"),
         study=lambda w: STUDY.reported().canonical(),
-        code=study_code("write_report"),
+        code=code("write_report", *PLAN.codec_files()),
     message:
         "Writing the report"
     shell:
-        script(
+        command(
             "write_report",
             "--study {params.study:q} --target {output:q}",
         )

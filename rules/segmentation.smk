@@ -1,29 +1,43 @@
 # Tiles and reconstructions → segmenters and their scores.
 
 
+POINT = ("{dataset}", "{codec}", "{rate}", "{segmenter}")
+ORIGINAL_SEGMENTER = PATHS.original_segmenter("{dataset}", "{segmenter}", REPLICATE)
+RETRAINED_SEGMENTER = PATHS.retrained_segmenter(*POINT, REPLICATE)
+FINETUNED_SEGMENTER = PATHS.finetuned_segmenter(*POINT, "{regime}", REPLICATE)
+FINETUNED_CODEC = PATHS.codec_weights(
+    "{dataset}", "{codec}", "{rate}", finetuned_training(REPLICATE, "{regime}", "{segmenter}")
+)
+CHOICE = PATHS.finetuning_choice(FINETUNED_SEGMENTER)
+BASELINE = PATHS.threshold_baseline("{dataset}", "{fold}")
+ORIGINAL_SCORES = PATHS.original_scores("{dataset}", "{segmenter}", REPLICATE)
+SCORES = PATHS.scores(*POINT, "{regime}", REPLICATE)
+MISMATCHED_SCORES = PATHS.mismatched_scores(*POINT, "{trained_codec}", "{trained_rate}", REPLICATE)
+
+
 rule fit_threshold_baseline:
     input:
         tiles=PATHS.gathered_tiles("{dataset}"),
     output:
-        map=PATHS.threshold_baseline("{dataset}", "{fold}"),
+        map=BASELINE,
         scores=PATHS.baseline_scores("{dataset}", "{fold}"),
     log:
-        PATHS.log(PATHS.threshold_baseline("{dataset}", "{fold}")),
+        PATHS.log(BASELINE),
     benchmark:
-        PATHS.benchmark(PATHS.threshold_baseline("{dataset}", "{fold}"))
+        PATHS.benchmark(BASELINE)
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=memory(4000),
-        runtime=minutes(15),
+        mem_mb=each_attempt(4000),
+        runtime=each_attempt(15),
     params:
         job=record("fit_threshold_baseline"),
-        tiles=lambda w: stores(w.dataset),
+        tiles=lambda w: PLAN.tiles(w.dataset),
         code=code("fit_threshold_baseline"),
     message:
         "Choosing the threshold baseline of {wildcards.dataset}, fold {wildcards.fold} held out"
     shell:
-        script(
+        command(
             "fit_threshold_baseline",
             "--tiles {params.tiles:q} --held-out {wildcards.fold} --map {output.map:q}"
             " --scores {output.scores:q}",
@@ -34,27 +48,26 @@ rule train_on_originals:
     input:
         tiles=PATHS.gathered_tiles("{dataset}", learned_from("{fold}")),
     output:
-        PATHS.original_segmenter("{dataset}", "{segmenter}", REPLICATE),
+        ORIGINAL_SEGMENTER,
     log:
-        PATHS.log(PATHS.original_segmenter("{dataset}", "{segmenter}", REPLICATE)),
+        PATHS.log(ORIGINAL_SEGMENTER),
     benchmark:
-        PATHS.benchmark(PATHS.original_segmenter("{dataset}", "{segmenter}", REPLICATE))
-    priority: 10  # every frozen score waits for these
+        PATHS.benchmark(ORIGINAL_SEGMENTER)
+    priority: 10  # all frozen scores wait for these
     conda:
         ENVIRONMENT
     threads: STUDY.threads
     resources:
-        mem_mb=memory(4000),
-        runtime=minutes(120),
+        mem_mb=each_attempt(4000),
+        runtime=each_attempt(120),
         gpu=GPUS,
         cpus_per_gpu=CORES_PER_GPU,
     params:
         job=record("train_on_originals"),
-        tiles=lambda w: stores(w.dataset, learned_from(w.fold)),
+        tiles=by_wildcards(PLAN.training_tiles),
+        reconstructions="",
         segmenter=lambda w: STUDY.segmenters[w.segmenter].canonical(),
-        run=run_folder(
-            "train_segmenter", PATHS.original_segmenter("{dataset}", "{segmenter}", REPLICATE)
-        ),
+        run=run_folder(PATHS, "train_segmenter", ORIGINAL_SEGMENTER),
         threads=STUDY.threads,
         device=STUDY.device,
         code=code("train_segmenter"),
@@ -62,78 +75,39 @@ rule train_on_originals:
         "Training {wildcards.segmenter} on originals of {wildcards.dataset},"
         " fold {wildcards.fold} held out, seed {wildcards.seed}"
     shell:
-        script(
+        command(
             "train_segmenter",
-            "--tiles {params.tiles:q} --segmenter {params.segmenter:q}"
+            "--tiles {params.tiles:q} {params.reconstructions} --segmenter {params.segmenter:q}"
             " --held-out {wildcards.fold} --seed {wildcards.seed} --threads {params.threads}"
             " --device {params.device} --run {params.run:q} --weights {output:q}",
         )
 
 
-rule train_on_reconstructions:
+use rule train_on_originals as train_on_reconstructions with:
     input:
         tiles=PATHS.gathered_tiles("{dataset}", learned_from("{fold}")),
-        reconstructions=gathered_learned_from,
+        reconstructions=by_wildcards(PLAN.gathered_training_reconstructions),
     output:
-        PATHS.retrained_segmenter("{dataset}", "{codec}", "{rate}", "{segmenter}", REPLICATE),
+        RETRAINED_SEGMENTER,
     log:
-        PATHS.log(
-            PATHS.retrained_segmenter("{dataset}", "{codec}", "{rate}", "{segmenter}", REPLICATE)
-        ),
+        PATHS.log(RETRAINED_SEGMENTER),
     benchmark:
-        PATHS.benchmark(
-            PATHS.retrained_segmenter("{dataset}", "{codec}", "{rate}", "{segmenter}", REPLICATE)
-        )
+        PATHS.benchmark(RETRAINED_SEGMENTER)
     priority: 5
-    conda:
-        ENVIRONMENT
-    threads: STUDY.threads
-    resources:
-        mem_mb=memory(4000),
-        runtime=minutes(120),
-        gpu=GPUS,
-        cpus_per_gpu=CORES_PER_GPU,
     params:
         job=record("train_on_reconstructions"),
-        tiles=lambda w: stores(w.dataset, learned_from(w.fold)),
-        reconstructions=lambda w: reconstructions(
-            w.dataset, w.codec, w.rate, seen_by(w), learned_from(w.fold)
-        ),
-        segmenter=lambda w: STUDY.segmenters[w.segmenter].canonical(),
-        run=run_folder(
-            "train_segmenter",
-            PATHS.retrained_segmenter("{dataset}", "{codec}", "{rate}", "{segmenter}", REPLICATE),
-        ),
-        threads=STUDY.threads,
-        device=STUDY.device,
-        code=code("train_segmenter"),
+        reconstructions=by_wildcards(PLAN.retraining_options),
+        run=run_folder(PATHS, "train_segmenter", RETRAINED_SEGMENTER),
     message:
         "Training {wildcards.segmenter} on {wildcards.dataset} coded by {wildcards.codec}"
         " at {wildcards.rate}, fold {wildcards.fold} held out, seed {wildcards.seed}"
-    shell:
-        script(
-            "train_segmenter",
-            "--tiles {params.tiles:q} --reconstructions {params.reconstructions:q}"
-            " --segmenter {params.segmenter:q} --held-out {wildcards.fold}"
-            " --seed {wildcards.seed} --threads {params.threads} --device {params.device}"
-            " --run {params.run:q} --weights {output:q}",
-        )
-
-
-FINETUNED_CODEC = PATHS.codec_weights(
-    "{dataset}", "{codec}", "{rate}", finetuned_training(REPLICATE, "{regime}", "{segmenter}")
-)
-FINETUNED_SEGMENTER = PATHS.finetuned_segmenter(
-    "{dataset}", "{codec}", "{rate}", "{segmenter}", "{regime}", REPLICATE
-)
-CHOICE = PATHS.finetuning_choice(FINETUNED_SEGMENTER)
 
 
 rule finetune:
     input:
         tiles=PATHS.gathered_tiles("{dataset}", learned_from("{fold}")),
-        codec=standalone_weights,
-        segmenter=PATHS.original_segmenter("{dataset}", "{segmenter}", REPLICATE),
+        codec=by_wildcards(PLAN.standalone_weights),
+        segmenter=ORIGINAL_SEGMENTER,
     output:
         codec=FINETUNED_CODEC,
         segmenter=FINETUNED_SEGMENTER,
@@ -143,25 +117,23 @@ rule finetune:
     benchmark:
         PATHS.benchmark(CHOICE)
     wildcard_constraints:
-        regime="joint|control",
+        regime="|".join(FINETUNED),
     priority: 7
     conda:
         ENVIRONMENT
     threads: STUDY.threads
     resources:
-        mem_mb=memory(6000),
-        runtime=minutes(240),
+        mem_mb=each_attempt(6000),
+        runtime=each_attempt(240),
         gpu=GPUS,
         cpus_per_gpu=CORES_PER_GPU,
     params:
         job=record("finetune"),
-        tiles=lambda w: stores(w.dataset, learned_from(w.fold)),
+        tiles=by_wildcards(PLAN.training_tiles),
         codec=lambda w: STUDY.codecs[w.codec].canonical(),
         segmenter=lambda w: STUDY.segmenters[w.segmenter].canonical(),
-        finetuning=lambda w: STUDY.finetunings[
-            STUDY.datasets[w.dataset].regimes.finetuning
-        ].canonical(),
-        run=run_folder("finetune", CHOICE),
+        finetuning=by_wildcards(PLAN.finetuning),
+        run=run_folder(PATHS, "finetune", CHOICE),
         threads=STUDY.threads,
         device=STUDY.device,
         code=codec_code("finetune"),
@@ -170,7 +142,7 @@ rule finetune:
         " ({wildcards.regime}) on {wildcards.dataset}, fold {wildcards.fold} held out,"
         " seed {wildcards.seed}"
     shell:
-        script(
+        command(
             "finetune",
             "--regime {wildcards.regime} --tiles {params.tiles:q} --held-out {wildcards.fold}"
             " --codec {params.codec:q} --codec-weights {input.codec:q}"
@@ -185,29 +157,29 @@ rule finetune:
 rule score_on_originals:
     input:
         tiles=PATHS.gathered_tiles("{dataset}"),
-        weights=PATHS.original_segmenter("{dataset}", "{segmenter}", REPLICATE),
+        weights=ORIGINAL_SEGMENTER,
     output:
-        scores=PATHS.original_scores("{dataset}", "{segmenter}", REPLICATE),
-        predictions=PATHS.predictions(PATHS.original_scores("{dataset}", "{segmenter}", REPLICATE)),
+        scores=ORIGINAL_SCORES,
+        predictions=PATHS.predictions(ORIGINAL_SCORES),
     log:
-        PATHS.log(PATHS.original_scores("{dataset}", "{segmenter}", REPLICATE)),
+        PATHS.log(ORIGINAL_SCORES),
     benchmark:
-        PATHS.benchmark(PATHS.original_scores("{dataset}", "{segmenter}", REPLICATE))
+        PATHS.benchmark(ORIGINAL_SCORES)
     conda:
         ENVIRONMENT
     threads: STUDY.threads
     resources:
-        mem_mb=memory(4000),
-        runtime=minutes(15),
+        mem_mb=each_attempt(4000),
+        runtime=each_attempt(15),
     params:
         job=record("score_on_originals"),
-        tiles=lambda w: stores(w.dataset),
+        tiles=lambda w: PLAN.tiles(w.dataset),
         threads=STUDY.threads,
         code=code("score_segmenter"),
     message:
         "Scoring {wildcards.segmenter} on originals of {wildcards.dataset}"
     shell:
-        script(
+        command(
             "score_segmenter",
             "--tiles {params.tiles:q} --weights {input.weights:q} --held-out {wildcards.fold}"
             " --regime original --segmenter {wildcards.segmenter:q} --seed {wildcards.seed}"
@@ -219,73 +191,49 @@ rule score_on_originals:
 rule score_on_reconstructions:
     input:
         tiles=PATHS.gathered_tiles("{dataset}"),
-        reconstructions=gathered_seen,
-        weights=segmenter_of,
+        reconstructions=by_wildcards(PLAN.gathered_scored_reconstructions),
+        weights=by_wildcards(PLAN.scored_segmenter),
     output:
-        scores=PATHS.scores("{dataset}", "{codec}", "{rate}", "{segmenter}", "{regime}", REPLICATE),
-        predictions=PATHS.predictions(
-            PATHS.scores("{dataset}", "{codec}", "{rate}", "{segmenter}", "{regime}", REPLICATE)
-        ),
+        scores=SCORES,
+        predictions=PATHS.predictions(SCORES),
     log:
-        PATHS.log(
-            PATHS.scores("{dataset}", "{codec}", "{rate}", "{segmenter}", "{regime}", REPLICATE)
-        ),
+        PATHS.log(SCORES),
     benchmark:
-        PATHS.benchmark(
-            PATHS.scores("{dataset}", "{codec}", "{rate}", "{segmenter}", "{regime}", REPLICATE)
-        )
+        PATHS.benchmark(SCORES)
     conda:
         ENVIRONMENT
     threads: STUDY.threads
     resources:
-        mem_mb=memory(4000),
-        runtime=minutes(15),
+        mem_mb=each_attempt(4000),
+        runtime=each_attempt(15),
     params:
         job=record("score_on_reconstructions"),
-        tiles=lambda w: stores(w.dataset),
-        reconstructions=lambda w: reconstructions(w.dataset, w.codec, w.rate, seen_by(w)),
-        regime=lambda w: w.regime,
-        mismatch="",
+        tiles=lambda w: PLAN.tiles(w.dataset),
+        reconstructions=by_wildcards(PLAN.scored_reconstructions),
+        regime=by_wildcards(PLAN.regime_options),
         threads=STUDY.threads,
         code=code("score_segmenter"),
     message:
-        "Scoring {wildcards.segmenter} ({params.regime}) on {wildcards.dataset}"
-        " coded by {wildcards.codec} at {wildcards.rate}"
+        "Scoring {wildcards.segmenter} on {wildcards.dataset} coded by {wildcards.codec}"
+        " at {wildcards.rate} ({params.regime})"
     shell:
-        script(
+        command(
             "score_segmenter",
             "--tiles {params.tiles:q} --reconstructions {params.reconstructions:q}"
             " --weights {input.weights:q} --codec {wildcards.codec:q} --rate {wildcards.rate}"
-            " --regime {params.regime} {params.mismatch} --segmenter {wildcards.segmenter:q}"
+            " {params.regime} --segmenter {wildcards.segmenter:q}"
             " --held-out {wildcards.fold} --seed {wildcards.seed} --threads {params.threads}"
             " --scores {output.scores:q} --predictions {output.predictions:q}",
         )
 
 
-MISMATCHED = PATHS.mismatched_scores(
-    "{dataset}", "{codec}", "{rate}", "{segmenter}", "{trained_codec}", "{trained_rate}", REPLICATE
-)
-
-
 use rule score_on_reconstructions as score_mismatched with:
-    input:
-        tiles=PATHS.gathered_tiles("{dataset}"),
-        reconstructions=gathered_seen,
-        weights=PATHS.retrained_segmenter(
-            "{dataset}", "{trained_codec}", "{trained_rate}", "{segmenter}", REPLICATE
-        ),
     output:
-        scores=MISMATCHED,
-        predictions=PATHS.predictions(MISMATCHED),
+        scores=MISMATCHED_SCORES,
+        predictions=PATHS.predictions(MISMATCHED_SCORES),
     log:
-        PATHS.log(MISMATCHED),
+        PATHS.log(MISMATCHED_SCORES),
     benchmark:
-        PATHS.benchmark(MISMATCHED)
+        PATHS.benchmark(MISMATCHED_SCORES)
     params:
         job=record("score_mismatched"),
-        tiles=lambda w: stores(w.dataset),
-        reconstructions=lambda w: reconstructions(w.dataset, w.codec, w.rate, seen_by(w)),
-        regime="mismatched",
-        mismatch="--trained-on '{trained_codec} at {trained_rate}'",
-        threads=STUDY.threads,
-        code=code("score_segmenter"),

@@ -18,7 +18,7 @@ def rate_name(rate: float | Literal["lossless"]) -> str:
     return rate if isinstance(rate, str) else f"{rate:.12g}"
 
 
-FINETUNED = ("joint", "control")
+FINETUNED: tuple[Literal["joint"], Literal["control"]] = ("joint", "control")
 """Regimes in which the codec is fine-tuned: they have bitstreams of their own."""
 UNTRAINED = "any"
 """The training of a codec that has none: one for all held-out folds and seeds."""

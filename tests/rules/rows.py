@@ -4,7 +4,7 @@ from changes import changed, committed, deleted, edited, locked, nothing, one_by
 from row import END, JUDGED, PAGE, RESULTS, Row
 from rows_of_code import CODED, LOCKED
 from rows_of_codecs import EXTENDED
-from rows_of_studies import CONFIGURED, IMAGED
+from rows_of_studies import CONFIGURED, DEFAULTS, IMAGED
 
 MEGABYTE = 1_000_000
 """Snakemake's own limit, above which it would compare times."""
@@ -21,7 +21,13 @@ UNTOUCHED = (
         "every source file and the configuration touched",
         "nothing",
         touched(
-            "Snakefile", "rules/*", "scripts/*", "workflow_lib/**/*.py", "configs/*", "config.yaml"
+            "Snakefile",
+            "rules/*",
+            "scripts/*",
+            "workflow_lib/**/*.py",
+            "configs/*",
+            "config.yaml",
+            DEFAULTS,
         ),
     ),
     Row(
@@ -41,7 +47,7 @@ UNTOUCHED = (
     Row(
         "`tiling_budget`",
         "nothing",
-        edited("config.yaml", "{threads: 2, memory_mb: 2000}", "{threads: 1, memory_mb: 1000}"),
+        edited(DEFAULTS, "{threads: 2, memory_mb: 2000}", "{threads: 1, memory_mb: 1000}"),
     ),
     Row("a commit made, and a file edited since", "nothing", committed("README.md")),
     Row("the lock's mypy", "nothing", locked("mypy")),

@@ -6,9 +6,11 @@ from changes import Change, changed, edited, moved, pixel_counted_up
 from own import IMAGES, KEPT, LABELS, MORE_KNOWN, MORE_UNSEEN, STUDY
 from row import BY_SEGMENTERS, END, JUDGED, OWN_SCORED, OWN_TRAINED, PAGE, Row
 
+DEFAULTS = "workflow_lib/config/defaults.yaml"
 
-def _config(old: str, new: str) -> Change:
-    return edited("config.yaml", old, new)
+
+def _default(old: str, new: str) -> Change:
+    return edited(DEFAULTS, old, new)
 
 
 def _study(old: str, new: str) -> Change:
@@ -53,7 +55,7 @@ CONFIGURED = (
     Row(
         "a seed added",
         "all trainings with this seed, coding and scores by them; table, findings, report",
-        _config("seeds: [0]", "seeds: [0, 1]"),
+        _default("seeds: [0]", "seeds: [0, 1]"),
         ("*fold?-seed1*", *END),
     ),
     Row(

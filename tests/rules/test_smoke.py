@@ -1,6 +1,5 @@
 """The smoke study: from scenes to the report through Snakemake, and what is done again after."""
 
-import json
 import sys
 
 import numpy as np
@@ -9,9 +8,10 @@ import pytest
 import rasterio
 import yaml
 
+from workflow_lib.config.study_files import load
 from workflow_lib.data.store import read_reconstructions, read_tiles
 from workflow_lib.inference.findings import Findings
-from workflow_lib.paths import Paths, rate_name
+from workflow_lib.paths import UNTRAINED, Paths, rate_name
 from workflow_lib.training.weights import load_weights
 
 SMOKE = ("--configfile", "configs/smoke.yaml")
@@ -64,18 +64,14 @@ def test_everything_that_the_study_names_is_in_the_main_table_and_report(finishe
 def test_a_new_process_decodes_what_was_scored(
     finished, tmp_path, dataset, codec, rate, training, scene
 ):
-    demo = yaml.safe_load((finished.folder / "config.yaml").read_text())["codecs"]
-    smoke = yaml.safe_load((finished.folder / "configs/smoke.yaml").read_text())["codecs"]
-    config = {**demo[codec], **smoke.get(codec, {})}
-    weights = []
-    if "training" in config:
-        config["training"] = {**demo[codec]["training"], **smoke[codec]["training"]}
-        weights = ["--weights", PATHS.codec_weights(dataset, codec, rate, training)]
+    config = load([finished.folder / "configs/smoke.yaml"]).codecs[codec]
+    learned = training != UNTRAINED
+    weights = ["--weights", PATHS.codec_weights(dataset, codec, rate, training)] if learned else []
     tiles = PATHS.tiles(dataset, scene)
     arguments = {
         "--bitstream": PATHS.bitstream(dataset, codec, rate, training, scene),
         "--tiles": tiles,
-        "--codec": json.dumps(config),
+        "--codec": config.canonical(),
         "--reconstruction": str(tmp_path / "decoded.zarr"),
     }
     options = [text for pair in arguments.items() for text in pair]

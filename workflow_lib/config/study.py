@@ -34,7 +34,7 @@ class Study(Section):
 
     name: Name
     """Name of the study."""
-    results: Annotated[str, AfterValidator(_folder)] = "results"
+    results: Annotated[str, AfterValidator(_folder)]
     """Folder of all results."""
     cache: str | None = None
     """Folder in which fetched archives are kept between studies; by default the user's cache."""
@@ -51,15 +51,15 @@ class Study(Section):
     """Seeds of all trainings: codecs and segmenters are trained once for each."""
     run: tuple[Name, ...] = Field(min_length=1)
     """Which of the datasets below are run, in the order in which they are reported."""
-    archives: dict[Name, Archive]
+    archives: dict[Name, Archive] = Field(default_factory=dict)
     """Pinned archives, by package name."""
-    sensors: dict[Name, tuple[Band, ...]]
+    sensors: dict[Name, tuple[Band, ...]] = Field(default_factory=dict)
     """Bands by sensor."""
     datasets: dict[Name, Dataset]
     """Datasets, by name."""
-    codecs: dict[Name, CodecConfig]
+    codecs: dict[Name, CodecConfig] = Field(default_factory=dict)
     """Codecs, by name."""
-    segmenters: dict[Name, Segmenter]
+    segmenters: dict[Name, Segmenter] = Field(default_factory=dict)
     """Segmenters, by name."""
     finetunings: dict[Name, Finetuning] = Field(default_factory=dict)
     """Joint fine-tunings by name, for the regime `joint`."""
@@ -239,11 +239,21 @@ def validate(config: dict[str, Any]) -> Study:
     Raises:
         DownlinkError: one line per mistake, with the key, the value and what is allowed.
     """
+    _require_own_keys(config)
     try:
         return Study.model_validate(config)
     except ValidationError as error:
         lines = (_line(entry, config) for entry in error.errors())
         raise DownlinkError("\n".join(lines)) from None
+
+
+def _require_own_keys(config: Mapping[str, Any]) -> None:
+    missing = [key for key in ("name", "results", "run") if key not in config]
+    if missing:
+        raise DownlinkError(
+            f"configuration: {', '.join(missing)}: missing. A study's file states its name, the "
+            "folder of its results, and which of its datasets are run; see configs/smoke.yaml."
+        )
 
 
 def _line(entry: Any, config: Any) -> str:

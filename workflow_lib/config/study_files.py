@@ -1,4 +1,4 @@
-"""The study as it stands in files: config.yaml, and what is laid over it."""
+"""Files of a study: its own, laid over the defaults of every study."""
 
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
@@ -11,31 +11,44 @@ import yaml
 from workflow_lib.config.study import Study, validate
 from workflow_lib.errors import DownlinkError
 
-BASE = Path("config.yaml")
-"""What every study is laid over, in the working folder."""
+DEFAULTS = Path(__file__).with_name("defaults.yaml")
+"""Sensors, codecs, segmenters and statistics that every study starts from."""
+DEMO = Path("config.yaml")
+"""The demo study, in the working folder: the study where no file is named."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Let a command line take `--study` for `load`."""
+    """Add `--study` to a command line; its value is the argument of `load`."""
     parser.add_argument(
         "--study",
         type=Path,
         nargs="*",
         default=[],
         metavar="FILE",
-        help="the study's own file, e.g. configs/smoke.yaml (default: config.yaml alone)",
+        help="the study's own file, e.g. configs/smoke.yaml; of several, each is laid over the one "
+        "before (default: config.yaml, the demo)",
     )
 
 
-def load(overlays: Sequence[Path] = ()) -> Study:
-    """The study of config.yaml with other files laid over it key by key, as Snakemake does.
+def load(files: Sequence[Path] = ()) -> Study:
+    """Read and validate a study.
+
+    Args:
+        files: the study's own files, each laid over the one before; none is the demo.
 
     Raises:
         DownlinkError: a file is missing or no YAML, or the study is refused.
     """
-    files = dict.fromkeys([BASE, *overlays])
-    merged: dict[str, Any] = reduce(_laid_over, map(_parsed, files), {})
-    return validate(merged)
+    return completed(reduce(_laid_over, map(_parsed, files or [DEMO]), {}))
+
+
+def completed(config: Mapping[str, Any]) -> Study:
+    """Lay a parsed configuration over the defaults and validate the result.
+
+    Raises:
+        DownlinkError: the study is refused.
+    """
+    return validate(_laid_over(_parsed(DEFAULTS), config))
 
 
 def _parsed(file: Path) -> dict[str, Any]:
@@ -44,11 +57,12 @@ def _parsed(file: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise DownlinkError(f"{file}: this is no readable configuration ({error}).") from error
     if not isinstance(parsed, dict):
-        raise DownlinkError(f"{file}: a configuration is keys with values.")
+        raise DownlinkError(f"{file}: a configuration consists of keys with values.")
     return parsed
 
 
 def _laid_over(lower: Any, upper: Mapping[str, Any]) -> Any:
+    """Merge key by key, as Snakemake merges its configuration files."""
     if not upper:
         return lower
     merged = dict(lower) if isinstance(lower, Mapping) else {}

@@ -1,17 +1,22 @@
-"""Where the files that were laid over `config.yaml` stand in a copy of the project."""
+"""Paths of a study's configuration files in a copy of the project."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
+DEFAULTS = "workflow_lib/config/defaults.yaml"
+"""What every study starts from."""
+DEMO = "config.yaml"
+"""The study where no other file is named."""
+
 
 def overlay_names(overlays: Sequence[Path], root: Path) -> list[str]:
-    """Paths below the copy's folder.
+    """Paths of a study's own files below the copy's folder.
 
-    A file of the project keeps its place. Others come into `overlays/`, numbered: they may be
-    called alike, or as a file of the project is.
+    A file of the project keeps its path. Other files go to `overlays/`, with a number, because two
+    of them can have one name.
 
     Args:
-        overlays: the files.
+        overlays: the study's own files, in the order in which they are laid over each other.
         root: the project's folder.
     """
     return [

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from workflow_lib.config import study_files
 from workflow_lib.config.study import Study, validate
 from workflow_lib.errors import DownlinkError
 from workflow_lib.paths import (
@@ -21,7 +22,8 @@ from workflow_lib.provenance.crate.workflow import FOLDER
 from workflow_lib.provenance.reading import NOT_RESULTS, is_result
 
 ROOT = Path(__file__).parents[3]
-DEMO = yaml.safe_load((ROOT / "config.yaml").read_text())
+DEMO = yaml.safe_load(study_files.DEFAULTS.read_text())
+DEMO |= yaml.safe_load((ROOT / "config.yaml").read_text())
 
 FIRE_POINT = {"codec": "jpeg2000", "rate": 0.1}
 OWN = {"recipe": "rasters", "images": "*.tif", "labels": "{scene}.tif", "values": "counts"}

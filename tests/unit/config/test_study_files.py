@@ -27,17 +27,45 @@ def test_files_merge_as_snakemake_merges_them(lower, upper):
     assert study_files._laid_over(lower, upper) == expected
 
 
-def test_the_demo_is_what_config_yaml_says(monkeypatch, pytestconfig):
-    monkeypatch.chdir(pytestconfig.rootpath)
+@pytest.fixture
+def folder(tmp_path, monkeypatch, pytestconfig):
+    """A working folder with the demo in it."""
+    (tmp_path / "config.yaml").write_text((pytestconfig.rootpath / "config.yaml").read_text())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_without_a_file_the_study_is_the_demo(folder):
     assert study_files.load().name == "demo"
-    assert study_files.load([study_files.BASE]) == study_files.load()
+    assert study_files.load([study_files.DEMO]) == study_files.load()
+
+
+def test_a_study_inherits_defaults_and_nothing_of_the_demo(pytestconfig):
+    smoke = study_files.load([pytestconfig.rootpath / "configs/smoke.yaml"])
+    assert set(smoke.datasets) == {"tiny-thermal", "tiny-optical"}
+    assert not smoke.archives
+    assert "sentinel2" in smoke.sensors
+    assert (smoke.codecs["dgml"].channels, smoke.codecs["dgml"].kind) == (8, "dgml")
+
+
+def test_later_files_are_laid_over_earlier_ones(folder):
+    (folder / "mine.yaml").write_text("results: elsewhere\nstatistics: {epsilon: 0.5}\n")
+    study = study_files.load([study_files.DEMO, folder / "mine.yaml"])
+    assert (study.name, study.results) == ("demo", "elsewhere")
+    assert (study.statistics.epsilon, study.statistics.resamples) == (0.5, 2000)
+
+
+@pytest.mark.parametrize("missing", [["name"], ["results"], ["run"], ["name", "results", "run"]])
+def test_a_file_that_names_no_study_is_refused_by_one_line(folder, missing):
+    demo = yaml.safe_load((folder / "config.yaml").read_text())
+    own = {key: value for key, value in demo.items() if key not in missing}
+    (folder / "mine.yaml").write_text(yaml.safe_dump(own))
+    with pytest.raises(DownlinkError, match=rf"^configuration: {', '.join(missing)}: missing.*$"):
+        study_files.load([folder / "mine.yaml"])
 
 
 @pytest.mark.parametrize("text", ["a: [", "- a list", "seeds: {a: 1}"])
-def test_what_is_no_study_is_refused_by_one_line(tmp_path, monkeypatch, pytestconfig, text):
-    (tmp_path / "config.yaml").write_text((pytestconfig.rootpath / "config.yaml").read_text())
-    (tmp_path / "mine.yaml").write_text(text)
-    monkeypatch.chdir(tmp_path)
+def test_what_is_no_study_is_refused_by_one_line(folder, text):
+    (folder / "mine.yaml").write_text(text)
     with pytest.raises(DownlinkError, match=r"mine\.yaml|configuration: seeds"):
-        study_files.load([tmp_path / "mine.yaml"])
-    assert yaml.safe_load((tmp_path / "config.yaml").read_text())
+        study_files.load([study_files.DEMO, folder / "mine.yaml"])

@@ -3,12 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
-import yaml
 from blank import BLANK
 from project import copied
-from snakemake.utils import update_config
 
-from workflow_lib.config.study import Study, validate
+from workflow_lib.config.study import Study
+from workflow_lib.config.study_files import load
 from workflow_lib.files import sha256, tree_sha256
 from workflow_lib.paths import Paths, manifest
 from workflow_lib.provenance.digests import file_digest
@@ -30,9 +29,8 @@ _NOTHING = replace(
 def finished(folder: Path) -> tuple[Study, Path]:
     """The study, and the project's folder: 8 jobs, from an archive and two rasters to a report."""
     root = copied(folder).folder
-    config = yaml.safe_load((root / "config.yaml").read_text())
-    update_config(config, yaml.safe_load((root / OVERLAY).read_text()))
-    study = validate(config)
+    # The demo's archives, and the smoke study's datasets.
+    study = load([root / "config.yaml", root / OVERLAY])
     made = _MadeUp(root, Paths(study.results), study)
     made.run()
     return study, root

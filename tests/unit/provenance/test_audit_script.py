@@ -39,8 +39,9 @@ Missing input files for rule prepare_scene:
 def tree(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     tree = finished(tmp_path)
-    tree.put("config.yaml", (ROOT / "config.yaml").read_bytes())
-    tree.put("mine.yaml", f"results: {RESULTS}\n")
+    demo = (ROOT / "config.yaml").read_text()
+    tree.put("config.yaml", demo)
+    tree.put("mine.yaml", demo.replace("\nresults: results\n", f"\nresults: {RESULTS}\n"))
     return tree
 
 

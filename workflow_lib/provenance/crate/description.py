@@ -11,8 +11,10 @@ import jinja2
 from rocrate.rocrate import ROCrate
 
 from workflow_lib.errors import DownlinkError
+from workflow_lib.provenance.overlays import DEFAULTS, DEMO
 
 _TEMPLATE = "description.md.j2"
+_NOT_OVERLAYS = {f"workflow/{name}" for name in (DEFAULTS, DEMO)}
 # Of a hundred packages, those that decide results.
 _MAIN_SOFTWARE = (
     "torch",
@@ -133,7 +135,7 @@ def _facts(crate: ROCrate, folder: Path) -> dict[str, Any]:
         "overlays": [
             entity.id.removeprefix("workflow/")
             for entity in run["object"]
-            if entity.id.startswith("workflow/") and entity.id != "workflow/config.yaml"
+            if entity.id.startswith("workflow/") and entity.id not in _NOT_OVERLAYS
         ],
         "date": run["endTime"][:10],
         "jobs": len(jobs),

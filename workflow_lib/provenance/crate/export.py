@@ -37,7 +37,7 @@ from workflow_lib.provenance.crate.workflow import (
 )
 from workflow_lib.provenance.environment import Commit
 from workflow_lib.provenance.lock import read_lock
-from workflow_lib.provenance.overlays import overlay_names
+from workflow_lib.provenance.overlays import DEFAULTS, DEMO, overlay_names
 
 CONTEXT = "https://w3id.org/ro/terms/workflow-run/context"
 PROFILES = {
@@ -65,7 +65,7 @@ def export_crate(
     Args:
         study: the study.
         root: the project's folder; results and sidecars name files from there.
-        overlays: the files that were laid over `config.yaml`.
+        overlays: the study's own files; none is the demo.
         agent: who ran the study, as `Name` or `Name <ORCID>`.
 
     Raises:
@@ -91,7 +91,8 @@ def export_crate(
     laid_over = [own[name] for name in overlay_names(overlays, root)]
     elsewhere = [parts[path] for path in lineage.found if path not in own]
     made = [parts[path] for path in targets(paths)]
-    whole = run.add_whole(_engine(crate, root), [own["config.yaml"], *laid_over, *elsewhere], made)
+    configuration = [own[DEFAULTS], *(laid_over or [own[DEMO]])]
+    whole = run.add_whole(_engine(crate, root), [*configuration, *elsewhere], made)
     _describe_interface(run, laid_over, made)
     here = present_commit(root, files)
     told = origin(run.commits, here)

@@ -42,7 +42,7 @@ def reproduce(
     Args:
         project: folder of the project in which the study has run.
         results: the study's results folder, relative to the project's.
-        overlays: configurations laid over config.yaml.
+        overlays: the study's own files; none is the demo.
         folder: where to run.
         cores: of Snakemake.
         options: further ones of Snakemake, e.g. ["--profile", "slurm"].

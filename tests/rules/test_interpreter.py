@@ -1,0 +1,38 @@
+"""Which Python runs the jobs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+TARGET = "results/smoke/tiny-thermal/scenes/generated0.tif"
+WITHOUT_ENVIRONMENT = "/usr/bin:/bin"
+
+
+def test_jobs_run_without_an_activated_environment(project):
+    """As `.venv/bin/snakemake` does it: no python on PATH has the packages."""
+    snakemake = Path(sys.executable).with_name("snakemake")
+    done = subprocess.run(
+        [snakemake, "--cores", "1", "--configfile", "configs/smoke.yaml", "--", TARGET],
+        cwd=project.folder,
+        env={
+            "PATH": WITHOUT_ENVIRONMENT,
+            "PYTHONPATH": str(project.folder),
+            "HOME": os.environ.get("HOME", str(project.folder)),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (project.folder / TARGET).exists()
+
+
+def test_a_conda_environment_or_container_brings_its_own_python(project):
+    (project.folder / "print.smk").write_text(
+        'include: "Snakefile"\nprint("prefix:", shell._process_prefix)\n'
+    )
+    printing = ("--list-rules", "--snakefile", "print.smk")
+    assert f"DOWNLINK_PYTHON={sys.executable}; " in project.snakemake(*printing).stdout
+    deployed = project.snakemake(*printing, "--sdm", "conda").stdout
+    assert "DOWNLINK_PYTHON=python; " in deployed

@@ -1,0 +1,91 @@
+"""Parts of a rule: its command, and the functions that Snakemake calls for each of its jobs.
+
+Job scripts must not import this module: each of its edits would run their jobs again.
+"""
+
+import inspect
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any, TypeVar
+
+from workflow_lib.paths import Paths
+from workflow_lib.provenance.digests import code_digest
+
+INTERPRETER = "DOWNLINK_PYTHON"
+"""Environment variable that names the interpreter of jobs."""
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def command(script: str, options: str) -> str:
+    """Shell command of a rule, as a template of Snakemake's.
+
+    The script writes its log and reads the job's record from file descriptor 3. `exec` lets SIGTERM
+    reach the script; a shell would end at once, before a training has saved its state.
+    """
+    return (
+        f'DOWNLINK_JOB=/dev/fd/3 exec "${INTERPRETER}" scripts/{script}.py {options}'
+        " > {log:q} 2>&1 3<<<{params.job:q}"
+    )
+
+
+def code(script: str, *files: str) -> str:
+    """Digest of a script and of all code that it runs; a rule runs again when it changes.
+
+    Args:
+        script: name of the script.
+        files: modules that the script finds by name only, as paths below the project's folder.
+    """
+    return code_digest(f"scripts/{script}.py", *files)
+
+
+def run_folder(paths: Paths, script: str, artifact: str) -> str:
+    """Folder of a training's checkpoint; changed code does not continue an older checkpoint."""
+    return f"{paths.run_folder(artifact)}/{code(script)[:12]}"
+
+
+def by_wildcards(method: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Function of a job's wildcards that calls `method` with those that its parameters name.
+
+    Each combination of wildcards is computed once.
+    """
+    names, call = inspect.signature(method).parameters, cache(method)
+    return _signed(lambda wildcards: call(**{k: v for k, v in wildcards.items() if k in names}))
+
+
+def each_attempt(first: int) -> Callable[[Any, int], int]:
+    """Memory or time of a job; each further attempt asks for as much again."""
+    return _signed(lambda wildcards, attempt: first * attempt)
+
+
+def recorder(paths: Paths, commit: str | None) -> Callable[[str], Callable[..., str]]:
+    """Function that gives a rule's name the parameter `job`: the record that a script starts from.
+
+    Snakemake does not compare parameters that are functions of inputs or outputs; so a new commit
+    runs no job again.
+    """
+
+    def record(rule: str) -> Callable[..., str]:
+        def describe(
+            wildcards: Mapping[str, str], input: Sequence[str], output: Sequence[str]
+        ) -> str:
+            described = {
+                "rule": rule,
+                "wildcards": dict(wildcards.items()),
+                "inputs": list(input),
+                "outputs": list(output),
+                "sidecar": paths.sidecar(output[0]),
+                "commit": commit,
+            }
+            return json.dumps(described)
+
+        return _signed(describe)
+
+    return record
+
+
+def _signed(function: _Function) -> _Function:
+    """Store the signature, which Snakemake would otherwise work out at every call."""
+    function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    return function
