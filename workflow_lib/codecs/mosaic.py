@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from workflow_lib.data.scenes import NODATA
+from workflow_lib.data.pixel_values import NODATA
 from workflow_lib.data.tiles import Tiles
 
 _MOST_PLACES = 2

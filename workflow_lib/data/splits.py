@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from workflow_lib.config.datasets import Folds
 from workflow_lib.data.folds import place
-from workflow_lib.data.scenes import IGNORE
+from workflow_lib.data.pixel_values import IGNORE
 from workflow_lib.data.tiles import Tiles
 
 SPLITS = ("train", "validation", "test")

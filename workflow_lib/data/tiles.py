@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workflow_lib.data.info import TileInfo
-from workflow_lib.data.scenes import NODATA
+from workflow_lib.data.pixel_values import NODATA
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workflow_lib.data.scenes import IGNORE
+from workflow_lib.data.pixel_values import IGNORE
 from workflow_lib.measure import metric_names
 
 Floats = NDArray[np.float64]

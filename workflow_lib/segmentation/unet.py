@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from workflow_lib import torchinit
 from workflow_lib.config.segmenters import Segmenter
-from workflow_lib.data.scenes import NODATA
+from workflow_lib.data.pixel_values import NODATA
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.errors import DownlinkError
 from workflow_lib.training.weights import load_weights, save_weights

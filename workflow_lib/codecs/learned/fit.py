@@ -20,7 +20,7 @@ from workflow_lib.codecs.learned.transforms import PATCH
 from workflow_lib.codecs.mosaic import Mosaic, fill
 from workflow_lib.config.codecs import Learned
 from workflow_lib.data.info import TileInfo
-from workflow_lib.data.scenes import NODATA
+from workflow_lib.data.pixel_values import NODATA
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.errors import DownlinkError
 from workflow_lib.training import checkpoints
