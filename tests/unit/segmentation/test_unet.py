@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
+from segmentation_models_pytorch import Unet
 
 from workflow_lib.config.segmenters import Segmenter
 from workflow_lib.errors import DownlinkError
@@ -57,30 +58,16 @@ def test_any_tile_size_gives_a_map_of_that_size(toy_tiles, side, depth):
     assert ((found >= 0) & (found <= 1)).all()
 
 
-@pytest.fixture(scope="module")
-def unet_of_package():
-    """Return `segmentation_models_pytorch.Unet`."""
-    # Beside a CPU build of torch, a torchvision for CUDA misses these operators on import.
-    operators = torch.library.Library("torchvision", "FRAGMENT")
-    for name in ("nms", "qnms"):
-        if not hasattr(torch.ops.torchvision, name):
-            operators.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    import segmentation_models_pytorch
-
-    yield segmentation_models_pytorch.Unet
-    operators._destroy()
-
-
 @pytest.mark.parametrize("bands", [1, 3, 7])
 @pytest.mark.parametrize(
     ("encoder", "depth", "channels"),
     [("mobilenet_v2", 3, (16, 8, 8)), ("resnet34", 4, (32, 16, 8, 8)), ("resnet34", 5, (8,) * 5)],
 )
-def test_the_network_is_that_of_the_package(unet_of_package, encoder, depth, channels, bands):
+def test_the_network_is_that_of_the_package(encoder, depth, channels, bands):
     torch.manual_seed(0)
     ours = Network(encoder, depth, channels, bands).eval()
     torch.manual_seed(0)
-    package = unet_of_package(
+    package = Unet(
         encoder,
         encoder_weights=None,
         encoder_depth=depth,
