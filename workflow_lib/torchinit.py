@@ -8,13 +8,15 @@ import hashlib
 import logging
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workflow_lib.devices import Device
 from workflow_lib.errors import DownlinkError
 from workflow_lib.notes import note_networks
+from workflow_lib.partial_import import without_init
 
 if TYPE_CHECKING:
     import torch
@@ -113,6 +115,26 @@ def device(asked: Device) -> "torch.device":
     _log.info("device: cuda (%s, %s)", name, socket.gethostname())
     note_networks("cuda", torch.get_num_threads(), name)
     return torch.device("cuda")
+
+
+@contextmanager
+def without_compiler() -> Iterator[None]:
+    """Let optimisers run without importing torch's compiler.
+
+    Optimisers tell the compiler to leave them alone, and import it for that, which takes as long as
+    importing torch. Nothing here is compiled. A compiler that is already imported stays.
+    """
+    name = "torch._dynamo"
+    absent = name not in sys.modules
+    with without_init(name):
+        if absent:
+            sys.modules[name].disable = _unchanged  # type: ignore[attr-defined]
+            sys.modules[name].graph_break = lambda: None  # type: ignore[attr-defined]
+        yield
+
+
+def _unchanged(function: Any, *_: object, **__: object) -> Any:
+    return function
 
 
 def _require_torch() -> None:

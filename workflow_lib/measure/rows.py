@@ -1,10 +1,11 @@
 """Rows of the study's tidy table, as jobs write them: one row per figure.
 
-Arrow tables, because pandas (`measure.table`) takes longer to import than most jobs work.
+Arrow tables, because pandas (`measure.table`) takes longer to import than most jobs work. Columns
+are made from buffers: `pyarrow.array` would import pandas.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from pyarrow import parquet
 
 from workflow_lib.data.tiles import Tiles
@@ -112,7 +113,9 @@ def tile_rows(key: Key, tiles: Tiles, figures: Mapping[str, ArrayLike]) -> pa.Ta
         "col": np.tile(tiles.col, count),
     }
     values = [np.asarray(of_tiles, np.float64) for of_tiles in figures.values()]
-    return _table(key, np.repeat(list(figures), len(tiles)), np.concatenate(values), places)
+    return _table(
+        key, [name for name in figures for _ in range(len(tiles))], np.concatenate(values), places
+    )
 
 
 def join(tables: Iterable[pa.Table]) -> pa.Table:
@@ -165,16 +168,28 @@ def read(paths: Iterable[Path]) -> pa.Table:
     return join(_read(Path(path)) for path in paths)
 
 
-def _table(key: Key, metrics: ArrayLike, values: ArrayLike, places: Mapping[str, Any]) -> pa.Table:
+def _table(
+    key: Key, metrics: Sequence[str], values: NDArray[np.float64], places: Mapping[str, Any]
+) -> pa.Table:
     columns = {**asdict(key), **places, "metric": metrics, "value": values}
-    count = np.size(values)
-    return pa.table([_column(columns[field.name], field.type, count) for field in SCHEMA], SCHEMA)
+    arrays = [_column(columns[field.name], field.type, len(values)) for field in SCHEMA]
+    return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
 def _column(values: Any, kind: pa.DataType, count: int) -> pa.Array:
+    """Return a column of one value, or of a sequence or array of `count` values."""
     if values is None or isinstance(values, str | int):
         return pa.repeat(pa.scalar(values, kind), count)
-    return pa.array(values, from_pandas=True).cast(kind)  # nan becomes a missing value
+    if kind == pa.large_string():
+        texts = [str(value).encode() for value in values]
+        ends = np.cumsum([0, *map(len, texts)], dtype=np.int64)
+        return pa.Array.from_buffers(
+            kind, count, [None, pa.py_buffer(ends), pa.py_buffer(b"".join(texts))]
+        )
+    numbers = np.ascontiguousarray(values, kind.to_pandas_dtype())
+    column = pa.Array.from_buffers(kind, count, [None, pa.py_buffer(numbers)])
+    missing = pa.scalar(None, kind)
+    return pc.if_else(pc.is_nan(column), missing, column) if kind == pa.float64() else column
 
 
 def _checked(table: pa.Table) -> pa.Table:

@@ -110,7 +110,8 @@ def train(
         DownlinkError: a loss or gradient is not finite, or SIGTERM came: then the step at hand was
             finished and a checkpoint written.
     """
-    return _Run(task, plan, seed, Path(run), identity).finish()
+    with torchinit.without_compiler():
+        return _Run(task, plan, seed, Path(run), identity).finish()
 
 
 class _Run(Generic[B]):
