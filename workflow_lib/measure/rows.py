@@ -1,7 +1,7 @@
 """Rows of the study's tidy table, as jobs write them: one row per figure.
 
 Arrow tables, because pandas (`measure.table`) takes longer to import than most jobs work. Columns
-are made from buffers: `pyarrow.array` would import pandas.
+and scalars are made from buffers: `pyarrow.array` and `pyarrow.scalar` would import pandas.
 """
 
 import json
@@ -124,10 +124,9 @@ def join(tables: Iterable[pa.Table]) -> pa.Table:
     Raises:
         ValueError: a figure occurs twice, or a table has other columns.
     """
-    parts = [_checked(table) for table in tables]
-    joined = pa.concat_tables(parts).sort_by([(name, "ascending") for name in KEYS])
+    joined = _sorted(pa.concat_tables([_checked(table) for table in tables]))
     validate(joined)
-    return joined.combine_chunks()
+    return joined
 
 
 def validate(table: pa.Table) -> None:
@@ -140,10 +139,11 @@ def validate(table: pa.Table) -> None:
     _refuse("regime", set(pc.unique(table["regime"]).to_pylist()) - set(REGIMES))
     metrics = pc.unique(table["metric"]).to_pylist()
     _refuse("metric", [name for name in metrics if not metric_names.is_known(name)])
-    no_scene = pc.and_(pc.is_valid(table["row"]), pc.equal(table["scene"], ""))
+    no_scene = pc.and_(
+        pc.is_valid(table["row"]), pc.equal(table["scene"], _column("", pa.large_string(), 1)[0])
+    )
     _refuse("tile without scene", table.filter(no_scene)["row"].to_pylist())
-    counts = table.group_by(KEYS).aggregate([([], "count_all")])
-    _refuse("twice", counts.filter(pc.greater(counts["count_all"], 1)).to_pylist())
+    _refuse("twice", _repeated(_sorted(table)).to_pylist())
 
 
 def write(table: pa.Table, path: Path) -> None:
@@ -178,8 +178,10 @@ def _table(
 
 def _column(values: Any, kind: pa.DataType, count: int) -> pa.Array:
     """Return a column of one value, or of a sequence or array of `count` values."""
-    if values is None or isinstance(values, str | int):
-        return pa.repeat(pa.scalar(values, kind), count)
+    if values is None:
+        return pa.nulls(count, kind)
+    if isinstance(values, str | int):
+        values = [values] * count
     if kind == pa.large_string():
         texts = [str(value).encode() for value in values]
         ends = np.cumsum([0, *map(len, texts)], dtype=np.int64)
@@ -188,8 +190,24 @@ def _column(values: Any, kind: pa.DataType, count: int) -> pa.Array:
         )
     numbers = np.ascontiguousarray(values, kind.to_pandas_dtype())
     column = pa.Array.from_buffers(kind, count, [None, pa.py_buffer(numbers)])
-    missing = pa.scalar(None, kind)
-    return pc.if_else(pc.is_nan(column), missing, column) if kind == pa.float64() else column
+    if kind == pa.float64():
+        return pc.if_else(pc.is_nan(column), pa.nulls(1, kind)[0], column)
+    return column
+
+
+def _sorted(table: pa.Table) -> pa.Table:
+    order = pc.sort_indices(table, sort_keys=[(name, "ascending") for name in KEYS])
+    return table.take(order).combine_chunks()
+
+
+def _repeated(ordered: pa.Table) -> pa.Table:
+    """Return the rows of a sorted table whose key is that of the row before."""
+    later, earlier = ordered.slice(1), ordered.slice(0, max(len(ordered) - 1, 0))
+    for name in KEYS:
+        a, b = later[name], earlier[name]
+        same = pc.coalesce(pc.equal(a, b), pc.and_(pc.is_null(a), pc.is_null(b)))
+        later, earlier = later.filter(same), earlier.filter(same)
+    return later
 
 
 def _checked(table: pa.Table) -> pa.Table:
