@@ -1,4 +1,4 @@
-"""Anybody's own rasters and label rasters as scenes."""
+"""Convert user rasters and label rasters to scenes."""
 
 from collections.abc import Iterator
 from pathlib import Path

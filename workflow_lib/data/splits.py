@@ -1,4 +1,4 @@
-"""How well folds balance the splits, and tiles dealt to other folds."""
+"""Measure how well folds balance the splits, and assign tiles to other folds."""
 
 from dataclasses import dataclass
 

@@ -24,7 +24,7 @@ class Tiles:
         fold: int32 [tile].
         validation: whether the tile validates where its fold is trained on, bool [tile].
         split: "train", "validation" or "test", str [tile]; see `holding_out`.
-        info: what is true of them all.
+        info: facts that all of them share.
     """
 
     image: NDArray[np.uint16]

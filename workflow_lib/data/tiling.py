@@ -1,4 +1,4 @@
-"""From a scene's GeoTIFF to its tile store."""
+"""Cut a scene's GeoTIFF into its tile store."""
 
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ def write_tiles(
     Args:
         scene: what `write_scene` wrote.
         name: the scene's name.
-        info: what is true of all tiles of the dataset.
+        info: facts that all tiles of the dataset share.
         quantity: what the counts measure.
         tiling: tiles and folds.
         target: the store's folder.

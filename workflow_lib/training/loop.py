@@ -247,7 +247,7 @@ class _Run(Generic[B]):
 def _fingerprint(
     task: Task[B], plan: TrainingSchedule, seed: int, start: dict[str, float], identity: str
 ) -> str:
-    # The first validation stands for data and initial weights; three digits of it are the same
+    # The first validation represents data and initial weights; its first three digits are equal
     # on any machine, so that a run can go on elsewhere.
     shapes = {name: list(t.shape) for name, t in task.model.state_dict().items()}
     described = [
