@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from scipy.ndimage import gaussian_filter
 from tabulate import tabulate
 from timing import minima
@@ -28,7 +27,7 @@ from workflow_lib.config.datasets import Band
 from workflow_lib.config.schedule import TrainingSchedule
 from workflow_lib.config.segmenters import Segmenter
 from workflow_lib.config.study import Study
-from workflow_lib.data.store import read_tiles, tiles_per_shard, write_store
+from workflow_lib.data.store import Variable, read_tiles, tiles_per_shard, write_store
 from workflow_lib.data.tiles import TileInfo, Tiles
 
 SIDE = 128
@@ -171,21 +170,17 @@ def stored(target: Path, tiles: int, bands: tuple[Band, ...]) -> Path:
         unit="1",
         data_range=10000,
     )
-    data = xr.Dataset(
-        {
-            "image": (("tile", "band", "y", "x"), image[again]),
-            "label": (("tile", "y", "x"), label[again]),
-        },
-        coords={
-            "row": ("tile", number),
-            "col": ("tile", 0 * number),
-            "block": ("tile", number),
-            "fold": ("tile", 0 * number),
-            "validation": ("tile", (number % 8 == 0).astype(np.uint8)),
-        },
-        attrs={"scene": "generated", "info": info.canonical()},
-    )
-    write_store(data, target, tiles_per_shard(len(bands) + 1, SIDE))
+    variables = {
+        "image": Variable(("tile", "band", "y", "x"), image[again]),
+        "label": Variable(("tile", "y", "x"), label[again]),
+        "row": Variable(("tile",), number),
+        "col": Variable(("tile",), 0 * number),
+        "block": Variable(("tile",), number),
+        "fold": Variable(("tile",), 0 * number),
+        "validation": Variable(("tile",), (number % 8 == 0).astype(np.uint8)),
+    }
+    attributes = {"scene": "generated", "info": info.canonical()}
+    write_store(variables, attributes, target, tiles_per_shard(len(bands) + 1, SIDE))
     return target
 
 

@@ -17,7 +17,9 @@ def main() -> None:
     parser.add_argument(
         "--held-out", type=int, nargs="+", default=[1], help="the folds that are held out in turn"
     )
-    parser.add_argument("--by", choices=("block", "scene"), default="block", help="what is dealt")
+    parser.add_argument(
+        "--by", choices=("block", "scene"), default="block", help="what is assigned to folds"
+    )
     parser.add_argument("--candidates", type=int, default=200, help="salts to try")
     args = parser.parse_args()
     tiles = read_tiles(args.tiles)

@@ -9,7 +9,7 @@ from workflow_lib.codecs.registry import CodecConfig, open_codec
 from workflow_lib.config.section import json_of
 from workflow_lib.data.store import read_tiles, write_reconstruction
 from workflow_lib.measure.coded import coded_table
-from workflow_lib.measure.table import Key, write
+from workflow_lib.measure.rows import Key, write
 from workflow_lib.paths import FINETUNED
 
 

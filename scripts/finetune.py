@@ -3,20 +3,20 @@
 import argparse
 from pathlib import Path
 
-from workflow_lib import cli, devices, torchinit
+from workflow_lib import cli, torchinit
 from workflow_lib.codecs.registry import LearnedConfig
 from workflow_lib.config.finetuning import Finetuning
 from workflow_lib.config.section import json_of
 from workflow_lib.config.segmenters import Segmenter
 from workflow_lib.data.store import read_tiles
 from workflow_lib.paths import FINETUNED
+from workflow_lib.training import arguments
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--regime", required=True, choices=FINETUNED)
-    parser.add_argument("--tiles", required=True, type=Path, nargs="+", help="tile stores")
-    parser.add_argument("--held-out", required=True, type=int, help="the fold that is not seen")
+    arguments.add_arguments(parser)
     parser.add_argument(
         "--codec", required=True, type=json_of(LearnedConfig), help="the codec, as JSON"
     )
@@ -31,9 +31,6 @@ def main() -> None:
         "--finetuning", required=True, type=json_of(Finetuning), help="the schedule, as JSON"
     )
     parser.add_argument("--rate", required=True, type=float, help="λ")
-    parser.add_argument("--seed", required=True, type=int, help="seed of the training")
-    devices.add_arguments(parser)
-    parser.add_argument("--run", required=True, type=Path, help="folder of checkpoints and logs")
     parser.add_argument("--codec-target", required=True, type=Path, help="weights to write")
     parser.add_argument("--segmenter-target", required=True, type=Path, help="weights to write")
     parser.add_argument(

@@ -3,16 +3,16 @@
 import argparse
 from pathlib import Path
 
-from workflow_lib import cli, devices, torchinit
+from workflow_lib import cli, torchinit
 from workflow_lib.codecs.registry import LearnedConfig
 from workflow_lib.config.section import json_of
 from workflow_lib.data.store import read_tiles
+from workflow_lib.training import arguments
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tiles", required=True, type=Path, nargs="+", help="tile stores")
-    parser.add_argument("--held-out", required=True, type=int, help="the fold that is not seen")
+    arguments.add_arguments(parser)
     parser.add_argument(
         "--codec",
         required=True,
@@ -20,9 +20,6 @@ def main() -> None:
         help='the codec, as JSON: {"kind": "jpeg2000"}; of a learned one all keys',
     )
     parser.add_argument("--rate", required=True, type=float, help="λ")
-    parser.add_argument("--seed", required=True, type=int, help="seed of the training")
-    devices.add_arguments(parser)
-    parser.add_argument("--run", required=True, type=Path, help="folder of checkpoint and log")
     parser.add_argument("--weights", required=True, type=Path, help="safetensors file to write")
     args = parser.parse_args()
     torchinit.prepare(args.threads)

@@ -7,7 +7,7 @@ from workflow_lib import cli
 from workflow_lib.data.store import read_tiles
 from workflow_lib.files import atomic
 from workflow_lib.measure.maps import baseline_table
-from workflow_lib.measure.table import write
+from workflow_lib.measure.rows import write
 from workflow_lib.segmentation.threshold_baseline import choose
 
 

@@ -1,4 +1,4 @@
-"""Write the manifests of some scenes' stores into one file, which stands for them all.
+"""Write the manifests of several scenes' stores into one file, which represents them all.
 
 Standard input names the manifests, one in a line.
 """

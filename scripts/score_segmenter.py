@@ -6,7 +6,7 @@ from pathlib import Path
 from workflow_lib import cli, torchinit
 from workflow_lib.data.store import read_reconstructions, read_tiles
 from workflow_lib.measure.maps import score_table, write_predictions
-from workflow_lib.measure.table import REGIMES, Key, write
+from workflow_lib.measure.rows import REGIMES, Key, write
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Cut a scene into a tile store, deal its blocks out to folds, and print their balance."""
+"""Cut a scene into a tile store, assign its blocks to folds, and log their balance."""
 
 import argparse
 import logging

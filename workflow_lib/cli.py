@@ -1,5 +1,5 @@
-"""What the command lines share: a log on standard error, a sidecar where Snakemake runs them, and
-one line in place of a traceback."""
+"""Run command lines: log to standard error, write a sidecar under Snakemake, and end with one line
+instead of a traceback."""
 
 import logging
 import sys
@@ -10,7 +10,7 @@ from workflow_lib.provenance.record import Recording
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a command line; what the user can mend ends it with one line and exit status 1."""
+    """Run a command line; an error that the user can mend ends it with one line and status 1."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
     recording = Recording.begun()
     try:

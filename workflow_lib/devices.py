@@ -1,4 +1,4 @@
-"""Where networks run and with how many threads, as configuration and command lines say it."""
+"""Device and threads of networks, as configuration and command lines name them."""
 
 from argparse import ArgumentParser
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Writing files so that nothing half-written is ever taken for finished."""
+"""Write files so that no reader takes a half-written one for finished; hash files and folders."""
 
 import errno
 import hashlib
@@ -32,9 +32,9 @@ def atomic(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def unsynchronised(target: Path) -> Iterator[Path]:
-    """`atomic`, but the disk is not waited for: a power failure may leave something else.
+    """Do as `atomic`, but do not wait for the disk: a power failure may leave a damaged target.
 
-    For what is large and compared with its digest whenever it is read.
+    Use it for large outputs whose readers compare them with a digest.
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Jobs on a Slurm cluster that a killed Snakemake has left behind."""
+"""Cancel jobs on a Slurm cluster that a killed Snakemake has left behind."""
 
 import fcntl
 import logging
@@ -22,8 +22,8 @@ _log = logging.getLogger(__name__)
 def cancel_orphans(folder: Path) -> list[str]:
     """Cancel the jobs that a killed Snakemake left behind, and wait until they are gone.
 
-    To be called before the first job is submitted. Whatever Slurm still has of this folder is an
-    orphan, and writes the same files, unless another Snakemake runs in the folder: then nothing is
+    Call it before the first job is submitted. Every job of this folder that Slurm still has is an
+    orphan and writes the same files, unless another Snakemake runs in the folder: then nothing is
     cancelled. Trainings go on from their checkpoints. Without Slurm there are no orphans.
 
     Args:

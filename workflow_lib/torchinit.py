@@ -1,6 +1,7 @@
-"""Torch as every script of the study sets it up; imports torch only when asked to.
+"""Set up torch: flags, threads, seeds and device, in one place.
 
-The one place that sets flags, threads and seeds: what results hang on beside code and data.
+Results depend on these besides code and data. The module imports torch only inside its functions,
+so that scripts without networks do not wait for it.
 """
 
 import hashlib
@@ -10,33 +11,24 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
 
 from workflow_lib.devices import Device
 from workflow_lib.errors import DownlinkError
 from workflow_lib.notes import note_networks
+from workflow_lib.partial_import import without_init
 
 if TYPE_CHECKING:
     import torch
-
-_SCHEMAS = {
-    "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-    "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-}
-_libraries: list[Any] = []
 
 _log = logging.getLogger(__name__)
 
 
 def prepare(threads: int) -> None:
-    """Set torch's thread count and deterministic algorithms, and make torchvision importable.
+    """Set torch's thread count and its deterministic algorithms.
 
-    To be called before anything else imports torch: a script that does not can fail with a
-    traceback on a node that cannot load it. segmentation-models-pytorch and compressai import
-    torchvision.
+    Call it before anything else imports torch: where torch cannot be loaded, the user then reads
+    one line and no traceback.
 
     Args:
         threads: threads of one operation; results are bit-equal for equal numbers of threads.
@@ -44,38 +36,37 @@ def prepare(threads: int) -> None:
     Raises:
         DownlinkError: this machine cannot load torch.
     """
-    # without a workspace of fixed size cuBLAS refuses to be deterministic
+    # cuBLAS is deterministic only with a workspace of fixed size
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     _require_torch()
     import torch
 
     torch.set_num_threads(threads)
     note_networks("cpu", threads)
-    # use_deterministic_algorithms would do the same, but import the compiler, which takes a second
+    # use_deterministic_algorithms does the same, but imports the compiler, which takes a second
     torch.set_deterministic_debug_mode("error")
     torch.backends.cudnn.benchmark = False
-    # with TF32's ten bits a GPU would decode counts that are off by several
+    # with TF32's ten bits of mantissa a GPU decodes counts that are off by several
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
-    _declare_torchvision_operators()
 
 
 def seed_weights(seed: int) -> None:
-    """Seed what torch draws initial weights from."""
+    """Seed the generator that torch draws initial weights from."""
     import torch
 
     torch.manual_seed(seed)
 
 
 def seed_step(seed: int, step: int) -> None:
-    """Seed torch's global generators, of every device, for one step of a training."""
+    """Seed torch's global generators, on every device, for one training step."""
     import torch
 
     torch.manual_seed(_derived(seed, step, "global"))
 
 
 def crop_generator(seed: int, step: int) -> "torch.Generator":
-    """The generator that a step's batch is drawn with, and nothing else."""
+    """Return the generator that draws one step's batch, and nothing else."""
     import torch
 
     return torch.Generator().manual_seed(_derived(seed, step, "crops"))
@@ -88,7 +79,7 @@ def _derived(seed: int, step: int, purpose: str) -> int:
 
 @contextmanager
 def single_thread() -> Iterator[int]:
-    """Give operations one thread each for a while; yields how many they had."""
+    """Run operations with one thread each within the block; yield the number of threads before."""
     import torch
 
     threads = torch.get_num_threads()
@@ -100,13 +91,13 @@ def single_thread() -> Iterator[int]:
 
 
 def device(asked: Device) -> "torch.device":
-    """The device that networks run on; the log says which.
+    """Return the device that networks run on, and log it.
 
     Args:
         asked: the study's `device`.
 
     Raises:
-        DownlinkError: CUDA is asked for, but torch sees no GPU.
+        DownlinkError: `asked` is "cuda", but torch sees no GPU.
     """
     import torch
 
@@ -128,29 +119,22 @@ def device(asked: Device) -> "torch.device":
 
 @contextmanager
 def without_compiler() -> Iterator[None]:
-    """Import what follows without torch's compiler.
+    """Let optimisers run without importing torch's compiler.
 
-    torchvision and timm ask it, while they are imported, about operators and models that nothing
-    here uses, and it takes a second to import: every job that maps would wait for it.
+    Optimisers tell the compiler to leave them alone, and import it for that, which takes as long as
+    importing torch. Nothing here is compiled. A compiler that is already imported stays.
     """
-    import torch
-
-    name = "torch._dynamo.utils"
-    answers = ModuleType(name)
-    answers.is_compile_supported = lambda device_type: False  # type: ignore[attr-defined]
-    if absent := name not in sys.modules:
-        sys.modules[name] = answers
-    try:
-        with patch.object(torch.compiler, "disable", _as_it_is):
-            yield
-    finally:
+    name = "torch._dynamo"
+    absent = name not in sys.modules
+    with without_init(name):
         if absent:
-            del sys.modules[name]
+            sys.modules[name].disable = _unchanged  # type: ignore[attr-defined]
+            sys.modules[name].graph_break = lambda: None  # type: ignore[attr-defined]
+        yield
 
 
-def _as_it_is(function: Any = None, **options: object) -> Any:
-    """A decorator, with options or without, that decorates nothing."""
-    return function if function is not None else _as_it_is
+def _unchanged(function: Any, *_: object, **__: object) -> Any:
+    return function
 
 
 def _require_torch() -> None:
@@ -163,18 +147,3 @@ def _require_torch() -> None:
             "environment again, for this kind of machine and on a file system that it sees: bash "
             "envs/install.sh PYTHON; or let Snakemake bring one: --sdm conda or --sdm apptainer."
         ) from error
-
-
-def _declare_torchvision_operators() -> None:
-    # The index's torchvision is linked to CUDA: beside a CPU build of torch its operators cannot
-    # load, and its import stops at a missing schema. Nothing here ever calls these operators.
-    # A torchvision that was itself built for the CPU registers them and bears no second time.
-    import torch
-
-    own = version("torchvision").endswith("+cpu")
-    if torch.version.cuda is not None or own or _libraries:
-        return
-    library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
-    for schema in _SCHEMAS.values():
-        library.define(schema)  # type: ignore[no-untyped-call]
-    _libraries.append(library)  # the definitions vanish with the object

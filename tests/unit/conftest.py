@@ -1,11 +1,30 @@
+from importlib.metadata import version
+
 import numpy as np
 import pytest
+import torch
 
 from workflow_lib.data.info import TileInfo
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.torchinit import prepare
 
 prepare(1)
+
+
+def _let_torchvision_import():
+    """Declare operators that a torchvision for CUDA lacks beside a CPU build of torch.
+
+    torchmetrics and segmentation-models-pytorch, which tests compare with, import torchvision.
+    """
+    if torch.version.cuda is not None or version("torchvision").endswith("+cpu"):
+        return None
+    library = torch.library.Library("torchvision", "DEF")
+    for name in ("nms", "qnms"):
+        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    return library
+
+
+_operators = _let_torchvision_import()  # the declarations vanish with the object
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,8 @@ from workflow_lib.data.store import write_reconstruction
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import atomic, tree_sha256
 from workflow_lib.measure.maps import Predictions, write_predictions
-from workflow_lib.measure.table import Key, pooled_rows, write
+from workflow_lib.measure.rows import Key
+from workflow_lib.measure.table import pooled_rows, write
 from workflow_lib.training.weights import save_weights
 
 

@@ -8,17 +8,15 @@ from pathlib import Path
 
 import pytest
 import torch
-import xarray as xr
 
-from workflow_lib import devices, torchinit
+from workflow_lib import devices, notes, torchinit
 from workflow_lib.codecs.kinds.dgml import Dgml
 from workflow_lib.config.finetuning import Finetuning
 from workflow_lib.config.schedule import TrainingSchedule
 from workflow_lib.config.segmenters import Segmenter
 from workflow_lib.config.study import Study
-from workflow_lib.data.store import write_store
+from workflow_lib.data.store import Variable, write_store
 from workflow_lib.errors import DownlinkError
-from workflow_lib.provenance import record
 
 ROOT = Path(__file__).parents[2]
 PLAN = TrainingSchedule(steps=1, batch=2, crop=16, learning_rate=1e-3)
@@ -44,9 +42,9 @@ NEEDED = {
 def test_a_gpu_is_taken_where_there_is_one_and_none_forbidden(monkeypatch, seen):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: seen)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "made up")
-    monkeypatch.setattr(record, "_noted", record._Notes())
+    monkeypatch.setattr(notes, "noted", notes.Notes())
     assert torchinit.device("auto").type == ("cuda" if seen else "cpu")
-    assert record.attempts()[-1]["gpu"] == ("made up" if seen else None)
+    assert notes.attempts()[-1]["gpu"] == ("made up" if seen else None)
     assert torchinit.device("cpu").type == "cpu"
 
 
@@ -83,18 +81,14 @@ def run(script, options, broken):
 def broken(tmp_path, make_tiles):
     """A folder with a tile store, whose torch stops as one without its libraries does."""
     tiles = make_tiles(grid=2)
-    data = xr.Dataset(
-        {
-            "image": (("tile", "band", "y", "x"), tiles.image),
-            "label": (("tile", "y", "x"), tiles.label),
-            **{
-                name: ("tile", getattr(tiles, name))
-                for name in ("row", "col", "block", "fold", "validation")
-            },
-        },
-        attrs={"scene": "scene", "info": tiles.info.canonical()},
-    )
-    write_store(data, tmp_path / "t", per_shard=4)
+    variables = {
+        "image": Variable(("tile", "band", "y", "x"), tiles.image),
+        "label": Variable(("tile", "y", "x"), tiles.label),
+    }
+    for name in ("row", "col", "block", "fold", "validation"):
+        variables[name] = Variable(("tile",), getattr(tiles, name))
+    attributes = {"scene": "scene", "info": tiles.info.canonical()}
+    write_store(variables, attributes, tmp_path / "t", per_shard=4)
     package = tmp_path / "torch"
     package.mkdir()
     (package / "__init__.py").write_text("raise OSError('libcudart.so.12: cannot open\\nit')\n")

@@ -13,7 +13,7 @@ from workflow_lib.codecs.container import Container, Entry, Header, Index, Unit
 from workflow_lib.codecs.mosaic import fill
 from workflow_lib.codecs.units import CodingUnit, coding_units, places
 from workflow_lib.config.codecs import CodecOptions
-from workflow_lib.data.scenes import NODATA
+from workflow_lib.data.pixel_values import NODATA
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.errors import BitstreamError
 from workflow_lib.files import atomic

@@ -5,9 +5,8 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 
-from workflow_lib.data.scenes import NODATA
+from workflow_lib.data.pixel_values import NODATA
 from workflow_lib.data.tiles import Tiles
 
 _MOST_PLACES = 2
@@ -98,5 +97,8 @@ def fill(image: NDArray[np.uint16]) -> NDArray[np.uint16]:
         return image
     if missing.all():
         return np.ones_like(image)
+    # imported here: it takes longer than most scenes, and most of them have no nodata
+    from scipy.ndimage import distance_transform_edt
+
     rows, cols = distance_transform_edt(missing, return_distances=False, return_indices=True)
     return np.asarray(image[:, rows, cols])

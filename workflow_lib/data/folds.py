@@ -1,4 +1,4 @@
-"""Folds: spatial blocks are dealt out by a stable hash, so that new data move no block."""
+"""Assign spatial blocks to folds by a stable hash, so that new data move no block."""
 
 import hashlib
 from collections.abc import Sequence
@@ -27,11 +27,11 @@ def place(folds: Folds, scene: str, row: int, col: int) -> Place:
     """The block and fold of the tile at (`row`, `col`) of a scene's grid of tiles."""
     block_row, block_col = row // folds.block_tiles, col // folds.block_tiles
     key = f"{folds.salt}/{scene}/{block_row}/{block_col}"
-    dealt = key if folds.by == "block" else f"{folds.salt}/{scene}"
+    hashed = key if folds.by == "block" else f"{folds.salt}/{scene}"
     return Place(
         # Pairs of small numbers as one, in an order that does not depend on the scene's size.
         block=(block_row << 15) | block_col,
-        fold=_hash(dealt) % folds.count,
+        fold=_hash(hashed) % folds.count,
         validation=_hash(f"validation/{key}") < folds.validation_fraction * 2**64,
     )
 
@@ -48,7 +48,7 @@ def require_fair_folds(dataset: str, folds: Folds, scenes: Sequence[str], learne
 
     Args:
         dataset: its name.
-        folds: how its blocks or scenes are dealt.
+        folds: how its blocks or scenes are assigned.
         scenes: its scenes.
         learned: whether a codec is trained on it.
 

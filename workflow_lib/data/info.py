@@ -1,11 +1,11 @@
-"""What is true of all tiles of a dataset, told from its configuration alone."""
+"""Facts that all tiles of a dataset share, from its configuration alone."""
 
 from workflow_lib.config.datasets import Band, Imagery
 from workflow_lib.config.section import Section
 
 
 class TileInfo(Section):
-    """What is true of all tiles of a dataset.
+    """Facts that all tiles of a dataset share.
 
     Attributes:
         dataset: its name.
@@ -28,7 +28,7 @@ class TileInfo(Section):
 
 
 def describe(dataset: str, imagery: Imagery, bands: tuple[Band, ...]) -> TileInfo:
-    """What is true of all tiles of a dataset, from its configuration."""
+    """Return the facts that all tiles of a dataset share, from its configuration."""
     quantity = imagery.quantity
     return TileInfo(
         dataset=dataset,

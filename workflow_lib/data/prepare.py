@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from types import ModuleType
 
 from workflow_lib.config.datasets import (
     Archive,
@@ -14,7 +15,6 @@ from workflow_lib.config.datasets import (
     SentinelSettlement,
 )
 from workflow_lib.data import archives, listing, rasters
-from workflow_lib.data.recipes import cloud, fire, generated, roofs, settlement
 from workflow_lib.data.scenes import Scene, write_scene
 
 _log = logging.getLogger(__name__)
@@ -47,24 +47,40 @@ def prepare_scene(
 
 def _read(name: str, imagery: Imagery, archive: tuple[Path, Archive] | None) -> Scene:
     source = imagery.source
+    recipe = _recipe(source)
     if isinstance(source, Generated):
-        return generated.read(source, imagery, listing.scenes(source).index(name))
+        generated: Scene = recipe.read(source, imagery, listing.scenes(source).index(name))
+        return generated
     assert archive is not None
     assert not isinstance(source, Rasters)
     file, pin = archive
-    recipe = {
-        "landsat-cloud": cloud,
-        "ecostress-fire": fire,
-        "sentinel-roofs": roofs,
-        "sentinel-settlement": settlement,
-    }[source.recipe]
     with archives.unpacked(file, source.archive, pin, recipe.MEMBERS) as folder:
-        match source:
-            case LandsatCloud():
-                return cloud.read(source, imagery, folder)
-            case EcostressFire():
-                return fire.read(source, imagery, folder)
-            case SentinelRoofs():
-                return roofs.read(source, imagery, folder)
-            case SentinelSettlement():
-                return settlement.read(source, imagery, folder)
+        scene: Scene = recipe.read(source, imagery, folder)
+        return scene
+
+
+def _recipe(source: object) -> ModuleType:
+    """Import the module that reads a source; each needs other packages that take long to import."""
+    match source:
+        case Generated():
+            from workflow_lib.data.recipes import generated
+
+            return generated
+        case LandsatCloud():
+            from workflow_lib.data.recipes import cloud
+
+            return cloud
+        case EcostressFire():
+            from workflow_lib.data.recipes import fire
+
+            return fire
+        case SentinelRoofs():
+            from workflow_lib.data.recipes import roofs
+
+            return roofs
+        case SentinelSettlement():
+            from workflow_lib.data.recipes import settlement
+
+            return settlement
+        case _:
+            raise TypeError(f"{source!r}: no recipe reads this source")

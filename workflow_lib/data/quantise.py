@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workflow_lib.config.datasets import Quantity
-from workflow_lib.data.scenes import MAX_COUNT, NODATA
+from workflow_lib.data.pixel_values import MAX_COUNT, NODATA
 from workflow_lib.errors import DownlinkError
 
 _SUSPICIOUS = 0.5

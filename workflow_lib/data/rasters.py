@@ -1,4 +1,4 @@
-"""Anybody's own rasters and label rasters as scenes."""
+"""Convert user rasters and label rasters to scenes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +10,10 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from workflow_lib.config.datasets import Imagery, Quantity, Rasters
+from workflow_lib.data.pixel_values import IGNORE
 from workflow_lib.data.quantise import Quantiser
 from workflow_lib.data.raster_files import open_single, read_window
-from workflow_lib.data.scenes import IGNORE, new_scene, windows
+from workflow_lib.data.scenes import new_scene, windows
 from workflow_lib.errors import DownlinkError
 
 

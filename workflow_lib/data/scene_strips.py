@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from workflow_lib.data.scenes import IGNORE, NODATA
+from workflow_lib.data.pixel_values import IGNORE, NODATA
 
 _STRIP_PIXELS = 1024
 _PIECE_BYTES = 8 * 2**20

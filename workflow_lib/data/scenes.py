@@ -16,15 +16,10 @@ from rasterio.io import DatasetWriter
 from rasterio.transform import Affine
 from rasterio.windows import Window
 
+from workflow_lib.data.pixel_values import IGNORE, NODATA
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import atomic
 
-NODATA = 0
-"""Count of a missing pixel."""
-MAX_COUNT = 65535
-"""Largest count; larger values saturate."""
-IGNORE = 255
-"""Label of a pixel that counts nowhere."""
 _BLOCK = 256
 _WIDE = 8 * _BLOCK
 _CACHE = 256 * 2**20

@@ -6,19 +6,18 @@ as long as compressing does. Their layout is that of the `sharding_indexed` code
 each its place and length, then a CRC-32C of these.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import google_crc32c
 import numpy as np
-import xarray as xr
 from numcodecs.blosc import BITSHUFFLE, Blosc
 from numcodecs.zstd import Zstd
 from numpy.typing import NDArray
 
-from workflow_lib.data.store import describe_store, tiles_per_shard
+from workflow_lib.data.store import Variable, describe_store, tiles_per_shard
 
-# As `store.encoding` says.
+# As in `store.describe_store`.
 _IMAGE = Blosc(cname="lz4", clevel=5, shuffle=BITSHUFFLE)
 _LABEL = Zstd(level=0)
 _MISSING = np.iinfo(np.uint64).max
@@ -66,8 +65,10 @@ class Shards:
         if end == 0:
             file.unlink()
 
-    def become(self, data: xr.Dataset, store: Path) -> None:
-        """Make the shards a store, described by `data`, whose images and labels are lazy."""
-        describe_store(data, store, self.tiles_each)
+    def become(
+        self, variables: Mapping[str, Variable], attributes: Mapping[str, str], store: Path
+    ) -> None:
+        """Move the shards into a new store with these variables, whose pixels are not looked at."""
+        describe_store(variables, attributes, store, self.tiles_each)
         for name in ("image", "label"):
             (self._folder / name / "c").rename(store / name / "c")

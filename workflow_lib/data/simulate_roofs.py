@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 from shapely import Polygon, affinity, box
 
 from workflow_lib.config.simulation import RoofSimulation
-from workflow_lib.data.scenes import IGNORE
+from workflow_lib.data.pixel_values import IGNORE
 
 _FINE = 5
 """Sub-pixels along a pixel's side when covered area is counted."""

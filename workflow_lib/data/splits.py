@@ -1,4 +1,4 @@
-"""How well folds balance the splits, and tiles dealt to other folds."""
+"""Measure how well folds balance the splits, and assign tiles to other folds."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from workflow_lib.config.datasets import Folds
 from workflow_lib.data.folds import place
-from workflow_lib.data.scenes import IGNORE
+from workflow_lib.data.pixel_values import IGNORE
 from workflow_lib.data.tiles import Tiles
 
 SPLITS = ("train", "validation", "test")

@@ -1,21 +1,25 @@
-"""The tile store of one scene (Zarr v3): one chunk per tile, many tiles per shard."""
+"""The tile store of one scene (Zarr v3): one chunk per tile, many tiles per shard.
+
+Zarr alone reads and writes stores: xarray, with pandas, takes longer to import than most jobs work.
+What is written is nevertheless what xarray would write, so that users can open stores with it.
+"""
 
 import hashlib
 import json
-import warnings
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xarray as xr
+import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
 from zarr.core.buffer import default_buffer_prototype
 from zarr.storage import MemoryStore
 
 from workflow_lib.data.info import TileInfo
-from workflow_lib.data.scenes import NODATA
+from workflow_lib.data.pixel_values import NODATA
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import atomic, joined_sha256, tree_files, tree_sha256, unsynchronised
@@ -30,44 +34,88 @@ def tiles_per_shard(bands: int, side: int) -> int:
     return max(1, _SHARD_BYTES // (2 * bands * side**2))
 
 
-def encoding(name: str, shape: tuple[int, ...], per_shard: int) -> dict[str, Any]:
-    """How Zarr keeps an array of tiles: in chunks, shards and a compression."""
-    how: dict[str, Any] = {"chunks": (1, *shape[1:]), "shards": (per_shard, *shape[1:])}
-    if name == "image":
-        # On counts of 12 to 16 bits smaller than Zarr's own Zstandard, and five times as fast.
-        how["compressors"] = (BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle"),)
-    return how
+@dataclass(frozen=True)
+class Variable:
+    """An array of a store.
+
+    Attributes:
+        dimensions: names of its dimensions.
+        values: its values, any dtype that Zarr has; text as objects.
+        attributes: what readers should know, by name, in JSON's types; CF conventions.
+    """
+
+    dimensions: tuple[str, ...]
+    values: NDArray[Any]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def of_pixels(self) -> bool:
+        """Whether it holds the tiles' pixels, which are kept in chunks of a tile, in shards."""
+        return self.dimensions[-1:] == ("x",)
 
 
-def write_store(data: xr.Dataset, target: Path, per_shard: int) -> None:
+def write_store(
+    variables: Mapping[str, Variable], attributes: Mapping[str, str], target: Path, per_shard: int
+) -> None:
     """Write a store from tiles in memory and, when it is complete, its manifest.
 
     Args:
-        data: tiles along the first dimension of every variable.
+        variables: the arrays by name.
+        attributes: of the store.
         target: the store's folder.
         per_shard: tiles per shard.
     """
     with unsynchronised(target) as draft:
-        describe_store(data, draft, per_shard)
+        store = describe_store(variables, attributes, draft, per_shard)
+        for name, variable in variables.items():
+            if variable.of_pixels:
+                _array(store, name)[...] = variable.values
     write_manifest(target)
 
 
-def describe_store(data: xr.Dataset, target: Path, per_shard: int) -> None:
-    """Write coordinates, attributes and what is in memory, but none of the lazy tiles.
+def describe_store(
+    variables: Mapping[str, Variable], attributes: Mapping[str, str], target: Path, per_shard: int
+) -> zarr.Group:
+    """Write everything of a store but the pixels.
 
     Args:
-        data: as for `write_store`.
-        target: the store's folder.
-        per_shard: tiles per shard.
+        variables, attributes, target, per_shard: as for `write_store`.
+
+    Returns:
+        The store, to write the pixels to.
     """
-    how = {
-        name: encoding(str(name), data[name].shape, per_shard)
-        for name in data.data_vars
-        if name != "crs"
-    }
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The data type")
-        data.to_zarr(target, zarr_format=3, consolidated=False, encoding=how, compute=False)
+    store = zarr.create_group(target, zarr_format=3, attributes=dict(attributes))
+    for name, variable in variables.items():
+        values = variable.values
+        array = store.create_array(
+            name,
+            shape=values.shape,
+            dtype="string" if values.dtype == object else values.dtype,
+            fill_value=_fill_value(values.dtype),
+            dimension_names=variable.dimensions,
+            attributes=dict(variable.attributes),
+            **_layout(name, variable, per_shard),
+        )
+        if not variable.of_pixels:
+            array[...] = values
+    return store
+
+
+def _layout(name: str, variable: Variable, per_shard: int) -> dict[str, Any]:
+    """Chunks, shards and compression of an array."""
+    shape = variable.values.shape
+    if not variable.of_pixels:
+        return {"chunks": shape}
+    layout: dict[str, Any] = {"chunks": (1, *shape[1:]), "shards": (per_shard, *shape[1:])}
+    if name == "image":
+        # On counts of 12 to 16 bits smaller than Zarr's own Zstandard, and five times as fast.
+        layout["compressors"] = (BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle"),)
+    return layout
+
+
+def _fill_value(dtype: np.dtype[Any]) -> Any:
+    """The value of chunks that are not stored."""
+    return {"f": np.nan, "O": ""}.get(dtype.kind, 0)
 
 
 def write_manifest(store: Path, threads: int = 1) -> None:
@@ -96,20 +144,22 @@ def concatenate(parts: list[Tiles]) -> Tiles:
     return Tiles(**arrays, info=parts[0].info)
 
 
-def _read_store(store: Path) -> Tiles:
-    with _opened(store) as data:
-        return Tiles(
-            image=data["image"].values,
-            label=data["label"].values,
-            scene=np.full(data.sizes["tile"], data.attrs["scene"]),
-            row=data["row"].values,
-            col=data["col"].values,
-            block=data["block"].values,
-            fold=data["fold"].values,
-            validation=data["validation"].values.astype(bool),
-            split=np.full(data.sizes["tile"], "train"),
-            info=TileInfo.parse(data.attrs["info"]),
-        )
+def _read_store(path: Path) -> Tiles:
+    store = _opened(path)
+    info = TileInfo.parse(str(store.attrs["info"]))
+    row = _values(store, "row")
+    return Tiles(
+        image=_values(store, "image"),
+        label=_values(store, "label"),
+        scene=np.full(len(row), store.attrs["scene"]),
+        row=row,
+        col=_values(store, "col"),
+        block=_values(store, "block"),
+        fold=_values(store, "fold"),
+        validation=_values(store, "validation").astype(bool),
+        split=np.full(len(row), "train"),
+        info=info,
+    )
 
 
 def write_reconstruction(tiles: Tiles, image: NDArray[np.uint16], target: Path) -> None:
@@ -120,48 +170,55 @@ def write_reconstruction(tiles: Tiles, image: NDArray[np.uint16], target: Path) 
         image: decoded counts, uint16 [tile, band, y, x], in the order of `tiles`.
         target: the store's folder.
     """
-    data = xr.Dataset(
-        {"image": (("tile", "band", "y", "x"), image)},
-        coords={"row": ("tile", tiles.row), "col": ("tile", tiles.col)},
-        attrs={"scene": str(tiles.scene[0])},
-    )
-    write_store(data, target, tiles_per_shard(image.shape[1], image.shape[-1]))
+    places = {"coordinates": "col row"}
+    variables = {
+        "image": Variable(("tile", "band", "y", "x"), image, places),
+        "row": Variable(("tile",), tiles.row),
+        "col": Variable(("tile",), tiles.col),
+    }
+    per_shard = tiles_per_shard(image.shape[1], image.shape[-1])
+    write_store(variables, {"scene": str(tiles.scene[0])}, target, per_shard)
 
 
 def read_reconstructions(tiles: Tiles, stores: list[Path]) -> Tiles:
-    """`tiles` with the decoded counts in place of the original ones; nodata stays nodata.
+    """Return `tiles` with decoded counts in place of the original ones; nodata stays nodata.
 
     Args:
-        tiles: originals of the scenes, as `read_tiles` gives them.
+        tiles: originals of the scenes, as `read_tiles` returns them.
         stores: the scenes' reconstructions, in the same order.
 
     Raises:
-        DownlinkError: a store is damaged, missing, or of other tiles.
+        DownlinkError: a store is damaged, missing, or holds other tiles.
     """
     images = []
-    for store in stores:
-        with _opened(store) as data:
-            own = tiles.scene == data.attrs["scene"]
-            if not (
-                np.array_equal(data["row"].values, tiles.row[own])
-                and np.array_equal(data["col"].values, tiles.col[own])
-            ):
-                raise DownlinkError(f"{store}: holds other tiles. {_REMEDY}")
-            images.append(data["image"].values)
+    for path in stores:
+        store = _opened(path)
+        own = tiles.scene == store.attrs["scene"]
+        for name, expected in (("row", tiles.row[own]), ("col", tiles.col[own])):
+            if not np.array_equal(_values(store, name), expected):
+                raise DownlinkError(f"{path}: holds other tiles. {_REMEDY}")
+        images.append(_values(store, "image"))
     image = np.concatenate(images)
     return replace(tiles, image=np.where(tiles.valid[:, None], image, np.uint16(NODATA)))
 
 
-def _opened(store: Path) -> xr.Dataset:
+def _opened(path: Path) -> zarr.Group:
     try:
-        data: xr.Dataset = xr.open_zarr(
-            _in_memory(store), consolidated=False, mask_and_scale=False, chunks=None
-        )
+        return zarr.open_group(_in_memory(path), mode="r", zarr_format=3)
     except (OSError, KeyError, ValueError) as error:
         raise DownlinkError(
-            f"{store}: this is no readable tile store ({error}). {_REMEDY}"
+            f"{path}: this is not a readable tile store ({error}). {_REMEDY}"
         ) from error
-    return data
+
+
+def _values(store: zarr.Group, name: str) -> NDArray[Any]:
+    return np.asarray(_array(store, name)[...])
+
+
+def _array(store: zarr.Group, name: str) -> zarr.Array[Any]:
+    array = store[name]
+    assert isinstance(array, zarr.Array)
+    return array
 
 
 def _in_memory(store: Path) -> MemoryStore:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workflow_lib.data.info import TileInfo
-from workflow_lib.data.scenes import NODATA
+from workflow_lib.data.pixel_values import NODATA
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Tiles:
         fold: int32 [tile].
         validation: whether the tile validates where its fold is trained on, bool [tile].
         split: "train", "validation" or "test", str [tile]; see `holding_out`.
-        info: what is true of them all.
+        info: facts that all of them share.
     """
 
     image: NDArray[np.uint16]

@@ -1,26 +1,29 @@
-"""From a scene's GeoTIFF to its tile store."""
+"""Cut a scene's GeoTIFF into its tile store."""
 
 from pathlib import Path
 from typing import Any
 
-import dask.array as da
 import numpy as np
 import pyproj
 import rasterio
-import xarray as xr
+from rasterio.crs import CRS
 from rasterio.errors import RasterioIOError
+from rasterio.transform import Affine
 
 from workflow_lib.config.datasets import Budget, Tiling
 from workflow_lib.data.cutting import cut
 from workflow_lib.data.folds import Place, place
 from workflow_lib.data.info import TileInfo
+from workflow_lib.data.pixel_values import IGNORE, NODATA
 from workflow_lib.data.scene_strips import Cell, Grid
-from workflow_lib.data.scenes import IGNORE, NODATA
 from workflow_lib.data.shards import Shards
 from workflow_lib.data.splits import Census
-from workflow_lib.data.store import write_manifest
+from workflow_lib.data.store import Variable, write_manifest
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import unsynchronised
+
+_NAN = "AAAAAAAA+H8="
+"""NaN as xarray writes the attribute `_FillValue` of floats: base64."""
 
 
 def write_tiles(
@@ -41,7 +44,7 @@ def write_tiles(
     Args:
         scene: what `write_scene` wrote.
         name: the scene's name.
-        info: what is true of all tiles of the dataset.
+        info: facts that all tiles of the dataset share.
         quantity: what the counts measure.
         tiling: tiles and folds.
         target: the store's folder.
@@ -65,14 +68,13 @@ def write_tiles(
                     f"{scene}: no tile has {tiling.min_valid:.0%} valid pixels (tiling.min_valid)."
                 )
             places = [place(tiling.folds, name, cell.row, cell.col) for cell in cells]
-            data = _images_and_labels(len(cells), grid, shards, info, quantity)
-            data = data.assign_coords(_coordinates(cells, places, info))
-            data.attrs = {"scene": name, "info": info.canonical()}
-            if crs is not None:
-                data["crs"] = ((), 0, pyproj.CRS.from_user_input(crs).to_cf())
-                data["crs"].attrs["GeoTransform"] = " ".join(map(repr, transform.to_gdal()))
-                data["image"].attrs["grid_mapping"] = "crs"
-            shards.become(data, draft)
+            variables = {
+                **_pixels(len(cells), grid, info, quantity, georeferenced=crs is not None),
+                **_coordinates(cells, places, info),
+                **({} if crs is None else {"crs": _grid_mapping(crs, transform)}),
+            }
+            attributes = {"scene": name, "info": info.canonical()}
+            shards.become(variables, attributes, draft)
     except RasterioIOError as error:
         raise DownlinkError(f"{scene}: damaged ({error}). Delete it and run again.") from error
     write_manifest(target, budget.threads)
@@ -86,43 +88,56 @@ def write_tiles(
     )
 
 
-def _images_and_labels(
-    tiles: int, grid: Grid, shards: Shards, info: TileInfo, quantity: str
-) -> xr.Dataset:
-    sides, each = (grid.side, grid.side), shards.tiles_each
-    image = da.zeros((tiles, grid.layers - 1, *sides), dtype=np.uint16, chunks=(each, -1, -1, -1))
-    label = da.zeros((tiles, *sides), dtype=np.uint8, chunks=(each, -1, -1))
-    meaning = {"long_name": "class looked for", "_FillValue": IGNORE}
-    return xr.Dataset(
-        {
-            "image": (("tile", "band", "y", "x"), image, _image_attributes(info, quantity)),
-            "label": (("tile", "y", "x"), label, meaning),
-        }
-    )
-
-
-def _coordinates(cells: list[Cell], places: list[Place], info: TileInfo) -> dict[str, Any]:
-    meanings = {"flag_values": [0, 1], "flag_meanings": "train validation"}
-    return {
-        "row": ("tile", np.array([cell.row for cell in cells], np.int32)),
-        "col": ("tile", np.array([cell.col for cell in cells], np.int32)),
-        "block": ("tile", np.array([p.block for p in places], np.int32)),
-        "fold": ("tile", np.array([p.fold for p in places], np.int32)),
-        "validation": ("tile", np.array([p.validation for p in places], np.uint8), meanings),
-        "band": ("band", np.array(info.bands, object)),
-        "wavelength": (
-            "band",
-            np.array(info.wavelengths_um),
-            {"standard_name": "radiation_wavelength", "units": "um"},
-        ),
-    }
-
-
-def _image_attributes(info: TileInfo, quantity: str) -> dict[str, Any]:
-    return {
+def _pixels(
+    tiles: int, grid: Grid, info: TileInfo, quantity: str, georeferenced: bool
+) -> dict[str, Variable]:
+    """Describe images and labels; their values are in the shards already."""
+    sides = (grid.side, grid.side)
+    image = np.broadcast_to(np.uint16(NODATA), (tiles, grid.layers - 1, *sides))
+    label = np.broadcast_to(np.uint8(IGNORE), (tiles, *sides))
+    places = "block col fold row validation"
+    counts = {
         "long_name": quantity,
         "units": info.unit,
         "scale_factor": info.scale,
         "add_offset": info.offset,
+        **({"grid_mapping": "crs"} if georeferenced else {}),
+        "coordinates": f"{places} wavelength",
         "_FillValue": NODATA,
     }
+    classes = {"long_name": "class looked for", "coordinates": places, "_FillValue": IGNORE}
+    return {
+        "image": Variable(("tile", "band", "y", "x"), image, counts),
+        "label": Variable(("tile", "y", "x"), label, classes),
+    }
+
+
+def _coordinates(cells: list[Cell], places: list[Place], info: TileInfo) -> dict[str, Variable]:
+    def per_tile(values: list[int], dtype: type = np.int32, **attributes: Any) -> Variable:
+        return Variable(("tile",), np.array(values, dtype), attributes)
+
+    return {
+        "row": per_tile([cell.row for cell in cells]),
+        "col": per_tile([cell.col for cell in cells]),
+        "block": per_tile([p.block for p in places]),
+        "fold": per_tile([p.fold for p in places]),
+        "validation": per_tile(
+            [p.validation for p in places],
+            np.uint8,
+            flag_values=[0, 1],
+            flag_meanings="train validation",
+        ),
+        "band": Variable(("band",), np.array(info.bands, object)),
+        "wavelength": Variable(
+            ("band",),
+            np.array(info.wavelengths_um),
+            {"standard_name": "radiation_wavelength", "units": "um", "_FillValue": _NAN},
+        ),
+    }
+
+
+def _grid_mapping(crs: CRS, transform: Affine) -> Variable:
+    """Describe the scene's map projection by CF's attributes and GDAL's transform."""
+    cf = pyproj.CRS.from_user_input(crs).to_cf()
+    affine = " ".join(map(repr, transform.to_gdal()))
+    return Variable((), np.array(0), {**cf, "GeoTransform": affine})

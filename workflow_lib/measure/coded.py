@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import ceil
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from workflow_lib.codecs.base import CodedBytes
@@ -14,7 +14,7 @@ from workflow_lib.data.tiles import Tiles
 from workflow_lib.measure import metric_names
 from workflow_lib.measure.distortion import measure, squared_error
 from workflow_lib.measure.rate import rates
-from workflow_lib.measure.table import Key, join, pooled_rows, tile_rows
+from workflow_lib.measure.rows import Key, join, pooled_rows, tile_rows
 
 
 def coded_table(
@@ -25,7 +25,7 @@ def coded_table(
     held_out: Sequence[int],
     training_tiles: int = 0,
     borrowed: bool = False,
-) -> pd.DataFrame:
+) -> pa.Table:
     """Figures of every held-out tile, and of each fold's held-out tiles of the scene together.
 
     A unit's bytes are charged by the share of its valid pixels that are held out: whole or not at
@@ -63,7 +63,7 @@ def _training(
 
 def _of_fold(
     key: Key, tiles: Tiles, image: NDArray[np.uint16], size: SceneSize, seen: dict[str, float]
-) -> pd.DataFrame:
+) -> pa.Table:
     scene, held_out = str(tiles.scene[0]), tiles.where("test")
     if not len(held_out):
         return pooled_rows(key, seen, scene)

@@ -12,8 +12,9 @@ from workflow_lib.files import atomic
 from workflow_lib.measure import metric_names
 from workflow_lib.measure.distortion import Distortion, psnr
 from workflow_lib.measure.rate import rates
+from workflow_lib.measure.rows import Key
 from workflow_lib.measure.scores import MapScores
-from workflow_lib.measure.table import Key, join, main_table, pooled_rows, read, write
+from workflow_lib.measure.table import join, main_table, pooled_rows, read, write
 
 _OF_TILES = (
     metric_names.SSE,

@@ -6,15 +6,17 @@ come from the same sums.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from workflow_lib.data.info import TileInfo
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.measure import metric_names
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _WINDOW = 7
 """Side of the windows of structural similarity, in pixels."""
@@ -59,7 +61,7 @@ class Distortion:
         return cls(**arrays, info=parts[0].info)
 
     @classmethod
-    def from_rows(cls, rows: pd.DataFrame, info: TileInfo) -> Self:
+    def from_rows(cls, rows: "pd.DataFrame", info: TileInfo) -> Self:
         """The sums behind the rows of tiles that `per_tile` made, in one codec and rate."""
         tiles = rows[rows["row"].notna()]
         wide = tiles.pivot(index=["scene", "row", "col"], columns="metric", values="value")

@@ -1,16 +1,18 @@
 """How many labelled objects a map finds, and how many it makes up."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from workflow_lib.codecs.mosaic import Mosaic
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.measure import metric_names
 from workflow_lib.segmentation.labels import scored_label
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _EIGHT = np.ones((3, 3), bool)
 """Neighbours that connect: the diagonal ones as well."""
@@ -33,7 +35,7 @@ class Events:
     false_alarms: Counts
 
     @classmethod
-    def from_rows(cls, rows: pd.DataFrame) -> Self:
+    def from_rows(cls, rows: "pd.DataFrame") -> Self:
         """The counts behind the rows of tiles, of one map."""
         tiles = rows[rows["row"].notna()]
         wide = tiles.pivot(index=["scene", "row", "col"], columns="metric", values="value")

@@ -4,16 +4,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.files import atomic
 from workflow_lib.measure import metric_names
 from workflow_lib.measure.correlation import correlation_length
+from workflow_lib.measure.rows import Key, join, pooled_rows, tile_rows
 from workflow_lib.measure.scores import MapScores
 from workflow_lib.measure.segmentation import average_precision
-from workflow_lib.measure.table import Key, join, pooled_rows, tile_rows
 from workflow_lib.segmentation.labels import scored_label
 from workflow_lib.segmentation.threshold_baseline import ThresholdBaseline
 
@@ -49,7 +49,7 @@ def read_predictions(file: Path) -> Predictions:
 
 def score_table(
     key: Key, originals: Tiles, predictions: Predictions, training_tiles: int
-) -> pd.DataFrame:
+) -> pa.Table:
     """Scores of every tile and of the fold's tiles together, against the originals' labels.
 
     Args:
@@ -66,7 +66,7 @@ def score_table(
     return _compared(key, originals, predictions.probability >= predictions.threshold, figures)
 
 
-def baseline_table(baseline: ThresholdBaseline, tiles: Tiles, fold: int) -> pd.DataFrame:
+def baseline_table(baseline: ThresholdBaseline, tiles: Tiles, fold: int) -> pa.Table:
     """Scores of a threshold baseline of the tiles of a fold, and the labels' correlation length.
 
     Args:
@@ -82,7 +82,7 @@ def baseline_table(baseline: ThresholdBaseline, tiles: Tiles, fold: int) -> pd.D
 
 def _compared(
     key: Key, tiles: Tiles, predicted: NDArray[np.bool_], figures: dict[str, float]
-) -> pd.DataFrame:
+) -> pa.Table:
     """Rows of a map's scores, with further figures of all tiles together."""
     scores = MapScores.of(tiles, predicted)
     return join(

@@ -1,10 +1,9 @@
 """All scores of a map that come from sums over tiles: pixels by outcome, and events."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from workflow_lib.data.tiles import Tiles
@@ -12,6 +11,9 @@ from workflow_lib.measure import metric_names
 from workflow_lib.measure.events import Events, detect
 from workflow_lib.measure.segmentation import Confusion, confusion
 from workflow_lib.segmentation.labels import scored_label
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Floats = NDArray[np.float64]
 
@@ -29,7 +31,7 @@ class MapScores:
         return cls(confusion(scored_label(tiles), predicted), detect(tiles, predicted))
 
     @classmethod
-    def from_rows(cls, rows: pd.DataFrame) -> Self:
+    def from_rows(cls, rows: "pd.DataFrame") -> Self:
         """The sums behind the rows of tiles that `per_tile` made, of one map."""
         return cls(Confusion.from_rows(rows), Events.from_rows(rows))
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from workflow_lib.data.scenes import IGNORE
+from workflow_lib.data.pixel_values import IGNORE
 from workflow_lib.measure import metric_names
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Floats = NDArray[np.float64]
 
@@ -30,7 +32,7 @@ class Confusion:
         return cls(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in _outcomes()})
 
     @classmethod
-    def from_rows(cls, rows: pd.DataFrame) -> Self:
+    def from_rows(cls, rows: "pd.DataFrame") -> Self:
         """The counts behind the rows of tiles that `per_tile` made, of one map."""
         tiles = rows[rows["row"].notna()]
         wide = tiles.pivot(index=["scene", "row", "col"], columns="metric", values="value")

@@ -1,48 +1,17 @@
-"""The study's tidy table: one row per figure."""
+"""The study's tidy table as a pandas data frame, one row per figure, and its main table."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow  # noqa: F401  # pandas takes it by name: without this line no digest would know of it
+import pyarrow as pa
 from numpy.typing import ArrayLike
 
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.errors import DownlinkError
-from workflow_lib.files import atomic
-from workflow_lib.measure import metric_names
-
-REGIMES = (
-    "",
-    "original",
-    "frozen",
-    "retrained",
-    "mismatched",
-    "joint",
-    "control",
-    "baseline",
-)
-"""How a map came about. Rate and distortion have none, but where codecs were fine-tuned as well."""
-
-_DTYPES = {
-    "dataset": "str",
-    "codec": "str",
-    "rate": "str",
-    "regime": "str",
-    "trained_on": "str",
-    "segmenter": "str",
-    "seed": "Int64",
-    "fold": "Int64",
-    "scene": "str",
-    "row": "Int64",
-    "col": "Int64",
-    "metric": "str",
-    "value": "float64",
-}
-_KEYS = [name for name in _DTYPES if name != "value"]
+from workflow_lib.measure import metric_names, rows
+from workflow_lib.measure.rows import Key
 
 _IOU = {
     "frozen": "iou_frozen",
@@ -59,96 +28,58 @@ _HEADINGS = {
 }
 
 
-@dataclass(frozen=True)
-class Key:
-    """What figures are of.
-
-    Attributes:
-        dataset: its name.
-        codec, rate: empty for originals.
-        regime: one of REGIMES.
-        trained_on: "CODEC at RATE" of a mismatched segmenter, else empty.
-        segmenter: empty where no segmenter is meant.
-        seed: of the trainings; None where nothing was trained.
-        fold: the one held out; None for all of them together.
-    """
-
-    dataset: str
-    codec: str = ""
-    rate: str = ""
-    regime: str = ""
-    trained_on: str = ""
-    segmenter: str = ""
-    seed: int | None = None
-    fold: int | None = None
-
-
 def pooled_rows(key: Key, figures: Mapping[str, float], scene: str = "") -> pd.DataFrame:
-    """Rows of figures, by metric name, of a scene or, without one, of all scenes together."""
-    columns = {"scene": scene, "row": None, "col": None}
-    return _frame(key, {**columns, "metric": list(figures), "value": list(figures.values())})
+    """Return rows of figures; see `rows.pooled_rows`."""
+    return frame(rows.pooled_rows(key, figures, scene))
 
 
 def tile_rows(key: Key, tiles: Tiles, figures: Mapping[str, ArrayLike]) -> pd.DataFrame:
-    """Rows of the figures of every tile, [tile] by metric name."""
-    count = len(figures)
-    columns = {
-        "scene": np.tile(tiles.scene, count),
-        "row": np.tile(tiles.row, count),
-        "col": np.tile(tiles.col, count),
-        "metric": np.repeat(list(figures), len(tiles)),
-        "value": np.concatenate([np.asarray(values, float) for values in figures.values()]),
-    }
-    return _frame(key, columns)
+    """Return rows of every tile's figures; see `rows.tile_rows`."""
+    return frame(rows.tile_rows(key, tiles, figures))
+
+
+def frame(table: pa.Table) -> pd.DataFrame:
+    """Return rows as a data frame of types str, Int64 and float64."""
+    converted: pd.DataFrame = table.to_pandas()
+    return converted
 
 
 def join(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """All rows of all tables, in the table's own order.
+    """Return the rows of all tables, sorted; see `rows.join`.
 
     Raises:
-        ValueError: a figure stands there twice, or a table is not of this kind.
+        ValueError: a figure occurs twice, or a table has other columns.
     """
-    joined = pd.concat(list(tables), ignore_index=True).sort_values(_KEYS, kind="stable")
-    joined = joined.reset_index(drop=True)
-    validate(joined)
-    return joined
+    return frame(rows.join(map(_arrow, tables)))
 
 
 def validate(table: pd.DataFrame) -> None:
-    """Check columns, types, regimes, metric names and that no figure stands there twice.
+    """Check a table; see `rows.validate`.
 
     Raises:
         ValueError: with what is wrong.
     """
-    found = {str(name): str(dtype) for name, dtype in table.dtypes.items()}
-    if found != _DTYPES:
-        raise ValueError(f"columns {found} where {_DTYPES} are expected")
-    _refuse("regime", set(table["regime"]) - set(REGIMES))
-    _refuse("metric", {name for name in set(table["metric"]) if not metric_names.is_known(name)})
-    _refuse("tile without scene", table.loc[table["row"].notna() & (table["scene"] == ""), "row"])
-    _refuse("twice", table.loc[table.duplicated(_KEYS), _KEYS].to_dict("records"))
+    rows.validate(_arrow(table))
 
 
 def write(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as Parquet, its rows in order; equal tables give equal bytes.
+    """Write a table as Parquet; see `rows.write`.
 
     Raises:
-        ValueError: the table is not of this kind.
+        ValueError: see `join`.
         DownlinkError: the disk is full.
     """
-    ordered = join([table])
-    with atomic(Path(path)) as draft:
-        ordered.to_parquet(draft, engine="pyarrow", index=False)
+    rows.write(_arrow(table), path)
 
 
 def read(paths: Iterable[Path]) -> pd.DataFrame:
-    """The rows of all the files together.
+    """Return the rows of all files, sorted.
 
     Raises:
-        DownlinkError: a file is missing, damaged or not such a table.
-        ValueError: a figure stands in two files.
+        DownlinkError: a file is missing, damaged or has other columns.
+        ValueError: a figure occurs in two files.
     """
-    return join(_read(Path(path)) for path in paths)
+    return frame(rows.read(paths))
 
 
 def main_table(table: pd.DataFrame, datasets: Sequence[str]) -> pd.DataFrame:
@@ -231,32 +162,15 @@ def format_main_table(main: pd.DataFrame) -> str:
     )
 
 
-def _frame(key: Key, columns: Mapping[str, Any]) -> pd.DataFrame:
-    frame = pd.DataFrame({**columns}).assign(**asdict(key))
-    return frame[list(_DTYPES)].astype(_DTYPES)
-
-
-def _refuse(what: str, found: Any) -> None:
-    if len(found):
-        raise ValueError(f"{what}: {list(found)[:3]}")
-
-
-def _read(path: Path) -> pd.DataFrame:
-    try:
-        table = pd.read_parquet(path, engine="pyarrow")
-        validate(table)
-    except (OSError, ValueError) as error:
-        raise DownlinkError(
-            f"{path}: not a readable table of metrics ({error}). Delete it and run again."
-        ) from error
-    return table
+def _arrow(table: pd.DataFrame) -> pa.Table:
+    return pa.Table.from_pandas(table, preserve_index=False)
 
 
 def _means(
-    rows: pd.DataFrame, index: list[str], columns: str, wanted: Sequence[str]
+    table: pd.DataFrame, index: list[str], columns: str, wanted: Sequence[str]
 ) -> pd.DataFrame:
     """Means over seeds, one column per wanted name."""
-    kept = rows[rows[columns].isin(wanted)]
+    kept = table[table[columns].isin(wanted)]
     means = kept.groupby([*index, columns])["value"].mean()
     return means.unstack(columns).reindex(columns=list(wanted)).rename_axis(columns=None)
 

@@ -9,7 +9,8 @@ import pandas as pd
 from workflow_lib.config.study import Study
 from workflow_lib.inference.findings import Estimate, Finding, PointFinding
 from workflow_lib.measure import metric_names
-from workflow_lib.measure.table import REGIMES, main_table
+from workflow_lib.measure.rows import REGIMES
+from workflow_lib.measure.table import main_table
 from workflow_lib.paths import FINETUNED
 
 _POINT = ["dataset", "codec", "rate"]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from workflow_lib.data.info import TileInfo
-from workflow_lib.data.scenes import IGNORE, NODATA
+from workflow_lib.data.pixel_values import IGNORE, NODATA
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.errors import DownlinkError
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from workflow_lib.codecs.learned.model import LearnedModel
 from workflow_lib.codecs.learned.objective import Cost, Examples, coded
-from workflow_lib.data.scenes import IGNORE, NODATA
+from workflow_lib.data.pixel_values import IGNORE, NODATA
 from workflow_lib.segmentation.finetuning_setting import Pair, Setting
 from workflow_lib.segmentation.labelled_crops import Crops
 from workflow_lib.segmentation.labels import scored_label

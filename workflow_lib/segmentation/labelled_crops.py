@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workflow_lib.data.scenes import IGNORE
+from workflow_lib.data.pixel_values import IGNORE
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.segmentation.labels import scored_label
 from workflow_lib.training.crops import SYMMETRIES, Crop, stacked

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow_lib.data.scenes import IGNORE
+from workflow_lib.data.pixel_values import IGNORE
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.errors import DownlinkError
 

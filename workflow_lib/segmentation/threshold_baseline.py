@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow_lib.data.scenes import IGNORE
+from workflow_lib.data.pixel_values import IGNORE
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.segmentation.labels import require_both_classes, scored_label
 from workflow_lib.segmentation.thresholds import LEVELS, best_cuts

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from workflow_lib.config.segmenters import Segmenter
-from workflow_lib.data.scenes import IGNORE
+from workflow_lib.data.pixel_values import IGNORE
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.segmentation.labelled_crops import Crops, Labelled
 from workflow_lib.segmentation.labels import require_both_classes, scored_label

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from workflow_lib import torchinit
 from workflow_lib.config.segmenters import Segmenter
-from workflow_lib.data.scenes import NODATA
+from workflow_lib.data.pixel_values import NODATA
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.errors import DownlinkError
+from workflow_lib.segmentation.layers import Network
 from workflow_lib.training.weights import load_weights, save_weights
 
 
@@ -32,10 +33,6 @@ class UNet(nn.Module):
     def __init__(
         self, encoder: str, depth: int, decoder_channels: tuple[int, ...], bands: int
     ) -> None:
-        # imported here: it loads torchvision, which torchinit.prepare must make loadable first
-        with torchinit.without_compiler():
-            import segmentation_models_pytorch as smp
-
         super().__init__()
         self.shape = {
             "encoder": encoder,
@@ -43,14 +40,7 @@ class UNet(nn.Module):
             "decoder_channels": list(decoder_channels),
             "bands": bands,
         }
-        self.network = smp.Unet(
-            encoder_name=encoder,
-            encoder_weights=None,
-            encoder_depth=depth,
-            decoder_channels=decoder_channels,
-            in_channels=bands,
-            classes=1,
-        )
+        self.network = Network(encoder, depth, decoder_channels, bands)
         self.multiple = 2**depth
         self.register_buffer("mean", torch.zeros(bands, 1, 1))
         self.register_buffer("std", torch.ones(bands, 1, 1))

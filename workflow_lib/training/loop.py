@@ -110,7 +110,8 @@ def train(
         DownlinkError: a loss or gradient is not finite, or SIGTERM came: then the step at hand was
             finished and a checkpoint written.
     """
-    return _Run(task, plan, seed, Path(run), identity).finish()
+    with torchinit.without_compiler():
+        return _Run(task, plan, seed, Path(run), identity).finish()
 
 
 class _Run(Generic[B]):
@@ -246,7 +247,7 @@ class _Run(Generic[B]):
 def _fingerprint(
     task: Task[B], plan: TrainingSchedule, seed: int, start: dict[str, float], identity: str
 ) -> str:
-    # The first validation stands for data and initial weights; three digits of it are the same
+    # The first validation represents data and initial weights; its first three digits are equal
     # on any machine, so that a run can go on elsewhere.
     shapes = {name: list(t.shape) for name, t in task.model.state_dict().items()}
     described = [

@@ -18,7 +18,7 @@ from workflow_lib.codecs.spectral_klt import KltJpeg2000Codec
 from workflow_lib.codecs.units import coding_units
 from workflow_lib.errors import BitstreamError
 from workflow_lib.measure.coded import coded_table
-from workflow_lib.measure.table import Key
+from workflow_lib.measure.rows import Key
 
 
 @settings(max_examples=30, deadline=None)
@@ -177,7 +177,7 @@ def test_the_target_holds_with_the_containers_bytes(make_tiles, tmp_path, unit):
     tiles = replace(tiles, fold=few if unit == "scene" else tiles.fold).holding_out(1)
     size = encode_scene(tiles, Jpeg2000Codec(), JPEG2000[unit], 1.0, tmp_path / "scene.dlk")
     key = Key("d", "c", "1.0")
-    table = coded_table(key, tiles, tiles.image, size, [1])
+    table = coded_table(key, tiles, tiles.image, size, [1]).to_pandas()
     rate = table[(table["metric"] == "bpppb") & table["row"].isna()]["value"].item()
     assert rate == pytest.approx(1.0, rel=0.03 if unit == "tile" else 0.01)
     of_tiles = table[(table["metric"] == "bpppb") & table["row"].notna()]["value"]
@@ -194,7 +194,7 @@ def test_scored_tiles_are_charged_their_units_or_their_share(make_tiles, tmp_pat
     charged = {}
     for unit in ("fold", "tile", "scene"):
         size = encode_scene(tiles, Recorder(), JPEG2000[unit], 1.0, tmp_path / "scene.dlk")
-        table = coded_table(Key("d", "c", "1.0"), tiles, tiles.image, size, [1])
+        table = coded_table(Key("d", "c", "1.0"), tiles, tiles.image, size, [1]).to_pandas()
         whole = table[table["row"].isna()].set_index("metric")["value"]
         charged[unit] = whole["payload_bytes"], whole["side_bytes"]
         own = sum(part.coded.header for part in size.units)

@@ -98,6 +98,22 @@ def test_the_manifest_is_the_stores_digest_and_runs_are_equal(tmp_path):
     assert digests[0] == digests[1]
 
 
+def test_stores_are_those_that_xarray_writes(tmp_path):
+    _, target = write(tmp_path)
+    tiles = store.read_tiles([target])
+    after = tmp_path / "after.zarr"
+    store.write_reconstruction(tiles, tiles.image, after)
+    for ours in (target, after):
+        again = tmp_path / "again" / ours.name
+        with xr.open_zarr(ours, consolidated=False, mask_and_scale=False, chunks=None) as data:
+            kept = ("chunks", "shards", "compressors", "dtype")
+            for name in data.variables:
+                how = data[name].encoding
+                data[name].encoding = {key: how[key] for key in kept if key in how}
+            data.load().to_zarr(again, zarr_format=3, consolidated=False)
+        assert tree_sha256(again) == tree_sha256(ours)
+
+
 def test_a_scene_smaller_than_a_tile_is_padded(tmp_path):
     _, target = write(tmp_path, height=20, width=30, hole=0)
     tiles = store.read_tiles([target])

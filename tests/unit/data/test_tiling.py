@@ -6,7 +6,6 @@ import weakref
 
 import numpy as np
 import pytest
-import xarray as xr
 from rasterio.transform import from_origin
 
 from workflow_lib.config.datasets import Budget, Folds, Tiling
@@ -15,6 +14,7 @@ from workflow_lib.data.scene_strips import Grid
 from workflow_lib.data.scenes import Scene, write_scene
 from workflow_lib.data.shards import Shards
 from workflow_lib.data.splits import census
+from workflow_lib.data.store import Variable
 from workflow_lib.data.tiles import TileInfo
 from workflow_lib.data.tiling import write_tiles
 from workflow_lib.errors import DownlinkError
@@ -96,13 +96,11 @@ def test_shards_are_those_that_zarr_writes(tmp_path, monkeypatch):
     pixels = rng.integers(1, 500, (10, 3, 32, 32)).astype(np.uint16)
     pixels[:, -1] = rng.integers(0, 2, (10, 32, 32))
     pixels[[1, 4, 5, 6, 7], -1] = 0
-    data = xr.Dataset(
-        {
-            "image": (("tile", "band", "y", "x"), pixels[:, :-1]),
-            "label": (("tile", "y", "x"), pixels[:, -1].astype(np.uint8)),
-        }
-    )
-    store.write_store(data, tmp_path / "zarr", 4)
+    variables = {
+        "image": Variable(("tile", "band", "y", "x"), pixels[:, :-1]),
+        "label": Variable(("tile", "y", "x"), pixels[:, -1].astype(np.uint8)),
+    }
+    store.write_store(variables, {}, tmp_path / "zarr", 4)
     shards = Shards(tmp_path / "ours", 3, 32)
     for number in range(3):
         shards.write(number, list(pixels[4 * number : 4 * number + 4]))

@@ -10,7 +10,7 @@ from workflow_lib.data.tiles import Tiles
 from workflow_lib.inference.judge import judge
 from workflow_lib.inference.points import BASELINE, ORIGINAL, fine_tuned, mapped, standalone
 from workflow_lib.measure import table as tables
-from workflow_lib.measure.table import Key
+from workflow_lib.measure.rows import Key
 
 TILE = 16
 POSITIVES = 10_000

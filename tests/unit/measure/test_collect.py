@@ -14,8 +14,9 @@ from workflow_lib.codecs.coding import encode_scene
 from workflow_lib.codecs.kinds.jpeg2000 import Jpeg2000, Jpeg2000Codec
 from workflow_lib.measure.coded import coded_table
 from workflow_lib.measure.collect import collect
+from workflow_lib.measure.rows import Key
 from workflow_lib.measure.scores import MapScores
-from workflow_lib.measure.table import Key, join, pooled_rows, read, tile_rows, write
+from workflow_lib.measure.table import join, pooled_rows, read, tile_rows, write
 
 ROOT = Path(__file__).parents[3]
 
@@ -28,7 +29,7 @@ def coded(make_tiles, tmp_path):
     size = encode_scene(tiles, Jpeg2000Codec(), config, 2.0, tmp_path / "scene.dlk")
     image = np.where(tiles.fold[:, None, None, None] == 0, tiles.image + 1, tiles.image + 3)
     key = Key("made", "jpeg2000", "2")
-    table = coded_table(key, tiles, image.astype(np.uint16), size, [0, 1])
+    table = coded_table(key, tiles, image.astype(np.uint16), size, [0, 1]).to_pandas()
     write(table, tmp_path / "coded.parquet")
     return tiles, size, tmp_path
 
@@ -65,7 +66,7 @@ def test_every_fold_is_charged_and_pooled_once(coded):
 def test_nothing_is_said_of_training_tiles_that_are_another_datasets(coded):
     tiles, size, folder = coded
     key = Key("made", "jpeg2000", "2")
-    borrowed = coded_table(key, tiles, tiles.image, size, [1], 7, borrowed=True)
+    borrowed = coded_table(key, tiles, tiles.image, size, [1], 7, borrowed=True).to_pandas()
     write(borrowed, folder / "borrowed.parquet")
     figures = pooled(collected(folder, tiles.info, [folder / "borrowed.parquet"]))
     assert np.isnan(figures["psnr_training_db"])

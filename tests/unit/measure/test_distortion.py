@@ -9,7 +9,8 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torchmetrics.functional.image import spectral_angle_mapper
 
 from workflow_lib.measure.distortion import Distortion, measure
-from workflow_lib.measure.table import Key, tile_rows
+from workflow_lib.measure.rows import Key
+from workflow_lib.measure.table import tile_rows
 
 
 def noisy(rng, tiles, bands, side=16, nodata=0.1, noise=40):

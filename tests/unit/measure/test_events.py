@@ -9,8 +9,9 @@ from skimage.measure import label as connected
 
 from workflow_lib.measure import metric_names
 from workflow_lib.measure.events import detect
+from workflow_lib.measure.rows import Key
 from workflow_lib.measure.scores import MapScores
-from workflow_lib.measure.table import Key, tile_rows
+from workflow_lib.measure.table import tile_rows
 
 
 def tiles_of(toy_tiles, label):

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchmetrics.functional.classification import binary_average_precision, binary_stat_scores
 
+from workflow_lib.measure.rows import Key
 from workflow_lib.measure.segmentation import Confusion, average_precision, confusion
-from workflow_lib.measure.table import Key, tile_rows
+from workflow_lib.measure.table import tile_rows
 
 
 def maps(seed, tiles=4, side=8):

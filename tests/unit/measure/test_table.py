@@ -4,7 +4,7 @@ import pytest
 
 from workflow_lib.errors import DownlinkError
 from workflow_lib.measure import table
-from workflow_lib.measure.table import Key
+from workflow_lib.measure.rows import Key
 
 
 def point(dataset, codec, rate, bpppb, psnr):

@@ -8,7 +8,8 @@ from blank import BLANK
 
 from workflow_lib.files import digest, tree_sha256
 from workflow_lib.inference.findings import Findings
-from workflow_lib.measure.table import Key, join, main_table, pooled_rows, write
+from workflow_lib.measure.rows import Key
+from workflow_lib.measure.table import join, main_table, pooled_rows, write
 from workflow_lib.paths import Paths
 from workflow_lib.provenance.audit.audit import audit
 from workflow_lib.provenance.digests import file_digest

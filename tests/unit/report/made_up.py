@@ -13,7 +13,8 @@ from workflow_lib.config.study import Study, validate
 from workflow_lib.data.info import describe
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.inference.findings import Findings
-from workflow_lib.measure.table import Key, join, pooled_rows, tile_rows
+from workflow_lib.measure.rows import Key
+from workflow_lib.measure.table import join, pooled_rows, tile_rows
 from workflow_lib.paths import rate_name
 from workflow_lib.report.tile_strips import Strip, choose_tile, make_strip
 

@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-import xarray as xr
 from made_up import build, tiles_of
 from reading import texts
 
-from workflow_lib.data.store import write_reconstruction, write_store
+from workflow_lib.data.store import Variable, write_reconstruction, write_store
 from workflow_lib.errors import DownlinkError
 from workflow_lib.measure import table as tables
 from workflow_lib.measure.maps import Predictions, write_predictions
@@ -24,17 +23,14 @@ SCENE = "generated0"
 
 def write_tiles(tiles, target):
     """A tile store as the data stage leaves it."""
-    arrays = ("row", "col", "block", "fold")
-    data = xr.Dataset(
-        {
-            "image": (("tile", "band", "y", "x"), tiles.image),
-            "label": (("tile", "y", "x"), tiles.label),
-        },
-        coords={name: ("tile", getattr(tiles, name)) for name in arrays}
-        | {"validation": ("tile", tiles.validation.astype(np.uint8))},
-        attrs={"scene": SCENE, "info": tiles.info.canonical()},
-    )
-    write_store(data, target, 4)
+    variables = {
+        "image": Variable(("tile", "band", "y", "x"), tiles.image),
+        "label": Variable(("tile", "y", "x"), tiles.label),
+        "validation": Variable(("tile",), tiles.validation.astype(np.uint8)),
+    }
+    for name in ("row", "col", "block", "fold"):
+        variables[name] = Variable(("tile",), getattr(tiles, name))
+    write_store(variables, {"scene": SCENE, "info": tiles.info.canonical()}, target, 4)
 
 
 def write_maps(tiles, scores, paths):

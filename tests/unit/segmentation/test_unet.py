@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
+from segmentation_models_pytorch import Unet
 
 from workflow_lib.config.segmenters import Segmenter
 from workflow_lib.errors import DownlinkError
+from workflow_lib.segmentation.layers import Network
 from workflow_lib.segmentation.predict import predict, probabilities
 from workflow_lib.segmentation.unet import UNet
 from workflow_lib.training.weights import load_weights, save_weights
@@ -54,6 +56,31 @@ def test_any_tile_size_gives_a_map_of_that_size(toy_tiles, side, depth):
     assert found.shape == (3, side, side)
     assert found.dtype == np.float32
     assert ((found >= 0) & (found <= 1)).all()
+
+
+@pytest.mark.parametrize("bands", [1, 3, 7])
+@pytest.mark.parametrize(
+    ("encoder", "depth", "channels"),
+    [("mobilenet_v2", 3, (16, 8, 8)), ("resnet34", 4, (32, 16, 8, 8)), ("resnet34", 5, (8,) * 5)],
+)
+def test_the_network_is_that_of_the_package(encoder, depth, channels, bands):
+    torch.manual_seed(0)
+    ours = Network(encoder, depth, channels, bands).eval()
+    torch.manual_seed(0)
+    package = Unet(
+        encoder,
+        encoder_weights=None,
+        encoder_depth=depth,
+        decoder_channels=channels,
+        in_channels=bands,
+        classes=1,
+    ).eval()
+    weights, expected = ours.state_dict(), package.state_dict()
+    assert list(weights) == list(expected)
+    assert all(torch.equal(weights[name], expected[name]) for name in expected)
+    image = torch.rand(2, bands, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(ours(image), package(image))
 
 
 def test_a_file_of_weights_is_enough_to_predict(model, tmp_path):

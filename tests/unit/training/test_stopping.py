@@ -12,12 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import xarray as xr
 from torch import nn
 
 from workflow_lib.config.schedule import TrainingSchedule
 from workflow_lib.config.segmenters import Segmenter
-from workflow_lib.data.store import read_tiles, write_store
+from workflow_lib.data.store import Variable, read_tiles, write_store
 from workflow_lib.errors import DownlinkError
 from workflow_lib.provenance.sidecar import Sidecar
 from workflow_lib.segmentation.train import train_segmenter
@@ -106,18 +105,14 @@ def segmenting(folder, store, name, steps, attempt):
 
 def stored(tiles, folder):
     """A tile store."""
-    data = xr.Dataset(
-        {
-            "image": (("tile", "band", "y", "x"), tiles.image),
-            "label": (("tile", "y", "x"), tiles.label),
-        },
-        coords={
-            name: ("tile", getattr(tiles, name))
-            for name in ("row", "col", "block", "fold", "validation")
-        },
-        attrs={"scene": "scene", "info": tiles.info.canonical()},
-    )
-    write_store(data, folder / "scene.zarr", 4)
+    variables = {
+        "image": Variable(("tile", "band", "y", "x"), tiles.image),
+        "label": Variable(("tile", "y", "x"), tiles.label),
+    }
+    for name in ("row", "col", "block", "fold", "validation"):
+        variables[name] = Variable(("tile",), getattr(tiles, name))
+    attributes = {"scene": "scene", "info": tiles.info.canonical()}
+    write_store(variables, attributes, folder / "scene.zarr", 4)
     return folder / "scene.zarr"
 
 

@@ -19,7 +19,7 @@ from workflow_lib.codecs.learned.options import PATCH, LearnedOptions
 from workflow_lib.codecs.learned.prior import Architecture
 from workflow_lib.codecs.mosaic import Mosaic, fill
 from workflow_lib.data.info import TileInfo
-from workflow_lib.data.scenes import NODATA
+from workflow_lib.data.pixel_values import NODATA
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.errors import DownlinkError
 from workflow_lib.training import checkpoints

@@ -4,28 +4,9 @@ Importing the package runs its datasets and, through them, torch_geometric: two 
 in every job that codes or trains. The layers themselves need none of it.
 """
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.util import find_spec, module_from_spec
+from workflow_lib.partial_import import without_init
 
-
-@contextmanager
-def _unexecuted(package: str) -> Iterator[None]:
-    """Let modules of a package be imported whose own `__init__` does not run."""
-    spec = find_spec(package)
-    if package in sys.modules or spec is None:
-        yield
-        return
-    sys.modules[package] = module_from_spec(spec)
-    try:
-        yield
-    finally:
-        # whoever imports the package itself gets the whole of it
-        del sys.modules[package]
-
-
-with _unexecuted("compressai"):
+with without_init("compressai"):
     from compressai.layers import (
         AttentionBlock,
         CheckerboardMaskedConv2d,

@@ -7,7 +7,7 @@ import numpy as np
 from workflow_lib.codecs.learned.codec import LearnedCodec
 from workflow_lib.codecs.mosaic import fill
 from workflow_lib.codecs.units import coding_units
-from workflow_lib.data.scenes import NODATA
+from workflow_lib.data.pixel_values import NODATA
 from workflow_lib.data.tiles import Tiles
 
 

@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from workflow_lib.config.datasets import Imagery, SentinelRoofs
+from workflow_lib.data.pixel_values import NODATA
 from workflow_lib.data.quantise import to_counts
 from workflow_lib.data.raster_files import find
 from workflow_lib.data.recipes.sentinel2 import read_bands
-from workflow_lib.data.scenes import NODATA, Scene
+from workflow_lib.data.scenes import Scene
 from workflow_lib.data.simulate_roofs import simulate_roofs
 from workflow_lib.errors import DownlinkError
 

@@ -10,9 +10,10 @@ from rasterio.features import rasterize
 from shapely import from_wkb
 
 from workflow_lib.config.datasets import Imagery, SentinelSettlement
+from workflow_lib.data.pixel_values import IGNORE, NODATA
 from workflow_lib.data.raster_files import find
 from workflow_lib.data.recipes.sentinel2 import Bands, read_bands
-from workflow_lib.data.scenes import IGNORE, NODATA, Scene
+from workflow_lib.data.scenes import Scene
 from workflow_lib.errors import DownlinkError
 
 _POLYGONS = "gis_osm_landuse-water_a_free_1_area-10000-to-500000.gpkg"

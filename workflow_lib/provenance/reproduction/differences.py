@@ -10,7 +10,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from workflow_lib.data.scenes import NODATA
+from workflow_lib.data.pixel_values import NODATA
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import digest
 from workflow_lib.inference.findings import Estimate, Findings, read_findings
