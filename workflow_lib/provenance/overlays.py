@@ -1,14 +1,14 @@
-"""Where the files that were laid over `config.yaml` stand in a copy of the project."""
+"""Place the study's configuration files in a copy of the project."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 
 def overlay_names(overlays: Sequence[Path], root: Path) -> list[str]:
-    """Paths below the copy's folder.
+    """Paths of configuration files, relative to the copy's folder.
 
-    A file of the project keeps its place. Others come into `overlays/`, numbered: they may be
-    called alike, or as a file of the project is.
+    A file of the project keeps its path. Other files get a number and go to `overlays/`, because
+    their names may collide.
 
     Args:
         overlays: the files.
