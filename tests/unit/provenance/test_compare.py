@@ -388,7 +388,9 @@ def test_one_seed_is_said_to_make_intervals_conditional(first, second):
 
 
 def test_a_folder_without_sidecars_says_what_to_do(first, tmp_path):
-    with pytest.raises(DownlinkError, match=r"provenance: holds no sidecar.*Run the study first"):
+    with pytest.raises(
+        DownlinkError, match=r"provenance: this folder contains no sidecars.*Run the study first"
+    ):
         compare(first.results, tmp_path / "none")
 
 

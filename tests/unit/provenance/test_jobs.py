@@ -67,7 +67,9 @@ def test_a_result_without_a_sidecar_is_named_by_those_who_cannot_do_without(tree
         lambda: Finished.read(tree.root / RESULTS),
         lambda: trace(Paths(RESULTS), tree.root),
     ):
-        with pytest.raises(DownlinkError, match=r"scenes/x\.tif: no sidecar says how it was made"):
+        with pytest.raises(
+            DownlinkError, match=r"scenes/x\.tif: no sidecar records how this result was made"
+        ):
             read()
     assert read_records(RESULTS, tree.root).reached is None
 

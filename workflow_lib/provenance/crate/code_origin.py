@@ -33,8 +33,8 @@ def origin(ran: AbstractSet[Commit], here: Commit) -> str:
         return f"{FOLDER}/ is the workflow as it was run: every job ran from commit {here.commit}."
     jobs = " and ".join(sorted(map(_described, ran)))
     return (
-        f"{FOLDER}/ is the workflow as it was at export, from {_described(here)}; its jobs ran from "
-        f"{jobs}. Their code and their locked packages are the same, but rules and configuration "
+        f"{FOLDER}/ is the workflow as it was at export, from {_described(here)}; its jobs ran "
+        f"from {jobs}. Their code and locked packages are the same, but rules and configuration "
         "may not be."
     )
 
