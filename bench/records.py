@@ -1,9 +1,9 @@
-"""What records cost a finished study: seconds that went into sidecars and digests.
+"""Measure the cost of provenance in a finished study: seconds spent on sidecars and digests.
 
-Every sidecar says how long it took to make. Measured here and charged to every job besides: writing
-it, and importing what makes it. Jobs that only gather digests are charged in full, start of Python
-and all. So is hashing outside of sidecars, by its bytes: stores when they are written and each time
-that they are read, and every input by Snakemake; and the digests of code, once.
+Every sidecar contains the seconds spent on it. This script adds, for each job, the time to write
+the file and to import the recording modules. Jobs that only gather digests count in full, with the
+start of Python. Hashing outside sidecars is estimated from the number of bytes. The digests of code
+count once.
 """
 
 import argparse

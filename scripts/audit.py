@@ -1,7 +1,7 @@
-"""Compare a study's results with what its jobs recorded, and say what differs.
+"""Compare a study's results with the records of its jobs and list every difference.
 
-Exit status: 0 nothing is wrong, 1 something is, 2 there was nothing to audit, 3 nothing is wrong as
-far as could be asked.
+Exit status: 0 sound, 1 faults found, 2 nothing to audit, 3 no faults found but a check could not
+run.
 """
 
 import argparse
@@ -22,12 +22,12 @@ def main() -> None:
     study_files.add_arguments(parser)
     listed = parser.add_mutually_exclusive_group()
     listed.add_argument(
-        "--damaged", action="store_true", help="only list the outputs to make again"
+        "--damaged", action="store_true", help="only list the outputs to regenerate"
     )
     listed.add_argument(
         "--left-over",
         action="store_true",
-        help="only list what the report of a study that is up to date does not depend on",
+        help="only list results that the report does not depend on; the study must be up to date",
     )
     args = parser.parse_args()
     try:
@@ -44,12 +44,12 @@ def main() -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     print(*account(found), sep="\n")
-    _keep(found, Path(results))
+    _write(found, Path(results))
     sys.exit(found.status)
 
 
 def _planned(overlays: Sequence[Path]) -> Plan:
-    """What Snakemake would run now."""
+    """The jobs that Snakemake would run now."""
     study = ["--configfile", *map(str, overlays)] if overlays else []
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "rules", *study]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
@@ -57,15 +57,15 @@ def _planned(overlays: Sequence[Path]) -> Plan:
 
 
 def _require_up_to_date(plan: Plan) -> None:
-    """Refuse to call fresh work left over.
+    """Refuse to list new work as leftover results.
 
     Raises:
-        DownlinkError: Snakemake has something left to run, or cannot tell.
+        DownlinkError: Snakemake has jobs left to run, or made no plan.
     """
     if plan.jobs != {}:
         raise DownlinkError(
-            f"What is left over can be told only when there is nothing left to run: {plan}. Run "
-            "make until it has nothing left to do; then list again."
+            f"Leftover results can be listed only for a study that is up to date, but: {plan}. "
+            "Run make until it has nothing left to do. Then list again."
         )
 
 
@@ -73,8 +73,8 @@ def _list(names: Sequence[str]) -> None:
     sys.stdout.writelines(f"{name}\n" for name in names)
 
 
-def _keep(found: Audit, results: Path) -> None:
-    """Write the audit beside the results, where they may be written to."""
+def _write(found: Audit, results: Path) -> None:
+    """Write the audit into the results folder, if the user may write there."""
     page = results / "audit.html"
     try:
         write_json(found, results / "audit.json")

@@ -1,4 +1,4 @@
-"""Make a finished study's results folder a Workflow Run RO-Crate."""
+"""Turn a finished study's results folder into a Workflow Run RO-Crate."""
 
 import argparse
 from pathlib import Path

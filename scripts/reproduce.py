@@ -1,4 +1,4 @@
-"""Run a finished study again, in a fresh folder from the same commit, and compare the results."""
+"""Run a finished study again in a new folder, from the same commit, and compare the results."""
 
 import argparse
 import sys

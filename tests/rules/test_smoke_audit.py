@@ -78,7 +78,7 @@ def test_nothing_is_wrong_with_a_finished_study(finished):
     found = audit(RESULTS, finished.folder)
     assert [str(fault) for fault in found.faults] == []
     assert found.left_over == ()
-    assert [check.faults for check in found.checks] == [0] * 7 + [None], "Snakemake was not asked"
+    assert [check.faults for check in found.checks] == [0] * 7 + [None], "Snakemake was not run"
 
 
 def test_a_job_loads_no_module_of_the_project_that_its_digest_leaves_out(finished, monkeypatch):

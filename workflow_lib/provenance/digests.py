@@ -1,4 +1,4 @@
-"""Digests of code: a comment edit changes none, a code edit exactly those of its users."""
+"""Digests of code: a code edit changes the digests of its users; a comment changes none."""
 
 import ast
 import hashlib
@@ -45,12 +45,12 @@ def reached_files(*starts: str) -> list[str]:
 
 
 def counts(file: str) -> bool:
-    """Whether what a file says can change a result: what keeps record of jobs cannot."""
+    """Whether a file's code can change a result; the provenance package cannot."""
     return not file.startswith(f"{PACKAGE}/provenance/")
 
 
 def reached_packages(files: Iterable[str]) -> dict[str, str]:
-    """Locked versions, by name, of what some files of the project import and all that these need.
+    """Locked versions, by name, of the packages that files import and of their dependencies.
 
     Raises:
         DownlinkError: a module is imported whose package is not in the lock.

@@ -1,4 +1,4 @@
-"""Where a job runs: packages, commit, machine. Light, because every job asks."""
+"""Describe the environment of a job: installed packages and git commit."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from workflow_lib.provenance.lock import normalised
 
 
 class Commit(NamedTuple):
-    """The project's state in git; None under no git."""
+    """Commit of the project, and whether it has no edits; None without git."""
 
     commit: str | None
     clean: bool | None
@@ -38,7 +38,7 @@ def _listed(folder: str) -> list[str]:
 
 
 def commit(root: Path) -> Commit:
-    """Commit of a checkout, and whether no tracked file differs from it."""
+    """Commit of a checkout, and whether all tracked files equal it."""
     options = [
         "-c",
         f"safe.directory={root}",

@@ -1,4 +1,4 @@
-"""Questions and orders to git."""
+"""Run git commands."""
 
 import subprocess
 from pathlib import Path
@@ -7,10 +7,10 @@ from workflow_lib.errors import DownlinkError
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """What a git command says in a folder.
+    """Run a git command in a folder and return its output.
 
     Raises:
-        DownlinkError: it failed.
+        DownlinkError: git is missing, or the command failed.
     """
     try:
         done = subprocess.run(
@@ -31,5 +31,5 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def tracked(folder: Path, path: str) -> bool:
-    """Whether git holds a path of a folder."""
+    """Whether git tracks a path below a folder."""
     return bool(git(folder, "ls-files", "--", f":(literal){path}"))

@@ -1,4 +1,4 @@
-"""Which jobs are on record, and which of them count: those behind what a study was run for."""
+"""Find the recorded jobs that a study's final results depend on."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,45 +11,45 @@ from workflow_lib.provenance.sidecar import Sidecar
 
 
 class Job(Protocol):
-    """What a job read and made: digests by path."""
+    """Inputs and outputs of a job: digests by path."""
 
     @property
     def inputs(self) -> Mapping[str, str]:
-        """Of what it was made from."""
+        """Digests of the files that the job read, by path."""
 
     @property
     def outputs(self) -> Mapping[str, str]:
-        """Of what came of it."""
+        """Digests of the files that the job made, by path."""
 
 
 J = TypeVar("J", bound=Job)
 
 
 def first_output(job: Job) -> str:
-    """What a job is called by; made again, all its outputs are."""
+    """The output that identifies a job; regenerating it regenerates all outputs of the job."""
     return next(iter(job.outputs))
 
 
 def finals(results: str) -> tuple[str, ...]:
-    """What a study is run for."""
+    """The final results of a study: report, main table and findings."""
     paths = Paths(results)
     return paths.report(), paths.main_table(), paths.findings()
 
 
 def sidecar_files(folder: Path) -> list[Path]:
-    """All sidecars below a results folder, in order; none that was being written in a killed job.
+    """All sidecars below a results folder, sorted, without half-written ones of killed jobs.
 
     Raises:
-        DownlinkError: there is none.
+        DownlinkError: the folder has no sidecar.
     """
     below = folder / "provenance"
     # files.atomic writes in a folder whose name begins with a dot
     files = sorted(file for file in below.rglob("*.json") if file.parent.name[:1] != ".")
     if not files:
         raise DownlinkError(
-            f"{below}: holds no sidecar, so that nobody can tell what belongs to the study. Run "
-            "the study first (make), or name another one (STUDY=FILE); of a study from elsewhere "
-            "bring the whole results folder, provenance/ included."
+            f"{below}: this folder contains no sidecars, the records of the study's jobs. Run the "
+            "study first (make), or name another study (STUDY=FILE). If the results come from "
+            "another machine, copy the whole results folder with provenance/."
         )
     return files
 
@@ -58,24 +58,24 @@ def producers(jobs: Iterable[J]) -> dict[str, J]:
     """The job that made each output.
 
     Raises:
-        DownlinkError: two jobs claim the same.
+        DownlinkError: two jobs claim the same output.
     """
     found: dict[str, J] = {}
     for job in jobs:
         for output in job.outputs:
             if output in found:
                 raise DownlinkError(
-                    f"{output}: two sidecars claim to be of the job that made it. Find out with "
-                    "make audit which one is left over, and remove it."
+                    f"{output}: two sidecars claim this output. Run make audit to see which of "
+                    "them is left over, and remove that one."
                 )
             found[output] = job
     return found
 
 
 def reached(results: str, makers: Mapping[str, J]) -> tuple[dict[str, J], set[str]]:
-    """The jobs behind what a study was run for, by first output, and what was met that none made.
+    """The jobs that the final results depend on, by first output, and inputs that no job made.
 
-    Jobs that this does not reach are left over: of a scene, rate or dataset that was taken out.
+    All other jobs are left over, e.g. from a scene, rate or dataset removed from the study.
     """
     found: dict[str, J] = {}
     unmade: set[str] = set()
@@ -93,24 +93,24 @@ def reached(results: str, makers: Mapping[str, J]) -> tuple[dict[str, J], set[st
     return found, unmade
 
 
-def behind_results(results: str, jobs: Iterable[J]) -> dict[str, J]:
-    """The jobs behind what a study was run for, by first output, in order.
+def required_jobs(results: str, jobs: Iterable[J]) -> dict[str, J]:
+    """The jobs that the final results depend on, sorted by first output.
 
     Raises:
-        DownlinkError: some result on the way there has no sidecar, or two.
+        DownlinkError: one of the results has no sidecar, or two.
     """
     found, unmade = reached(results, producers(jobs))
     lost = sorted(name for name in unmade if name.startswith(f"{results}/"))
     if lost:
         raise DownlinkError(
-            f"{lost[0]}: no sidecar says how it was made. Delete it, if it is there, and run the "
-            "study again."
+            f"{lost[0]}: no sidecar records how this result was made. Delete it if it exists, "
+            "then run the study again."
         )
     return dict(sorted(found.items()))
 
 
 def outdated(job: Sidecar, root: Path = ROOT) -> str | None:
-    """A file of the code that a job ran and that is another one now; None where all is the same."""
+    """The first code file that has changed since the job ran; None if all are unchanged."""
     for file, digest in job.code.items():
         present = root.resolve() / file
         if not present.is_file() or file_digest(str(present)) != digest:

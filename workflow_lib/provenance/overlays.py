@@ -1,19 +1,19 @@
-"""Paths of a study's configuration files in a copy of the project."""
+"""Place the study's configuration files in a copy of the project."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 DEFAULTS = "workflow_lib/config/defaults.yaml"
-"""What every study starts from."""
+"""Defaults that lie below every study."""
 DEMO = "config.yaml"
-"""The study where no other file is named."""
+"""The demo study, used where no other file is given."""
 
 
 def overlay_names(overlays: Sequence[Path], root: Path) -> list[str]:
-    """Paths of a study's own files below the copy's folder.
+    """Paths of configuration files, relative to the copy's folder.
 
-    A file of the project keeps its path. Other files go to `overlays/`, with a number, because two
-    of them can have one name.
+    A file of the project keeps its path. Other files get a number and go to `overlays/`, because
+    their names may collide.
 
     Args:
         overlays: the study's own files, in the order in which they are laid over each other.

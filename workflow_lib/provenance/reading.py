@@ -1,4 +1,4 @@
-"""Reading sidecars that anybody may have written: of a results folder from elsewhere, say."""
+"""Read and validate untrusted sidecars, e.g. from a results folder of another machine."""
 
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -10,27 +10,27 @@ from workflow_lib.paths import RESERVED
 from workflow_lib.provenance.sidecar import Sidecar
 
 NOT_RESULTS = RESERVED - {"archives"}
-"""What stands in a results folder and is no result: records, and what is made from these."""
+"""Entries of a results folder that are not results: records, and files made from records."""
 _MOST_BYTES = 64 * 10**6
 _SIDECAR = TypeAdapter(Sidecar)
 
 
 def content_of(file: Path) -> bytes:
-    """A sidecar's bytes; none where it is no sidecar by its kind or its size."""
+    """A sidecar's bytes; empty if it is a link, not a file, or too large."""
     if file.is_symlink() or not file.is_file() or file.stat().st_size > _MOST_BYTES:
         return b""
     return file.read_bytes()
 
 
 def read_checked(file: Path, content: bytes) -> Sidecar:
-    """The sidecar in a file, every field of the right type.
+    """Parse a sidecar and check the type of every field.
 
     Args:
         file: the sidecar.
         content: its bytes, as `content_of` gives them.
 
     Raises:
-        DownlinkError: it is not whole, or cannot be what a job wrote.
+        DownlinkError: it is damaged, or a job cannot have written it.
     """
     if not content:
         raise DownlinkError(f"{file}: this is no readable sidecar (empty, a link, or too large).")
@@ -47,16 +47,16 @@ def read_checked(file: Path, content: bytes) -> Sidecar:
 
 
 def require_own(sidecar: Sidecar, file: Path, artifact: str, results: str) -> None:
-    """Make sure that a sidecar speaks of results alone, and bears the name of the first.
+    """Check that a sidecar lists only results and is named after the first one.
 
     Args:
-        sidecar: what was read from `file`.
-        file: where it stands.
-        artifact: the output whose name the file bears.
+        sidecar: the content of `file`.
+        file: path of the sidecar.
+        artifact: the output that the sidecar's path refers to.
         results: the results folder, as the study names it.
 
     Raises:
-        DownlinkError: it does not.
+        DownlinkError: a check fails.
     """
     if next(iter(sidecar.outputs), None) != artifact:
         raise DownlinkError(f"{file}: this sidecar is another job's: it stands in the wrong place.")
@@ -66,19 +66,19 @@ def require_own(sidecar: Sidecar, file: Path, artifact: str, results: str) -> No
 
 
 def is_result(path: str, results: str) -> bool:
-    """Whether a path is the name of something that a job of this study may make."""
+    """Whether a path names a file or folder that a job of this study may make."""
     inside = PurePosixPath(path).parts[len(PurePosixPath(results).parts) :]
     return is_below(path, results) and inside[0] not in NOT_RESULTS
 
 
 def is_below(path: str, folder: str) -> bool:
-    """Whether a path, as it is written, names something in a folder and leads nowhere else."""
+    """Whether a path, as written, lies inside a folder and does not lead out of it."""
     pure = PurePosixPath(path)
     plain = path.isprintable() and pure.as_posix() == path and ".." not in pure.parts
     return plain and pure.is_relative_to(folder) and pure != PurePosixPath(folder)
 
 
 def _require_moment(moment: datetime) -> None:
-    """Refuse dates with which nobody can reckon: without a time zone, or before there was one."""
+    """Refuse times without a time zone and times before 1971."""
     if moment.tzinfo is None or moment.year <= 1970:
         raise ValueError(f"{moment}: no job ran then")

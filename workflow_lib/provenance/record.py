@@ -1,7 +1,7 @@
-"""What a job of the workflow notes of itself while it runs, and writes as its sidecar at the end.
+"""Record a job of the workflow while it runs, and write its sidecar at the end.
 
-A rule says by the environment variable DOWNLINK_JOB where its job is described. Scripts that are
-run by hand leave no sidecar. Everything here is light: every job imports it.
+The environment variable DOWNLINK_JOB names the file that describes the job. Scripts that are run
+by hand write no sidecar. Every job imports this module, so it imports only light modules.
 """
 
 import json
@@ -22,12 +22,12 @@ from workflow_lib.provenance.lock import LOCK
 from workflow_lib.provenance.sidecar import EDITED, Sidecar
 
 JOB = "DOWNLINK_JOB"
-"""Names a file with the job as JSON: rule, wildcards, inputs, outputs, the sidecar to write, and
-commit and cleanness of the project as Snakemake found it."""
+"""Environment variable with the path of a JSON file: rule, wildcards, inputs, outputs, path of the
+sidecar, and the project's git state when Snakemake started."""
 
 
 class Recording:
-    """A job from its start to its sidecar."""
+    """The record of one job, from its start until it writes the sidecar."""
 
     def __init__(self, job: dict[str, Any]) -> None:
         begun = time.perf_counter()
@@ -38,12 +38,12 @@ class Recording:
 
     @classmethod
     def begun(cls) -> "Recording | None":
-        """The recording of this process's job, None where it was started by hand."""
+        """Start recording the job of this process; None if it was started by hand."""
         description = os.environ.get(JOB)
         return cls(json.loads(Path(description).read_text())) if description else None
 
     def finish(self) -> None:
-        """Write the sidecar; every output must be there."""
+        """Write the sidecar; every output must exist."""
         begun = time.perf_counter()
         code, parameters = self._code(), _parameters(sys.argv[1:])
         locked = reached_packages(code)
@@ -81,15 +81,15 @@ class Recording:
             draft.write_text(sidecar.to_text(), encoding="utf-8")
 
     def _commit(self) -> environment.Commit:
-        """As Snakemake found the project; clean where it was then, and is so at the same commit."""
+        """The commit at Snakemake's start; clean only if it is still the same commit and clean."""
         then, now = environment.Commit(*self._job["commit"]), environment.commit(ROOT)
         if then.commit is None or now.commit is None:  # this may be a container without git
             return now if then.commit is None else then
         return environment.Commit(then.commit, then == now and now.clean)
 
     def _code(self) -> dict[str, str]:
-        """Digests of the loaded files of the project, as far as they are still those loaded."""
-        # of torch alone there are two thousand: to resolve their paths too would take long
+        """Digests of the project files that were loaded; EDITED if one has changed since."""
+        # torch alone loads two thousand modules, and resolving their paths would take long
         own = [m for n, m in list(sys.modules.items()) if n.split(".")[0] in ("__main__", PACKAGE)]
         loaded = (getattr(module, "__file__", None) for module in own)
         below = (Path(name).resolve() for name in loaded if name)
@@ -106,7 +106,7 @@ def _project_files() -> list[Path]:
 
 
 def _state(file: Path) -> tuple[int, int] | None:
-    """What tells whether a file was written to."""
+    """Modification time and size, which change when a file is written."""
     try:
         found = file.stat()
     except OSError:
@@ -127,7 +127,7 @@ def _parameters(arguments: list[str]) -> dict[str, list[str]]:
 
 
 def _seeds(parameters: dict[str, list[str]]) -> dict[str, int]:
-    """Every whole number that is called seed, or stands in what is called seeds."""
+    """Every integer under a key `seed` or `seeds`, by its path in the parameters."""
     found: dict[str, int] = {}
 
     def look(value: Any, place: str) -> None:

@@ -1,4 +1,4 @@
-"""The sidecar of a job: what was run, from what, by which code, where, and what came of it."""
+"""The sidecar of a job: a JSON record of its inputs, outputs, code, software and machine."""
 
 import hashlib
 import json
@@ -19,9 +19,9 @@ class Sidecar:
         rule: the rule, as `rules/` names it.
         wildcards: the values of the rule's wildcards.
         parameters: the options of the job's command line by name, without dashes.
-        inputs: digests of the files that the job was made from, by path: as Snakemake names them
-            from the project's folder, or absolute.
-        outputs: digests of what it made, by path; a folder's is `files.tree_sha256`.
+        inputs: digests of the files that the job read, by path: relative to the project's folder,
+            or absolute.
+        outputs: digests of the files that it made, by path; folders use `files.tree_sha256`.
         code: digests of the project's modules that were loaded (`digests.file_digest`), by path
             below the project's root; EDITED where a file was changed while the job ran.
         commit: the git commit of the project, None where it is under no git.
@@ -39,9 +39,9 @@ class Sidecar:
         threads: threads of one operation of torch, None in jobs without torch.
         seeds: every seed among the parameters, by its place in them.
         start, end: UTC, ISO 8601.
-        earlier: of a training that went on from a checkpoint, where and when it had run before.
-        peak_memory_mb: most memory that the job's process held, in MB of 10^6 bytes.
-        recording_s: seconds of the above that went into this record, but for writing it.
+        earlier: machines and times of earlier attempts, if a training resumed from a checkpoint.
+        peak_memory_mb: peak memory of the job's process, in MB of 10^6 bytes.
+        recording_s: seconds spent on this record, without writing the file.
         slurm_job: Slurm's id of the job, None without Slurm.
         slurm_node: Slurm's name of the node, None without Slurm.
     """
@@ -76,21 +76,21 @@ class Sidecar:
 
     @property
     def seconds(self) -> float:
-        """What the job took, without earlier attempts."""
+        """Duration of the job in seconds, without earlier attempts."""
         took = datetime.fromisoformat(self.end) - datetime.fromisoformat(self.start)
         return took.total_seconds()
 
     def to_text(self) -> str:
-        """JSON that ends with its own digest, so that no byte of it changes unseen."""
+        """Serialise as JSON that ends with its own digest, so that any change is detected."""
         content = vars(self)
         return _text({**content, "sha256": hashlib.sha256(_text(content).encode()).hexdigest()})
 
     @classmethod
     def read(cls, file: Path) -> Self:
-        """The sidecar in a file.
+        """Read a sidecar and verify its digest.
 
         Raises:
-            DownlinkError: not a byte-for-byte whole sidecar.
+            DownlinkError: the file is not a sidecar, or has changed since it was written.
         """
         try:
             content = json.loads(file.read_bytes())
@@ -105,7 +105,7 @@ class Sidecar:
 
 
 EDITED = "edited while the job ran"
-"""Stands for the digest of code that nobody can tell any more."""
+"""Replaces the digest of a code file that was edited while the job ran."""
 
 
 def _text(content: dict[str, Any]) -> str:

@@ -115,7 +115,7 @@ def test_inputs_lead_to_no_file_of_the_kernel(tree, name, monkeypatch):
         return disk.digest_of(path)
 
     monkeypatch.setattr("workflow_lib.provenance.audit.sources.digest_of", digest_of)
-    assert "is gone" in only(tree).what
+    assert "is missing" in only(tree).what
     assert read == [(tree.root / "page.html.j2").resolve()]
 
 

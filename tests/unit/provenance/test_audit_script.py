@@ -70,7 +70,7 @@ def test_the_status_says_what_was_found(tree, called):
     status, told, errors = called(*STUDY)
     assert (status, errors) == (0, "")
     assert "Sound" in told
-    assert "not asked" not in told
+    assert "not checked" not in told
     tree.flip(WEIGHTS, 1)
     assert called(*STUDY)[0] == 1
     assert called(*STUDY, "--damaged") == (0, f"{WEIGHTS}\n", "")
@@ -90,9 +90,9 @@ def test_a_study_with_something_left_to_run_is_not_sound(called):
 def test_where_snakemake_makes_no_plan_the_question_is_not_asked(called):
     status, told, _ = called(*STUDY, plan=(1, NO_PLAN))
     assert status == 3
-    assert "not asked: Snakemake made no plan: MissingInputException" in told
+    assert "not checked: Snakemake made no plan: MissingInputException" in told
     assert "own/x.tif" in told
-    assert "Sound as far as could be asked" in told
+    assert "Sound as far as could be checked" in told
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def test_inputs_that_nobody_made_are_compared(tree, name, gone):
         tree.put(name, "other")
     found = only(tree)
     assert (found.kind, found.path) == ("source", name)
-    assert ("gone" in found.what) == gone
+    assert ("missing" in found.what) == gone
     assert found.again == ((MARK,) if name == "cache/a.tar" else ()), "archives are fetched again"
 
 

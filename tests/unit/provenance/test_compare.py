@@ -90,7 +90,7 @@ def test_equal_runs_are_reproduced_and_every_kind_is_looked_at(first, second):
     found = compare(first.results, second.results)
     assert found.reproduced
     assert found.platform_match is PlatformMatch.PLATFORM
-    assert not found.told_apart
+    assert not found.platform_differences
     assert [each.kind for each in found.rows] == [kind.name for kind in KINDS[:-1]]
     assert all(each.equal == each.artifacts > 0 and each.required for each in found.rows)
     assert row(found, "losses of trainings").artifacts == 6
@@ -388,7 +388,9 @@ def test_one_seed_is_said_to_make_intervals_conditional(first, second):
 
 
 def test_a_folder_without_sidecars_says_what_to_do(first, tmp_path):
-    with pytest.raises(DownlinkError, match=r"provenance: holds no sidecar.*Run the study first"):
+    with pytest.raises(
+        DownlinkError, match=r"provenance: this folder contains no sidecars.*Run the study first"
+    ):
         compare(first.results, tmp_path / "none")
 
 

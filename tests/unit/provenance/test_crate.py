@@ -255,7 +255,7 @@ def test_packing_takes_everything_that_the_metadata_names(study, written, entiti
     [
         (lambda root, paths: (root / paths.report()).unlink(), "not finished"),
         (lambda root, paths: (root / paths.sidecar(paths.findings())).unlink(), "no sidecar"),
-        (lambda root, paths: (root / paths.main_table()).unlink(), "it is gone"),
+        (lambda root, paths: (root / paths.main_table()).unlink(), "is missing"),
         (lambda root, paths: (root / "CITATION.cff").unlink(), "CITATION.cff"),
         (
             lambda root, paths: (root / "workflow_lib/report/page.html.j2").write_text("other"),

@@ -9,7 +9,7 @@ from workflow_lib.errors import DownlinkError
 from workflow_lib.paths import Paths
 from workflow_lib.provenance.audit.records import read_records
 from workflow_lib.provenance.crate.lineage import trace
-from workflow_lib.provenance.jobs import behind_results, producers, sidecar_files
+from workflow_lib.provenance.jobs import producers, required_jobs, sidecar_files
 from workflow_lib.provenance.reproduction.finished import Finished
 
 PATHS = Paths("r")
@@ -67,7 +67,9 @@ def test_a_result_without_a_sidecar_is_named_by_those_who_cannot_do_without(tree
         lambda: Finished.read(tree.root / RESULTS),
         lambda: trace(Paths(RESULTS), tree.root),
     ):
-        with pytest.raises(DownlinkError, match=r"scenes/x\.tif: no sidecar says how it was made"):
+        with pytest.raises(
+            DownlinkError, match=r"scenes/x\.tif: no sidecar records how this result was made"
+        ):
             read()
     assert read_records(RESULTS, tree.root).reached is None
 
@@ -85,7 +87,7 @@ def test_jobs_are_reached_through_each_of_their_outputs():
         Made({"r/b": "3", "r/c": "4"}),
         Made({"r/d": "5"}),
     ]
-    assert set(behind_results("r", jobs)) == {
+    assert set(required_jobs("r", jobs)) == {
         PATHS.report(),
         PATHS.metrics(),
         PATHS.findings(),

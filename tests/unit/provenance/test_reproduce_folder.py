@@ -95,10 +95,10 @@ def test_a_folder_of_something_else_is_left_alone(project, again):
     fresh = project.project / "reproduced/made"
     fresh.mkdir(parents=True)
     (fresh / OUTCOME).write_text("mine")
-    with pytest.raises(DownlinkError, match="something else than a reproduction"):
+    with pytest.raises(DownlinkError, match="other files than a reproduction"):
         again()
     assert (fresh / OUTCOME).read_text() == "mine"
-    with pytest.raises(DownlinkError, match="something else than a reproduction"):
+    with pytest.raises(DownlinkError, match="other files than a reproduction"):
         reproduce(project.project, ROOT, [], project.project, "1")
 
 

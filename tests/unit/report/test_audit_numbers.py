@@ -8,10 +8,10 @@ from workflow_lib.inference.findings import Estimate
 from workflow_lib.measure.table import main_table, write
 from workflow_lib.paths import Paths
 from workflow_lib.provenance.audit.reported_numbers import (
-    agrees,
     page_follows,
     report_numbers,
-    told,
+    shows_estimate,
+    shows_number,
 )
 
 PATHS = Paths("r")
@@ -60,7 +60,7 @@ def test_a_changed_end_of_an_interval_is_found(study, page):
     place = next(end for end in ends if end > table)
     other = str((int(page[place]) + 5) % 10)
     (found,) = faults(study, page[:place] + other + page[place + 1 :])
-    assert "does not show what was found at fire" in found.what
+    assert "does not show the findings of fire" in found.what
 
 
 @pytest.mark.parametrize("table", ['id="table-main"', 'class="wide sequence"'])
@@ -100,7 +100,7 @@ def test_what_cannot_be_read_is_a_fault_and_no_accident(study, page, file):
     ],
 )
 def test_a_number_agrees_with_what_it_is_rounded_from(cell, value, same):
-    assert agrees(cell, value) is same
+    assert shows_number(cell, value) is same
 
 
 @pytest.mark.parametrize(
@@ -116,4 +116,4 @@ def test_a_number_agrees_with_what_it_is_rounded_from(cell, value, same):
     ],
 )
 def test_an_estimate_is_told_with_its_interval(cell, estimate, same):
-    assert told(cell, estimate) is same
+    assert shows_estimate(cell, estimate) is same

@@ -1,4 +1,4 @@
-"""Whether the results on disk are what the code, the lock and the inputs gave."""
+"""Audit a results folder: compare its files with the records of the jobs that made them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,25 +8,25 @@ from pathlib import Path
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import sha256
 from workflow_lib.paths import Paths
-from workflow_lib.provenance.audit.code import code
-from workflow_lib.provenance.audit.disk import Disk, compare, walk
-from workflow_lib.provenance.audit.dry_run import NOT_ASKED, Plan
+from workflow_lib.provenance.audit.code import code_faults
+from workflow_lib.provenance.audit.disk import Disk, output_faults, walk
+from workflow_lib.provenance.audit.dry_run import NOT_RUN, Plan
 from workflow_lib.provenance.audit.faults import Fault, Kind, counted
-from workflow_lib.provenance.audit.records import Records, names, read_records
+from workflow_lib.provenance.audit.records import Records, first_names, read_records
 from workflow_lib.provenance.audit.reported_numbers import report_numbers
-from workflow_lib.provenance.audit.sources import sources
+from workflow_lib.provenance.audit.sources import check_sources
 from workflow_lib.provenance.lock import LOCK
 
 
 @dataclass(frozen=True)
-class Check:
-    """One question that was asked.
+class AuditCheck:
+    """The outcome of one check.
 
     Attributes:
-        question: in words; yes is the sound answer.
-        asked: of how much it was asked.
-        faults: how many were found; None where it could not be asked.
-        reason: why it could not.
+        question: the question that the check answers; "yes" means sound.
+        asked: what was checked and how much of it, e.g. "12 outputs".
+        faults: number of faults found; None if the check could not run.
+        reason: why the check could not run; empty if it ran.
     """
 
     question: str
@@ -37,39 +37,39 @@ class Check:
 
 @dataclass(frozen=True)
 class Audit:
-    """What an audit found.
+    """The outcome of an audit.
 
     Attributes:
-        records: what was on record.
-        plan: what is left to run.
-        checks: what was asked, in order.
-        faults: what is wrong.
-        notices: what is not wrong but worth knowing.
+        records: the sidecars that were read.
+        plan: the jobs that Snakemake would still run.
+        checks: one entry for each check, in order.
+        faults: every difference that needs a remedy.
+        notices: remarks that need no remedy.
     """
 
     records: Records
     plan: Plan
-    checks: tuple[Check, ...]
+    checks: tuple[AuditCheck, ...]
     faults: tuple[Fault, ...]
     notices: tuple[str, ...]
 
     @property
     def status(self) -> int:
-        """0 nothing is wrong, 1 something is, 3 nothing is wrong as far as could be asked."""
+        """Exit status: 0 sound, 1 faults found, 3 no faults found but a check could not run."""
         if self.faults:
             return 1
         return 3 if any(check.faults is None for check in self.checks) else 0
 
     @property
     def damaged(self) -> tuple[str, ...]:
-        """The outputs that `make repair` makes again."""
+        """The outputs that `make repair` regenerates."""
         return tuple(sorted(set(chain.from_iterable(fault.again for fault in self.faults))))
 
     @property
     def left_over(self) -> tuple[str, ...]:
         """Outputs that the present report does not depend on, and their sidecars.
 
-        Work of a study that is not up to date is among them.
+        They include new work that the report does not contain yet.
         """
         of_jobs = (
             (*job.outputs, Paths(self.records.results).sidecar(first))
@@ -78,23 +78,23 @@ class Audit:
         return tuple(chain.from_iterable(of_jobs))
 
 
-def audit(results: str, root: Path, plan: Plan = NOT_ASKED) -> Audit:
-    """Compare everything below a results folder with its sidecars; nothing is changed.
+def audit(results: str, root: Path, plan: Plan = NOT_RUN) -> Audit:
+    """Compare everything below a results folder with its sidecars, without changing anything.
 
     Args:
         results: the results folder, as the study names it.
         root: the project's folder.
-        plan: what Snakemake would run now.
+        plan: the jobs that Snakemake would run now.
 
     Raises:
-        DownlinkError: there is nothing to audit.
+        DownlinkError: the folder has no sidecars or cannot be read.
     """
     try:
         records = read_records(results, root)
         disk = walk(records)
-        found = [*records.faults, *disk.faults, *compare(records, disk)]
-        given = sources(records, disk)
-        found += [*given.faults, *code(records)]
+        found = [*records.faults, *disk.faults, *output_faults(records, disk)]
+        inputs = check_sources(records, disk)
+        found += [*inputs.faults, *code_faults(records)]
         compared = _comparable(records, found)
         if compared:
             found += report_numbers(Paths(results), root)
@@ -102,16 +102,16 @@ def audit(results: str, root: Path, plan: Plan = NOT_ASKED) -> Audit:
             found.append(Fault("out of date", results, f"is out of date: {plan}"))
     except OSError as error:
         raise DownlinkError(
-            f"{error.filename}: {error.strerror}. Let the study come to its end, and see that its "
-            "results may be read; then audit again."
+            f"{error.filename}: {error.strerror}. Wait until the study has finished and check that "
+            "you may read its results. Then run the audit again."
         ) from error
     checks = _checks(records, disk, compared, plan, found)
-    notices = (*_notices(records, disk), *given.notices)
+    notices = (*_notices(records, disk), *inputs.notices)
     return Audit(records, plan, checks, tuple(found), notices)
 
 
 def _comparable(records: Records, found: Iterable[Fault]) -> bool:
-    """Whether the files behind the report's numbers are those that jobs made."""
+    """Whether the files that the report's numbers come from are recorded and unchanged."""
     read = {Paths(records.results).metrics(), *records.finals}
     bad = {fault.path for fault in found}
     return read <= records.producers.keys() and not read & bad
@@ -119,42 +119,36 @@ def _comparable(records: Records, found: Iterable[Fault]) -> bool:
 
 def _checks(
     records: Records, disk: Disk, compared: bool, plan: Plan, faults: Iterable[Fault]
-) -> tuple[Check, ...]:
+) -> tuple[AuditCheck, ...]:
     kinds = [fault.kind for fault in faults]
     asked = _asked(records, disk)
     unasked = {
-        "report": "" if compared else "what it compares is not there as it was made",
+        "report": "" if compared else "a table, the page or the findings are missing or changed",
         "out of date": plan.reason if plan.jobs is None else "",
     }
     return tuple(
-        Check(question, asked[of[0]], None, reason)
+        AuditCheck(question, asked[of[0]], None, reason)
         if (reason := unasked.get(of[0], ""))
-        else Check(question, asked[of[0]], sum(map(kinds.count, of)))
+        else AuditCheck(question, asked[of[0]], sum(map(kinds.count, of)))
         for question, of in _QUESTIONS
     )
 
 
 _QUESTIONS: tuple[tuple[str, tuple[Kind, ...]], ...] = (
-    ("Is every sidecar whole, and where it belongs?", ("sidecar",)),
-    ("Was every file made by a job on record?", ("no sidecar", "half-written", "link")),
-    ("Is every output still what its job made?", ("missing", "changed")),
-    (
-        "Was every job made from the inputs that are there now?",
-        ("made from another", "source"),
-    ),
-    ("Is the code that ran the present code?", ("code",)),
-    (
-        "Were the packages those of the lock, and are these versions locked now?",
-        ("lock", "packages"),
-    ),
+    ("Is every sidecar intact and in its place?", ("sidecar",)),
+    ("Was every file made by a recorded job?", ("no sidecar", "half-written", "link")),
+    ("Is every output unchanged since its job made it?", ("missing", "changed")),
+    ("Did every job read the present inputs?", ("made from another", "source")),
+    ("Did every job run the present code?", ("code",)),
+    ("Did every job run with the packages that are locked now?", ("lock", "packages")),
     ("Do the report's numbers come from the table?", ("report",)),
-    ("Is there nothing left to run?", ("out of date",)),
+    ("Is the study up to date?", ("out of date",)),
 )
-"""What is asked, in order, and the kinds of faults that answer no."""
+"""The checks in order, each with the kinds of faults that fail it."""
 
 
 def _asked(records: Records, disk: Disk) -> dict[Kind, str]:
-    """Of how much each question is asked, by the first kind of its faults."""
+    """What each check covers, by the first kind of its faults."""
     jobs = records.current.values()
     outputs = sum(len(job.outputs) for job in records.jobs.values())
     return {
@@ -173,40 +167,40 @@ def _notices(records: Records, disk: Disk) -> tuple[str, ...]:
     found = []
     commits = {job.commit for job in records.current.values() if job.commit is not None}
     if len(commits) > 1:
-        told = ", ".join(sorted(commit[:12] for commit in commits))
-        found.append(f"The jobs come from {len(commits)} commits: {told}.")
+        listed = ", ".join(sorted(commit[:12] for commit in commits))
+        found.append(f"The jobs ran from {len(commits)} commits: {listed}.")
     if unknown := sum(job.commit is None for job in records.current.values()):
         found.append(
-            f"There is no commit on record for {counted(unknown, 'job')}. Their code is known by "
-            "its digests alone."
+            f"There is no commit on record for {counted(unknown, 'job')}. Only digests identify "
+            "the code that they ran."
         )
     if unclean := sum(job.clean is False for job in records.current.values()):
         found.append(
-            f"{counted(unclean, 'job')} ran while files differed from the commit. Their code is "
-            "known by its digests, not by the commit alone."
+            f"{counted(unclean, 'job')} ran with uncommitted edits. Digests identify the code "
+            "that they ran; the commit alone does not."
         )
     if resumed := sum(bool(job.earlier) for job in records.current.values()):
         found.append(
-            f"{counted(resumed, 'job')} went on from a checkpoint. Their times are those of the "
-            "last attempt; their sidecars name the earlier ones."
+            f"{counted(resumed, 'job')} resumed from a checkpoint. The times below cover the last "
+            "attempt only; the sidecars list the earlier ones."
         )
     present = sha256(LOCK)
     if relocked := sum(job.lock != present for job in records.current.values()):
         found.append(
-            f"The lock has changed since {counted(relocked, 'job')} ran. What their code reaches "
-            "of it was compared."
+            f"The lock has changed since {counted(relocked, 'job')} ran. The audit compared the "
+            "packages that their code can import."
         )
     if missing := [name for name in records.finals if name not in records.producers]:
-        found.append(f"The study is not finished: no job has made {names(missing)} yet.")
+        found.append(f"The study is not finished: no job has made {first_names(missing)} yet.")
     elif records.reached is None:
-        found.append("What is left over was not looked for, as the record of some job is missing.")
+        found.append("Leftover results were not looked for because a job's record is missing.")
     if records.left_over:
         found.append(
             f"{counted(len(records.left_over), 'job')} left results that the present report does "
-            "not depend on: taken out of the study, or not yet in the report. Run make; when it "
-            "has nothing left to do, `python scripts/audit.py --left-over --study FILE` lists what "
-            "may be removed, and `| xargs -d '\\n' rm -rf` behind it removes it."
+            "not depend on: removed from the study, or not yet in the report. Run make until it "
+            "has nothing left to do. Then `python scripts/audit.py --left-over --study FILE` lists "
+            "what you may remove; append `| xargs -d '\\n' rm -rf` to remove it."
         )
     if disk.others:
-        found.append(f"Results of other studies were not looked at: {names(disk.others)}.")
+        found.append(f"Results of other studies were not audited: {first_names(disk.others)}.")
     return tuple(found)

@@ -1,10 +1,10 @@
-"""The code and the packages that made the results, against the present ones."""
+"""Compare the code and packages that jobs ran with the present ones."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 from workflow_lib.provenance.audit.faults import Fault, Kind, counted
-from workflow_lib.provenance.audit.records import Records, jobs_by_rule, names
+from workflow_lib.provenance.audit.records import Records, first_names, jobs_by_rule
 from workflow_lib.provenance.digests import file_digest
 from workflow_lib.provenance.jobs import first_output
 from workflow_lib.provenance.lock import read_lock
@@ -13,8 +13,8 @@ from workflow_lib.provenance.sidecar import EDITED, Sidecar
 _Differing = Callable[[Sidecar], tuple[str, ...]]
 
 
-def code(records: Records) -> Iterator[Fault]:
-    """Jobs of other code, other locked versions, or other packages than the lock's."""
+def code_faults(records: Records) -> Iterator[Fault]:
+    """Faults of jobs that ran other code, other locked versions, or unlocked packages."""
     lock = read_lock()
     files = {file for job in records.current.values() for file in job.code}
     present = {file: _present_code(file) for file in files}
@@ -31,7 +31,7 @@ def code(records: Records) -> Iterator[Fault]:
 def _grouped(
     records: Records, kind: Kind, differing: _Differing, what: str, mends: bool = False
 ) -> Iterator[Fault]:
-    """One fault for all jobs of a rule that differ in the same."""
+    """One fault for all jobs of a rule that share the same differences."""
     for rule, jobs in jobs_by_rule(records.current.values()).items():
         groups: dict[tuple[str, ...], list[Sidecar]] = {}
         for job in jobs:
@@ -39,8 +39,8 @@ def _grouped(
                 groups.setdefault(found, []).append(job)
         for found, group in groups.items():
             again = tuple(map(first_output, group)) if mends else ()
-            told = what.format(jobs=counted(len(group), "job"))
-            yield Fault(kind, names(found), told, rule, again)
+            text = what.format(jobs=counted(len(group), "job"))
+            yield Fault(kind, first_names(found), text, rule, again)
 
 
 def _edited(job: Sidecar) -> tuple[str, ...]:
@@ -54,7 +54,7 @@ def _other_code(job: Sidecar, present: Mapping[str, str | None]) -> tuple[str, .
 
 
 def _present_code(file: str) -> str | None:
-    """Digest of a file of the project; None where it is none, or cannot be read as code."""
+    """Code digest of a project file; None if it lies outside or cannot be parsed."""
     pure = PurePosixPath(file)
     if pure.is_absolute() or ".." in pure.parts or pure.suffix != ".py":
         return None
@@ -73,7 +73,7 @@ def _other_lock(job: Sidecar, lock: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _other_packages(job: Sidecar) -> tuple[str, ...]:
-    """Packages whose public version was not the lock's: a build's own part, "+cpu", may differ."""
+    """Packages whose version differs from the lock, ignoring build suffixes such as "+cpu"."""
     return tuple(
         f"{name} {job.packages.get(name, 'none')} (locked {version})"
         for name, version in job.locked.items()

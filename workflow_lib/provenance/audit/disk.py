@@ -1,4 +1,4 @@
-"""What lies below a results folder, against what the sidecars say was made."""
+"""Compare the files below a results folder with the outputs that sidecars record."""
 
 import os
 import re
@@ -24,14 +24,14 @@ _HALF_WRITTEN = re.compile(r"\..+\.[a-z0-9_]{8}")
 
 @dataclass(frozen=True)
 class Disk:
-    """What a walk below the results folder met.
+    """Contents of a results folder.
 
     Attributes:
-        files: files of results, wherever they lie.
-        size: bytes of these.
-        links: links and other things that are neither file nor folder; none was followed.
+        files: number of result files.
+        size: their total size in bytes.
+        links: paths that are neither file nor folder, such as links; the walk follows none.
         others: folders with the results of another study.
-        faults: what does not belong there.
+        faults: files that no sidecar records, links and half-written files.
     """
 
     files: int
@@ -41,20 +41,22 @@ class Disk:
     faults: tuple[Fault, ...]
 
     def hidden(self, path: str) -> bool:
-        """Whether a name leads through a link."""
+        """Whether a path passes through a link."""
         pure = PurePosixPath(path)
         return any(str(part) in self.links for part in (pure, *pure.parents))
 
     def links_in(self, folder: str) -> bool:
-        """Whether a folder holds a link."""
+        """Whether a folder contains a link."""
         return any(PurePosixPath(link).is_relative_to(folder) for link in self.links)
 
 
 def walk(records: Records) -> Disk:
-    """Look at everything below the results folder; its bytes are not read."""
-    met = _Walk(records)
-    met.folder(records.results, claimed=False)
-    return Disk(met.files, met.size, frozenset(met.links), tuple(met.others), tuple(met.faults))
+    """List everything below the results folder without reading file contents."""
+    seen = _Walk(records)
+    seen.folder(records.results, claimed=False)
+    return Disk(
+        seen.files, seen.size, frozenset(seen.links), tuple(seen.others), tuple(seen.faults)
+    )
 
 
 class _Walk:
@@ -68,7 +70,7 @@ class _Walk:
         self.above = {str(parent) for name in known for parent in PurePosixPath(name).parents}
 
     def folder(self, name: str, claimed: bool) -> None:
-        """Everything in one folder; `claimed` where the folder is some job's output."""
+        """Visit one folder; `claimed` means that it lies in the output of a job."""
         with os.scandir(self.records.root / name) as found:
             entries = sorted(found, key=lambda entry: entry.name)
         for entry in entries:
@@ -86,29 +88,29 @@ class _Walk:
             self.files += 1
             self.size += entry.stat().st_size
             if not claimed:
-                self._unclaimed(name, "is in no whole sidecar")
-        elif claimed or name in self.above:  # first: what a job made there is looked at always
+                self._unclaimed(name, "is not recorded in any intact sidecar")
+        elif claimed or name in self.above:  # comes first: outputs of jobs are always visited
             self.folder(name, claimed)
         elif _HALF_WRITTEN.fullmatch(entry.name):
-            what = "is half-written: the job that wrote it was stopped, or still runs"
+            what = "is half-written: its job was stopped or is still running"
             self.faults.append(Fault("half-written", name, what))
         elif _other_study(self.records, name, entry):
             self.others.append(name)
-        elif self._told_by_damaged(f'"{name}/'):
+        elif self._in_damaged_sidecar(f'"{name}/'):
             self.folder(name, claimed)
         elif count := sum(1 for path in Path(entry.path).rglob("*") if not path.is_dir()):
-            what = f"is a folder of {counted(count, 'file')} that is in no whole sidecar"
+            what = f"is a folder of {counted(count, 'file')} that no intact sidecar records"
             self._unclaimed(name, what)
 
     def _unclaimed(self, name: str, what: str) -> None:
-        """A fault, unless a damaged sidecar, which is one already, seems to have spoken of it."""
-        if name not in self.records.damaged and not self._told_by_damaged(f'"{name}"'):
+        """Add a fault, unless a damaged sidecar, itself a fault, contains the name."""
+        if name not in self.records.damaged and not self._in_damaged_sidecar(f'"{name}"'):
             again = (name,) if name in self.records.wanted else ()
             self.faults.append(Fault("no sidecar", name, what, again=again))
 
-    def _told_by_damaged(self, words: str) -> bool:
-        # surrogateescape: names on disk need not be text
-        sought = words.encode(errors="surrogateescape")
+    def _in_damaged_sidecar(self, text: str) -> bool:
+        # surrogateescape: names on disk need not be valid text
+        sought = text.encode(errors="surrogateescape")
         return any(sought in damaged.content for damaged in self.records.damaged.values())
 
 
@@ -119,12 +121,12 @@ def _other_study(records: Records, name: str, entry: os.DirEntry[str]) -> bool:
 
 def _link(path: Path, name: str) -> Fault:
     if not path.is_symlink():
-        return Fault("link", name, "is neither a file nor a folder, and was not read")
-    return Fault("link", name, f"is a link to {path.readlink()}, and was not followed")
+        return Fault("link", name, "is neither a file nor a folder and was not read")
+    return Fault("link", name, f"is a link to {path.readlink()} and was not followed")
 
 
-def compare(records: Records, disk: Disk) -> Iterator[Fault]:
-    """Outputs that are missing, or are not what the job made."""
+def output_faults(records: Records, disk: Disk) -> Iterator[Fault]:
+    """Faults of outputs that are missing or have changed since their job made them."""
     outputs = [
         (name, digest, job) for job in records.jobs.values() for name, digest in job.outputs.items()
     ]
@@ -135,14 +137,14 @@ def compare(records: Records, disk: Disk) -> Iterator[Fault]:
         for (name, digest, job), present in zip(readable, progress, strict=True):
             again = (first_output(job),) if first_output(job) in records.current else ()
             if present is None:
-                yield Fault("missing", name, "is gone", job.rule, again)
+                yield Fault("missing", name, "is missing", job.rule, again)
             elif present != digest:
-                what = f"is not what its job made{_newer(records.root / name, job)}"
+                what = f"has changed since its job made it{_newer(records.root / name, job)}"
                 yield Fault("changed", name, what, job.rule, again)
 
 
 def digest_of(path: Path) -> str | None:
-    """Digest of a file or folder; None where there is neither, or it may not be read."""
+    """Digest of a file or folder; None if it does not exist or cannot be read."""
     try:
         mode = path.stat().st_mode
         return digest(path) if stat.S_ISDIR(mode) or stat.S_ISREG(mode) else None
@@ -151,7 +153,7 @@ def digest_of(path: Path) -> str | None:
 
 
 def _newer(path: Path, job: Sidecar) -> str:
-    """The files of a folder that were written after its job: a hint where to look, no proof."""
+    """Name files of a folder that are newer than its job: a hint, since times can be forged."""
     if not path.is_dir():
         return ""
     end = datetime.fromisoformat(job.end).timestamp() + 1

@@ -1,4 +1,4 @@
-"""What Snakemake would still run, in the words of its dry run."""
+"""Read the jobs that Snakemake would still run from the output of its dry run."""
 
 import re
 from collections.abc import Mapping
@@ -11,32 +11,34 @@ _STATS = re.compile(r"^Job stats:\n.*\n[- ]+\n((?:\S+ +\d+\n)+)", re.MULTILINE)
 _NOTHING = "Nothing to be done"
 _NO_JOBS = {"all", "total"}
 _ERROR = re.compile(r"^\w*(?:Error|Exception)\b.*", re.MULTILINE | re.DOTALL)
-_MOST = 300
+_MAX_LENGTH = 300
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What there is left to run.
+    """The jobs that are left to run.
 
     Attributes:
-        jobs: number of jobs by rule; None where it is not known.
-        reason: why it is not known, empty where it is.
+        jobs: number of jobs by rule; None if unknown.
+        reason: why it is unknown; empty if it is known.
     """
 
     jobs: Mapping[str, int] | None
     reason: str = ""
 
     @classmethod
-    def of(cls, status: int, words: str) -> Self:
-        """The plan that `snakemake --dry-run --quiet rules` ended with, and told."""
+    def of(cls, status: int, output: str) -> Self:
+        """Parse the exit status and output of `snakemake --dry-run --quiet rules`."""
         if status:
-            error = _ERROR.search(words)
-            said = error[0] if error else "".join(words.splitlines()[-1:])
-            return cls(None, f"Snakemake made no plan: {' '.join(said.split())[:_MOST]}")
-        if stats := _STATS.search(words):
+            error = _ERROR.search(output)
+            reason = error[0] if error else "".join(output.splitlines()[-1:])
+            return cls(None, f"Snakemake made no plan: {' '.join(reason.split())[:_MAX_LENGTH]}")
+        if stats := _STATS.search(output):
             rows = (line.split() for line in stats[1].splitlines())
             return cls({rule: int(count) for rule, count in rows if rule not in _NO_JOBS})
-        return cls({}) if _NOTHING in words else cls(None, "Snakemake's plan could not be read")
+        if _NOTHING in output:
+            return cls({})
+        return cls(None, "the output of Snakemake's dry run could not be parsed")
 
     def __str__(self) -> str:
         if self.jobs is None:
@@ -45,4 +47,4 @@ class Plan:
         return f"{counted(sum(self.jobs.values()), 'job')} would run" + (f": {rules}" * bool(rules))
 
 
-NOT_ASKED = Plan(None, "Snakemake was not run")
+NOT_RUN = Plan(None, "Snakemake was not run")

@@ -1,4 +1,4 @@
-"""What an audit finds wrong, and what mends it."""
+"""Faults that an audit finds, each with its remedy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ Kind = Literal[
 ]
 
 _REMEDIES: Mapping[Kind, str] = {
-    "sidecar": "remove it, and what it claims to be of",
-    "no sidecar": "remove it, unless make repair gives it a record",
-    "half-written": "remove it: what it was to become is made under its own name",
-    "link": "put in its place what it points to, or remove it",
-    "missing": "nothing needs it any more: remove its sidecar too",
-    "changed": "nothing needs it any more: remove it and its sidecar",
+    "sidecar": "remove it and the outputs of its job",
+    "no sidecar": "run make repair; if no record appears, remove it",
+    "half-written": "remove it; the finished file gets another name",
+    "link": "replace it by a copy of its target, or remove it",
+    "missing": "no job needs it: remove its sidecar too",
+    "changed": "no job needs it: remove it and its sidecar",
     "made from another": "make",
-    "source": "bring it back as it was, or run make, which makes again what follows from it",
+    "source": "restore it, or run make to regenerate what depends on it",
     "code": "make",
     "lock": "make",
     "packages": "install the lock (envs/install.sh), then make",
@@ -39,14 +39,14 @@ _REMEDIES: Mapping[Kind, str] = {
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is not as it was recorded.
+    """One difference between the results and their records.
 
     Attributes:
-        kind: what sort of fault it is.
-        path: what it is about: a file, a folder, files of the code, or packages.
-        what: what is wrong with it: the rest of a sentence that begins with the path.
-        rule: the rule whose job is meant, empty where none is known.
-        again: outputs that `make repair` makes again to mend it; empty where that would not.
+        kind: class of the fault.
+        path: the file, folder, code files or packages that are at fault.
+        what: the problem, as a predicate whose subject is the path.
+        rule: rule of the job concerned; empty if unknown.
+        again: outputs that `make repair` regenerates; empty if that does not help.
     """
 
     kind: Kind
@@ -57,7 +57,7 @@ class Fault:
 
     @property
     def remedy(self) -> str:
-        """What mends it, in words."""
+        """How to correct the fault, in words."""
         return "make repair" if self.again else _REMEDIES[self.kind]
 
     def __str__(self) -> str:
@@ -66,12 +66,12 @@ class Fault:
 
 
 def printable(text: str) -> str:
-    """Text with escapes in place of what would steer a terminal: names can hold anything."""
+    """Escape unprintable characters, so that a file name cannot control the terminal."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def counted(number: int, one: str) -> str:
-    """How many there are of something whose plural ends in s."""
+    """A number with its noun, e.g. "1 job" or "2 jobs"."""
     return f"{number:,} {one}{'s' * (number != 1)}"

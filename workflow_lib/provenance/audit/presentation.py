@@ -1,4 +1,4 @@
-"""What an audit found: in a terminal, as JSON, and as a page that needs nothing besides itself."""
+"""Present an audit in the terminal, as JSON, and as a self-contained HTML page."""
 
 import json
 from collections.abc import Iterator
@@ -9,19 +9,19 @@ from pathlib import Path
 import jinja2
 
 from workflow_lib.files import atomic
-from workflow_lib.provenance.audit.audit import Audit, Check
+from workflow_lib.provenance.audit.audit import Audit, AuditCheck
 from workflow_lib.provenance.audit.faults import counted, printable
 from workflow_lib.provenance.audit.records import jobs_by_rule
 from workflow_lib.provenance.sidecar import Sidecar
 
 _HERE = Path(__file__).parent
 _STYLE = _HERE.parents[1] / "report" / "templates"
-_IN_FULL = 20
+_MAX_FAULTS_SHOWN = 20
 
 
 @dataclass(frozen=True)
 class Rule:
-    """The jobs of one rule together: their number, seconds, and the most memory in MB."""
+    """Totals of one rule: number of jobs, seconds of all jobs, peak memory in MB of one job."""
 
     name: str
     jobs: int
@@ -30,43 +30,43 @@ class Rule:
 
 
 def account(audit: Audit) -> Iterator[str]:
-    """The lines that a terminal shows."""
+    """The audit as lines for the terminal."""
     yield f"Audit of {audit.records.results}"
     for check in audit.checks:
         yield f"  {sign(check)} {check.question} {answer(check)} ({check.asked})"
     yield from (f"  · {printable(notice)}" for notice in audit.notices)
-    yield from (f"  {fault}" for fault in audit.faults[:_IN_FULL])
-    if len(audit.faults) > _IN_FULL:
-        yield f"  and {len(audit.faults) - _IN_FULL:,} more in audit.json"
+    yield from (f"  {fault}" for fault in audit.faults[:_MAX_FAULTS_SHOWN])
+    if len(audit.faults) > _MAX_FAULTS_SHOWN:
+        yield f"  and {len(audit.faults) - _MAX_FAULTS_SHOWN:,} more in audit.json"
     yield f"seal {audit.records.seal}"
     yield verdict(audit)
 
 
-def sign(check: Check) -> str:
-    """What tells a check's answers apart without colour."""
+def sign(check: AuditCheck) -> str:
+    """A symbol for a check's answer, readable without colour."""
     return "·" if check.faults is None else "✗" if check.faults else "✓"
 
 
-def answer(check: Check) -> str:
+def answer(check: AuditCheck) -> str:
     """A check's answer in words."""
     if check.faults is None:
-        return f"not asked: {printable(check.reason)}"
+        return f"not checked: {printable(check.reason)}"
     return counted(check.faults, "fault") if check.faults else "yes"
 
 
 def verdict(audit: Audit) -> str:
     """The audit in one sentence."""
     if not audit.faults:
-        sound = "the results are what the recorded jobs made, by the present code, lock and data"
+        sound = "the recorded jobs made these results from the present code, lock and data"
         if audit.status:
-            return f"Sound as far as could be asked: {sound}."
+            return f"Sound as far as could be checked: {sound}."
         return f"Sound: {sound}."
-    mended = f"; make repair makes {counted(len(audit.damaged), 'output')} again"
-    return f"{counted(len(audit.faults), 'fault')} found{mended if audit.damaged else ''}."
+    repair = f"; make repair regenerates {counted(len(audit.damaged), 'output')}"
+    return f"{counted(len(audit.faults), 'fault')} found{repair if audit.damaged else ''}."
 
 
 def write_json(audit: Audit, target: Path) -> None:
-    """Write everything that was found, for machines.
+    """Write the whole audit as JSON.
 
     Raises:
         DownlinkError: the disk is full.
@@ -83,12 +83,12 @@ def write_json(audit: Audit, target: Path) -> None:
         "left_over": audit.left_over,
     }
     with atomic(target) as draft:
-        # ASCII: the name of a stray file need not be text
+        # ASCII: the name of a stray file need not be valid text
         draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def write_page(audit: Audit, target: Path) -> None:
-    """Write the page for people.
+    """Write the HTML page.
 
     Raises:
         DownlinkError: the disk is full.
@@ -135,7 +135,7 @@ def _now() -> str:
 
 
 def _facts(jobs: list[Sidecar]) -> dict[str, list[str]]:
-    """Where and by what the jobs ran, each value once."""
+    """The machines and software that jobs ran on, each value once."""
     found = {
         "Commit": {job.commit or "none" for job in jobs},
         "Machine": {job.node for job in jobs},
@@ -150,7 +150,7 @@ def _facts(jobs: list[Sidecar]) -> dict[str, list[str]]:
 
 
 def _packages(jobs: list[Sidecar]) -> dict[str, str]:
-    """The versions that were installed when jobs ran."""
+    """Installed versions of each package, over all jobs."""
     found: dict[str, set[str]] = {}
     for job in jobs:
         for name, version in job.packages.items():

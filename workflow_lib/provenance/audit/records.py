@@ -1,4 +1,4 @@
-"""What the sidecars below a results folder say together: who made what, and from what."""
+"""Read all sidecars of a results folder and link each output to the job that made it."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from workflow_lib.provenance.sidecar import Sidecar
 
 @dataclass(frozen=True)
 class Damaged:
-    """A sidecar that cannot be taken at its word: its name, what it holds, what is wrong."""
+    """A sidecar that cannot be trusted: its name, its bytes and the problem."""
 
     name: str
     content: bytes
@@ -29,9 +29,9 @@ class Records:
 
     Attributes:
         root: the project's folder.
-        results: the results folder, as the study names it: what names in sidecars begin with.
-        jobs: whole sidecars by their first output.
-        damaged: sidecars that are not whole, by the output whose name they bear.
+        results: the results folder, as the study names it; paths of outputs start with it.
+        jobs: intact sidecars by their first output.
+        damaged: damaged sidecars by the output that their file name refers to.
         seal: SHA-256 over the digests of all sidecars, in the order of their names.
     """
 
@@ -48,32 +48,32 @@ class Records:
 
     @cached_property
     def finals(self) -> tuple[str, ...]:
-        """What the study was run for."""
+        """The report, the main table and the findings."""
         return jobs.finals(self.results)
 
     @cached_property
     def reached(self) -> dict[str, Sidecar] | None:
-        """The jobs behind the final results; None where a sidecar on the way there is missing."""
+        """The jobs that the final results depend on; None if a sidecar among them is missing."""
         found, unmade = jobs.reached(self.results, self.producers)
         return None if any(is_result(name, self.results) for name in unmade) else found
 
     @cached_property
     def current(self) -> dict[str, Sidecar]:
-        """The jobs that must be up to date: all, where it is not known which are left over."""
+        """The jobs that must be up to date; all jobs if `reached` is unknown."""
         return dict(self.jobs) if self.reached is None else self.reached
 
     @cached_property
     def wanted(self) -> set[str]:
-        """What current jobs read, and what the study was run for."""
+        """The inputs of current jobs and the final results."""
         return {name for job in self.current.values() for name in job.inputs} | {*self.finals}
 
     @property
     def faults(self) -> Iterator[Fault]:
-        """What is wrong with sidecars; those of current jobs are mended by running these again."""
+        """Faults of sidecars; running a current job again replaces its damaged sidecar."""
         for artifact, damaged in self.damaged.items():
             there = self.reached is None and (self.root / artifact).exists()
             mends = is_result(artifact, self.results) and (there or artifact in self.wanted)
-            what = f"is no sound sidecar: {damaged.what}"
+            what = f"is a damaged sidecar: {damaged.what}"
             yield Fault("sidecar", damaged.name, what, again=(artifact,) if mends else ())
 
     @property
@@ -83,10 +83,10 @@ class Records:
 
 
 def read_records(results: str, root: Path) -> Records:
-    """Read all sidecars below a results folder; what is wrong with them becomes faults.
+    """Read all sidecars below a results folder; a damaged one becomes a fault.
 
     Raises:
-        DownlinkError: there is no sidecar at all.
+        DownlinkError: the folder has no sidecar.
     """
     folder = root / results / "provenance"
     whole: dict[str, Sidecar] = {}
@@ -116,14 +116,14 @@ def read_records(results: str, root: Path) -> Records:
 
 
 def jobs_by_rule(jobs: Iterable[Sidecar]) -> dict[str, list[Sidecar]]:
-    """Jobs by their rule, in order of names."""
+    """Group jobs by rule, sorted by the rule's name."""
     rules: dict[str, list[Sidecar]] = {}
     for job in jobs:
         rules.setdefault(job.rule, []).append(job)
     return dict(sorted(rules.items()))
 
 
-def names(paths: Sequence[str], most: int = 3) -> str:
-    """The first few of many names."""
-    rest = len(paths) - most
-    return ", ".join(paths[:most]) + (f" and {rest} more" if rest > 0 else "")
+def first_names(paths: Sequence[str], limit: int = 3) -> str:
+    """Join the first few names and count the rest, e.g. "a, b, c and 4 more"."""
+    rest = len(paths) - limit
+    return ", ".join(paths[:limit]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,6 +1,6 @@
-"""The numbers that people read, against the table that they come from.
+"""Compare the numbers on the report's page and in the main table with the tables behind them.
 
-The page is read as anybody else would read it: nothing here knows how it was written.
+This module parses the HTML and shares no code with the module that writes it.
 """
 
 import io
@@ -26,25 +26,25 @@ _REGIMES = ("frozen", "retrained")
 
 
 def table_follows(paths: Paths, root: Path) -> Iterator[Fault]:
-    """The main table's numbers that do not follow from the tidy table."""
+    """Faults of main table numbers that differ from those computed from the tidy table."""
     stored = read_main_table(root / paths.main_table())
     metrics = read([root / paths.metrics()])
     expected = main_table(metrics, list(dict.fromkeys([*stored["dataset"], *metrics["dataset"]])))
     if list(expected[_POINT].itertuples(index=False)) != list(
         stored[_POINT].itertuples(index=False)
     ):
-        yield _of_table(paths, "has other rows than follow from the tidy table")
+        yield _of_table(paths, "has other rows than the tidy table gives")
         return
     numbers, others = (frame[_NUMBERS].to_numpy(float) for frame in (stored, expected))
     same = np.isclose(numbers, others, rtol=1e-12, atol=0, equal_nan=True)
     for row, column in np.argwhere(~same):
         place = " ".join(stored[_POINT].iloc[row])
-        told = f"{numbers[row, column]}: from the tidy table follows {others[row, column]}"
-        yield _of_table(paths, f"gives {_NUMBERS[column]} of {place} as {told}")
+        values = f"{numbers[row, column]}, but the tidy table gives {others[row, column]}"
+        yield _of_table(paths, f"gives {_NUMBERS[column]} of {place} as {values}")
 
 
 def page_follows(paths: Paths, root: Path) -> Iterator[Fault]:
-    """The page's numbers that are not the main table's, or not the findings'."""
+    """Faults of page numbers that differ from the main table or the findings."""
     page = (root / paths.report()).read_text(encoding="utf-8")
     stored = read_main_table(root / paths.main_table())
     findings = read_findings(root / paths.findings()).findings
@@ -59,13 +59,13 @@ def _of_table(paths: Paths, what: str) -> Fault:
 
 
 def _tables(page: str, columns: int, **attributes: str) -> list[pd.DataFrame]:
-    """Tables as they stand on the page, as text, with merged cells repeated."""
+    """Parse tables of the page as text; merged cells are repeated."""
     try:
         text = dict.fromkeys(range(columns), str)
         found: list[pd.DataFrame] = pd.read_html(
             io.StringIO(page), attrs=attributes, converters=text, flavor="lxml"
         )
-    except (ValueError, IndexError):  # how it says that there is none, or none so wide
+    except (ValueError, IndexError):  # pandas found no such table, or a narrower one
         return []
     return found
 
@@ -84,8 +84,9 @@ def _main_cells(page: str, stored: pd.DataFrame) -> Iterator[str]:
             yield f"does not show {dataset} {codec} {rate}"
             continue
         for name, cell in zip(_NUMBERS, cells, strict=True):
-            if not agrees(cell, float(row[name])):
-                yield f"shows {cell} as {name} of {dataset} {codec} {rate}: it is {row[name]}"
+            if not shows_number(cell, float(row[name])):
+                place = f"{name} of {dataset} {codec} {rate}"
+                yield f"shows {cell} as {place}, but the main table has {row[name]}"
 
 
 def _place(dataset: str, codec: str, rate: str) -> tuple[str, str, str]:
@@ -93,7 +94,7 @@ def _place(dataset: str, codec: str, rate: str) -> tuple[str, str, str]:
 
 
 def _tested_cells(page: str, findings: tuple[Finding, ...]) -> Iterator[str]:
-    """The tables of tests, which stand in the order of the findings."""
+    """Compare the tables of tests, which follow the order of the findings."""
     expected = [
         (finding, points)
         for finding in findings
@@ -102,37 +103,37 @@ def _tested_cells(page: str, findings: tuple[Finding, ...]) -> Iterator[str]:
     ]
     tables = _tables(page, 7, **{"class": "wide sequence"})
     if len(tables) != len(expected):
-        yield f"shows {len(tables)} tables of tests where there are {len(expected)}"
+        yield f"shows {len(tables)} tables of tests, but the findings give {len(expected)}"
         return
     for (finding, points), table in zip(expected, tables, strict=True):
         shown = {_place("", *row[:2]): row[2:6] for row in table.itertuples(index=False)}
         for point in points:
             cells = shown.get(_place("", point.codec, point.rate))
-            if cells is None or not _tells(cells, point):
+            if cells is None or not _shows_point(cells, point):
                 place = f"{finding.dataset} {point.codec} {point.rate}, {point.regime}"
-                yield f"does not show what was found at {place}"
+                yield f"does not show the findings of {place}"
 
 
-def _tells(cells: tuple[str, ...], point: PointFinding) -> bool:
+def _shows_point(cells: tuple[str, ...], point: PointFinding) -> bool:
     bpppb, *estimates = cells
     found = (point.psnr, point.iou, point.change)
-    return agrees(bpppb, point.bpppb) and all(map(told, estimates, found))
+    return shows_number(bpppb, point.bpppb) and all(map(shows_estimate, estimates, found))
 
 
-def told(cell: str, estimate: Estimate) -> bool:
-    """Whether a cell shows an estimate: its value, and its interval where there is one."""
+def shows_estimate(cell: str, estimate: Estimate) -> bool:
+    """Whether a cell shows the value of an estimate, and its interval if it has one."""
     if estimate.value is None:
         return cell.startswith("undefined")
     if estimate.low is None or estimate.high is None:
-        return agrees(cell.partition("(")[0], estimate.value)
+        return shows_number(cell.partition("(")[0], estimate.value)
     parts = _INTERVAL.fullmatch(cell)
     return parts is not None and all(
-        map(agrees, parts.groups(), (estimate.value, estimate.low, estimate.high))
+        map(shows_number, parts.groups(), (estimate.value, estimate.low, estimate.high))
     )
 
 
-def agrees(cell: str, value: float) -> bool:
-    """Whether a number shown is the value, rounded to as many digits as are shown."""
+def shows_number(cell: str, value: float) -> bool:
+    """Whether a cell shows a value, rounded to the digits that the cell has."""
     text = cell.strip().removesuffix("†").strip().replace("−", "-").replace(",", "")
     if text == "–":
         return math.isnan(value)
@@ -147,7 +148,7 @@ def agrees(cell: str, value: float) -> bool:
 
 
 def report_numbers(paths: Paths, root: Path) -> Iterator[Fault]:
-    """All of these, where what they compare is there and can be read."""
+    """All faults of reported numbers; a file that cannot be read is one fault."""
     try:
         yield from table_follows(paths, root)
         yield from page_follows(paths, root)

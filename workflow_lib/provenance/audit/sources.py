@@ -1,4 +1,4 @@
-"""What jobs were made from, against what made it and what lies there now."""
+"""Compare the inputs that jobs read with their producers' records and with the present files."""
 
 import os
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from workflow_lib.provenance.audit.disk import THREADS, Disk, digest_of
 from workflow_lib.provenance.audit.faults import Fault
-from workflow_lib.provenance.audit.records import Records, names
+from workflow_lib.provenance.audit.records import Records, first_names
 from workflow_lib.provenance.jobs import first_output
 from workflow_lib.provenance.reading import is_result
 from workflow_lib.provenance.sidecar import Sidecar
@@ -19,11 +19,10 @@ _LONGEST_MARK = 1000
 
 @dataclass(frozen=True)
 class Sources:
-    """What was found of the inputs.
+    """The outcome of comparing inputs.
 
     Attributes:
-        faults: jobs that were made from something else than what is on record, and inputs that are
-            gone or were changed.
+        faults: jobs that read other bytes than the producer recorded; missing or changed inputs.
         notices: archives that lie on another machine.
     """
 
@@ -31,14 +30,14 @@ class Sources:
     notices: tuple[str, ...]
 
 
-def sources(records: Records, disk: Disk) -> Sources:
-    """Compare what jobs read with what is on record, and with what is there."""
+def check_sources(records: Records, disk: Disk) -> Sources:
+    """Compare the inputs of all current jobs with the records and the present files."""
     others = _other_results(records)
-    readers = _readers_of_nobodys(records, disk)
+    readers = _readers_of_sources(records, disk)
     with ThreadPoolExecutor(THREADS) as pool:
         digests = pool.map(lambda name: _present(records, name), readers)
         present = dict(zip(readers, digests, strict=True))
-    known = _on_marks(records, disk)
+    known = _archive_digests(records, disk)
     elsewhere = {
         name: known[PurePosixPath(name).name]
         for name, jobs in readers.items()
@@ -47,11 +46,11 @@ def sources(records: Records, disk: Disk) -> Sources:
         and {job.inputs[name] for job in jobs} == {known.get(PurePosixPath(name).name)}
     }
     compared = {name: jobs for name, jobs in readers.items() if name not in elsewhere}
-    return Sources((*others, *_made_by_nobody(records, compared, present)), _told(elsewhere))
+    return Sources((*others, *_source_faults(records, compared, present)), _notices(elsewhere))
 
 
 def _other_results(records: Records) -> Iterator[Fault]:
-    """A job's record of an input is to be the record of the job that made it."""
+    """Faults of jobs whose record of an input differs from the record of its producer."""
     for first, job in records.current.items():
         others = [
             name
@@ -59,12 +58,12 @@ def _other_results(records: Records) -> Iterator[Fault]:
             if (producer := records.producers.get(name)) and producer.outputs[name] != digest
         ]
         if others:
-            what = f"was made from another {names(others)} than the present one"
+            what = f"was made from another version of {first_names(others)}"
             yield Fault("made from another", first, what, job.rule, (first,))
 
 
-def _readers_of_nobodys(records: Records, disk: Disk) -> dict[str, list[Sidecar]]:
-    """The jobs that read each input that no job made."""
+def _readers_of_sources(records: Records, disk: Disk) -> dict[str, list[Sidecar]]:
+    """For each input that no job made, the jobs that read it."""
     readers: dict[str, list[Sidecar]] = {}
     for job in records.current.values():
         for name in job.inputs:
@@ -73,20 +72,20 @@ def _readers_of_nobodys(records: Records, disk: Disk) -> dict[str, list[Sidecar]
     return readers
 
 
-def _made_by_nobody(
+def _source_faults(
     records: Records, readers: dict[str, list[Sidecar]], present: dict[str, str | None]
 ) -> Iterator[Fault]:
-    """Rasters, archives, templates: one fault each, however many jobs read it."""
+    """One fault for each raster, archive or template that is missing or changed."""
     for name, jobs in readers.items():
         stale = [job for job in jobs if job.inputs[name] != present[name]]
         if stale:
-            state = "is gone, from which" if present[name] is None else "is not that from which"
-            what = f"{state} {names([first_output(job) for job in stale])} was made"
+            state = "is missing" if present[name] is None else "has changed"
+            what = f"{state} since {first_names([first_output(job) for job in stale])} was made"
             yield Fault("source", name, what, stale[0].rule, _again(records, name, stale))
 
 
 def _again(records: Records, name: str, readers: list[Sidecar]) -> tuple[str, ...]:
-    """What brings an input back: an archive is fetched again; results are made again."""
+    """Outputs to regenerate so that an input is restored: an archive's mark, or results."""
     if is_result(name, records.results):
         return (name, *map(first_output, readers))
     mark = f"{records.results}/archives/{PurePosixPath(name).name}.sha256"
@@ -94,7 +93,7 @@ def _again(records: Records, name: str, readers: list[Sidecar]) -> tuple[str, ..
 
 
 def _present(records: Records, name: str) -> str | None:
-    """Digest of an input; whoever wrote its name, nothing is read that could have no end."""
+    """Digest of an input; None for kernel files and devices, whose reading may never end."""
     if "\0" in name:
         return None
     path, root = Path(os.path.realpath(records.root / name)), Path(os.path.realpath(records.root))
@@ -106,17 +105,17 @@ def _present(records: Records, name: str) -> str | None:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # the name is too long, or the folder is closed
+    except OSError:  # the name is too long, or the folder may not be read
         return False
 
 
 def _is_foreign(records: Records, name: str) -> bool:
-    """Whether a name is a path of a machine, outside of the project."""
+    """Whether a name is an absolute path outside the project."""
     return PurePosixPath(name).is_absolute() and not Path(name).is_relative_to(records.root)
 
 
-def _on_marks(records: Records, disk: Disk) -> dict[str, str]:
-    """Digests of the study's archives by file name, as the marks hold them that jobs made."""
+def _archive_digests(records: Records, disk: Disk) -> dict[str, str]:
+    """Digests of the study's archives by file name, read from the marks in `archives/`."""
     folder = PurePosixPath(records.results, "archives")
     marks = (
         records.root / name
@@ -132,9 +131,9 @@ def _line(mark: Path) -> str:
         return file.read(_LONGEST_MARK).decode(errors="replace")
 
 
-def _told(elsewhere: dict[str, str]) -> tuple[str, ...]:
+def _notices(elsewhere: dict[str, str]) -> tuple[str, ...]:
     return tuple(
-        f"{name} cannot be compared here: it is gone. The study's mark of this archive names the "
-        f"digest with which it was read: {digest}."
+        f"{name} cannot be compared here: it is missing. The study's mark of this archive has the "
+        f"digest that jobs read: {digest}."
         for name, digest in elsewhere.items()
     )

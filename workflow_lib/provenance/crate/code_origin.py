@@ -1,4 +1,4 @@
-"""Whether the workflow's files in a crate are those that its jobs ran with: by git, by the lock."""
+"""Check by git and by the lock whether a crate contains the workflow that its jobs ran."""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -13,7 +13,7 @@ from workflow_lib.provenance.sidecar import Sidecar
 
 
 def present_commit(root: Path, files: Mapping[str, Path]) -> Commit:
-    """The project's state in git; not clean also where git does not keep one of the files."""
+    """The project's state in git; also not clean if git does not track one of the files."""
     here = commit(root)
     if here.commit is None:
         return here
@@ -25,25 +25,25 @@ def present_commit(root: Path, files: Mapping[str, Path]) -> Commit:
 
 
 def origin(ran: AbstractSet[Commit], here: Commit) -> str:
-    """Whether the files are those that jobs ran with: a sentence or two.
+    """State in one or two sentences whether the crate contains the workflow that ran.
 
-    Only a commit tells of rules and configuration; a job's record has its code and packages.
+    Only a commit covers rules and configuration; a job's record covers its code and packages.
     """
     if here.clean and ran == {here}:
         return f"{FOLDER}/ is the workflow as it was run: every job ran from commit {here.commit}."
-    jobs = " and ".join(sorted(map(_told, ran)))
+    jobs = " and ".join(sorted(map(_described, ran)))
     return (
-        f"{FOLDER}/ is the workflow as it was at export, from {_told(here)}; its jobs ran from "
-        f"{jobs}. Their code and their locked packages are the same, but rules and configuration "
+        f"{FOLDER}/ is the workflow as it was at export, from {_described(here)}; its jobs ran "
+        f"from {jobs}. Their code and locked packages are the same, but rules and configuration "
         "may not be."
     )
 
 
 def require_locked(job: Sidecar, lock: Mapping[str, str]) -> None:
-    """Refuse a job whose packages the lock no longer pins to the same versions.
+    """Check that the lock still pins a job's packages to the same versions.
 
     Raises:
-        DownlinkError: there is such a package.
+        DownlinkError: the lock pins one of the packages to another version.
     """
     for name, version in job.locked.items():
         if lock.get(name) != version:
@@ -53,7 +53,7 @@ def require_locked(job: Sidecar, lock: Mapping[str, str]) -> None:
             )
 
 
-def _told(state: Commit) -> str:
+def _described(state: Commit) -> str:
     if state.commit is None:
         return "no commit"
     return f"commit {state.commit}{'' if state.clean else ' with changes'}"

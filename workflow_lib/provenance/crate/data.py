@@ -1,4 +1,4 @@
-"""The data of a crate: the workflow's files, the results, and what stands for files elsewhere."""
+"""Add data to a crate: the workflow's files, the results, and references to external files."""
 
 import ast
 from collections.abc import Mapping
@@ -59,10 +59,10 @@ def add_workflow_files(crate: ROCrate, files: Mapping[str, Path]) -> Parts:
 
 
 def add_results(crate: ROCrate, study: Study, lineage: Lineage, root: Path) -> Parts:
-    """Everything that the study's jobs made, with the credit and licences of its scenes.
+    """Add all outputs of the study's jobs, with the credit and licences of its scenes.
 
     Raises:
-        DownlinkError: a result is gone.
+        DownlinkError: a result is missing.
     """
     paths = Paths(study.results)
     parts: Parts = {}
@@ -73,7 +73,7 @@ def add_results(crate: ROCrate, study: Study, lineage: Lineage, root: Path) -> P
         elif (root / path).is_file():
             parts[path] = _add_file(crate, root / path, below, digest)
         else:
-            raise DownlinkError(f"{path}: it is gone. Run the study again.")
+            raise DownlinkError(f"{path}: this result is missing. Run the study again.")
     for path in lineage.made:
         if manifest(path) in parts and manifest(path) != path:
             parts[manifest(path)]["about"] = parts[path]
@@ -94,10 +94,10 @@ def add_results(crate: ROCrate, study: Study, lineage: Lineage, root: Path) -> P
 
 
 def add_found(crate: ROCrate, study: Study, lineage: Lineage, own: Parts) -> Parts:
-    """What stands for files that no job made and that are not in the crate: archives, own rasters.
+    """Add references to inputs that no job made and that are not copied: archives, user rasters.
 
-    No path of the machine is told: archives are named by package and version, files that were given
-    absolutely by their name. `own` are the workflow's files, which jobs read as well.
+    No absolute path is written: archives are named by package and version, other files by their
+    name. `own` are the workflow's files, which jobs may read too.
 
     Raises:
         DownlinkError: a job read another version of one of the workflow's files.
@@ -108,7 +108,7 @@ def add_found(crate: ROCrate, study: Study, lineage: Lineage, own: Parts) -> Par
         if path in own:
             if own[path]["sha256"] != digest:
                 raise DownlinkError(
-                    f"{path}: it has changed since a job read it. Run the study again."
+                    f"{path}: this file has changed since a job read it. Run the study again."
                 )
         elif digest in pins:
             name, archive = pins[digest]
@@ -157,7 +157,7 @@ def _add_file(crate: ROCrate, source: Path, place: str, digest: str, **propertie
 
 
 def _add_folder(crate: ROCrate, source: Path, place: str, digest: str) -> Any:
-    """A store. SHA-256 of a folder is the project's own: no term of schema.org says it."""
+    """Add a store; its digest is a PropertyValue because schema.org has no term for folders."""
     tree = ContextEntity(
         crate,
         f"#tree-sha256/{digest}",

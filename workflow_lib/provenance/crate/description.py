@@ -1,4 +1,4 @@
-"""The artifact description and evaluation that SC asks of authors, from a study's crate alone."""
+"""Write the artifact description and evaluation that SC requires, from a study's crate alone."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from workflow_lib.provenance.overlays import DEFAULTS, DEMO
 
 _TEMPLATE = "description.md.j2"
 _NOT_OVERLAYS = {f"workflow/{name}" for name in (DEFAULTS, DEMO)}
-# Of a hundred packages, those that decide results.
+# The packages that affect results most.
 _MAIN_SOFTWARE = (
     "torch",
     "compressai",
@@ -34,8 +34,8 @@ _MAIN_SOFTWARE = (
 
 
 @dataclass(frozen=True)
-class Task:
-    """A step of the workflow, as it was run.
+class TaskSummary:
+    """A step of the workflow with the totals of its jobs.
 
     Attributes:
         name: T1, T2, …, in an order in which tasks can run.
@@ -43,8 +43,8 @@ class Task:
         purpose: what its script does.
         after: the tasks whose outputs it reads.
         jobs: how often it was run.
-        minutes: what its jobs took together.
-        memory_mb: most memory that one of them held, in MB of 10^6 bytes.
+        minutes: total duration of its jobs.
+        memory_mb: peak memory of a single job, in MB of 10^6 bytes.
     """
 
     name: str
@@ -57,8 +57,8 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Source:
-    """What a dataset's scenes are read from, or where nothing is, the scenes.
+class SourceFile:
+    """A file that a dataset's scenes are read from, or a scene if it is generated.
 
     Attributes:
         name: the file.
@@ -72,7 +72,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Data:
+class DatasetSummary:
     """A dataset of the study."""
 
     title: str
@@ -80,7 +80,7 @@ class Data:
     credit: str
     licenses: tuple[str, ...]
     scenes: int
-    sources: tuple[Source, ...]
+    sources: tuple[SourceFile, ...]
 
 
 @dataclass(frozen=True)
@@ -95,10 +95,10 @@ class Machine:
 
 
 def describe_artifact(folder: Path) -> str:
-    """The description as Markdown.
+    """Render the description of a crate as Markdown.
 
     Raises:
-        DownlinkError: the folder is no crate of a study.
+        DownlinkError: the folder is not the crate of a study.
     """
     try:
         crate = ROCrate(folder)
@@ -155,8 +155,8 @@ def _facts(crate: ROCrate, folder: Path) -> dict[str, Any]:
     }
 
 
-def _tasks(controls: Iterable[Any]) -> list[Task]:
-    """The steps in order, with what their jobs took."""
+def _tasks(controls: Iterable[Any]) -> list[TaskSummary]:
+    """The steps in order, with the totals of their jobs."""
     by_step: dict[str, list[Any]] = {}
     steps: dict[str, Any] = {}
     for control in controls:
@@ -172,7 +172,7 @@ def _tasks(controls: Iterable[Any]) -> list[Task]:
         jobs = by_step[step]
         before = {makers.get(read.id) for job in jobs for read in job["object"]} - {None, step}
         tasks.append(
-            Task(
+            TaskSummary(
                 name=names[step],
                 rule=steps[step]["name"],
                 purpose=_first_sentence(steps[step]["workExample"]["description"]),
@@ -189,18 +189,19 @@ def _machines(jobs: Iterable[Any]) -> list[Machine]:
     """The kinds of machines, without their names."""
     counted: dict[tuple[str, str, str, str], int] = {}
     for job in jobs:
-        told = {entity["name"]: entity["value"] for entity in job["location"]["additionalProperty"]}
+        properties = job["location"]["additionalProperty"]
+        traits = {entity["name"]: entity["value"] for entity in properties}
         kind = (
-            told.get("platform", ""),
-            told.get("processor", ""),
-            told.get("GPU", ""),
-            told.get("driver", ""),
+            traits.get("platform", ""),
+            traits.get("processor", ""),
+            traits.get("GPU", ""),
+            traits.get("driver", ""),
         )
         counted[kind] = counted.get(kind, 0) + 1
     return [Machine(*kind, jobs=count) for kind, count in sorted(counted.items())]
 
 
-def _datasets(crate: ROCrate, jobs: Iterable[Any]) -> list[Data]:
+def _datasets(crate: ROCrate, jobs: Iterable[Any]) -> list[DatasetSummary]:
     makers = {made.id: job for job in jobs for made in job["result"]}
     datasets = []
     for folder in crate.root_dataset["hasPart"]:
@@ -219,14 +220,14 @@ def _datasets(crate: ROCrate, jobs: Iterable[Any]) -> list[Data]:
         }
         sources = [read[name] for name in sorted(read)] or scenes
         datasets.append(
-            Data(
+            DatasetSummary(
                 title=folder["name"],
                 caption=folder["description"],
                 credit=folder["creditText"],
                 licenses=tuple(license["name"] for license in folder.get("license", [])),
                 scenes=len(scenes),
                 sources=tuple(
-                    Source(entity["name"], entity.get("identifier", ""), entity["sha256"])
+                    SourceFile(entity["name"], entity.get("identifier", ""), entity["sha256"])
                     for entity in sources
                 ),
             )
@@ -235,7 +236,7 @@ def _datasets(crate: ROCrate, jobs: Iterable[Any]) -> list[Data]:
 
 
 def _bytes(crate: ROCrate, folder: Path) -> int:
-    """Size of everything in the crate: of stores the files on disk, of others what it says."""
+    """Size of the crate: stores are measured on disk, other sizes are in the metadata."""
     parts = crate.root_dataset["hasPart"]
     stores = [folder / unquote(part.id) for part in parts if part.type == "Dataset"]
     below = (file for store in stores if store.suffix == ".zarr" for file in store.rglob("*"))

@@ -1,4 +1,4 @@
-"""A finished study as a Workflow Run RO-Crate: one folder that says how each of its files was made.
+"""Export a finished study as a Workflow Run RO-Crate: its results and how each was made.
 
 Profile: Provenance Run Crate 0.6 of RO-Crate 1.3 (https://w3id.org/ro/wfrun/provenance/0.6).
 """
@@ -57,10 +57,10 @@ class Exported(NamedTuple):
 def export_crate(
     study: Study, root: Path, overlays: Sequence[Path] = (), agent: str | None = None
 ) -> Exported:
-    """Make a study's results folder a crate.
+    """Turn a study's results folder into a crate.
 
-    Nothing is copied but the workflow's own files, into `workflow/`. The same sidecars and the same
-    state of the project give the same bytes.
+    Only the workflow's own files are copied, into `workflow/`. The same sidecars and the same state
+    of the project give the same bytes.
 
     Args:
         study: the study.
@@ -95,20 +95,20 @@ def export_crate(
     whole = run.add_whole(_engine(crate, root), [*configuration, *elsewhere], made)
     _describe_interface(run, laid_over, made)
     here = present_commit(root, files)
-    told = origin(run.commits, here)
-    _tell_origin(workflow, whole, told, _version(citation["version"], here))
+    statement = origin(run.commits, here)
+    _describe_origin(workflow, whole, statement, _version(citation["version"], here))
     _describe_root(crate, study, lineage, whole, run.times[1])
     copy_workflow(files, results)
     target = results / str(BASENAME)
     with atomic(target) as draft:
         crate.metadata.write(draft.parent)
-    return Exported(target, told)
+    return Exported(target, statement)
 
 
 def packing(study: Study, root: Path) -> str:
-    """The command that packs a crate, to be given from the project's folder.
+    """The command that packs a crate, run from the project's folder.
 
-    Folders of datasets and `provenance/` go in whole, also what in them the metadata does not name.
+    It packs the folders of datasets and `provenance/` whole, including files not in the metadata.
     """
     paths = Paths(study.results)
     names = [BASENAME, FOLDER, "provenance", "archives", *study.selected().datasets]
@@ -153,16 +153,16 @@ def _add_jobs(run: Run, lineage: Lineage, lock: Path) -> None:
         run.add_job(file, job)
 
 
-def _tell_origin(workflow: Any, whole: Any, told: str, version: str) -> None:
-    """Say of the workflow, its scripts and its run whether these are those that ran."""
+def _describe_origin(workflow: Any, whole: Any, statement: str, version: str) -> None:
+    """Add the version and the statement of origin to the workflow, its scripts and its run."""
     for code in (workflow, *workflow["hasPart"]):
         code["version"] = version
-    workflow["description"] += f" {told}"
-    whole["description"] = told
+    workflow["description"] += f" {statement}"
+    whole["description"] = statement
 
 
 def _common(crate: ROCrate, study: Study, agent: str | None) -> dict[str, Any]:
-    """What is true of all actions: who, and the variables that `rules/common.smk` exports."""
+    """Properties of all actions: the agent and the exported environment variables."""
     variables = {"OMP_NUM_THREADS": str(study.threads), "OMP_WAIT_POLICY": "PASSIVE"}
     environment = [
         crate.add(
@@ -201,7 +201,7 @@ def _snakemake(root: Path) -> str:
 
 
 def _describe_interface(run: Run, laid_over: Sequence[Any], results: Sequence[Any]) -> None:
-    """What the workflow takes and gives: `--configfile`, and the targets of its rule `all`."""
+    """Add the workflow's input `--configfile`, and its outputs: the targets of rule `all`."""
     for role, name, entities in (
         ("input", "configfile", laid_over),
         *(("output", result["name"], [result]) for result in results),

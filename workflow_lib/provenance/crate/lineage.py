@@ -1,4 +1,4 @@
-"""The jobs behind a study's results: from the report back to the files that nobody made."""
+"""Trace a study's report back through the jobs that made it to the original inputs."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from pathlib import Path
 from workflow_lib.errors import DownlinkError
 from workflow_lib.paths import Paths
 from workflow_lib.provenance.jobs import (
-    behind_results,
     finals,
     outdated,
     producers,
+    required_jobs,
     sidecar_files,
 )
 from workflow_lib.provenance.sidecar import Sidecar
@@ -19,16 +19,15 @@ from workflow_lib.provenance.sidecar import Sidecar
 
 @dataclass(frozen=True)
 class Lineage:
-    """A finished study, as its jobs' sidecars tell it.
+    """The jobs and files of a finished study, from the sidecars of its jobs.
 
     Paths are those of the sidecars: relative to the project's folder, or absolute.
 
     Attributes:
         sidecars: the jobs' sidecars, in order of their names.
-        made: digest of everything that these jobs made, by path.
-        found: digest of everything that they read and none of them made, by path.
-        positions: of each rule: greater than those of all rules whose outputs it reads. Empty
-            where rules feed each other.
+        made: digests of the outputs of these jobs, by path.
+        found: digests of the inputs that none of these jobs made, by path.
+        positions: topological order of the rules; empty if the rules form a cycle.
     """
 
     sidecars: tuple[Path, ...]
@@ -44,7 +43,7 @@ class Lineage:
 
 @dataclass(frozen=True)
 class _Job:
-    """What of a sidecar is kept in memory; `outdated` is code that it ran and that has changed."""
+    """Part of a sidecar that stays in memory; `outdated` names code that has changed since."""
 
     file: Path
     rule: str
@@ -54,9 +53,9 @@ class _Job:
 
 
 def trace(paths: Paths, root: Path) -> Lineage:
-    """The jobs that made a study's report, and all that they were made from.
+    """Trace the jobs that made a study's report, and their inputs.
 
-    `root` is the project's folder. Sidecars of results that the study no longer needs are left out.
+    `root` is the project's folder. Results that the study no longer needs are ignored.
 
     Raises:
         DownlinkError: the study is not finished, a result has no sidecar, a result was made again
@@ -67,7 +66,7 @@ def trace(paths: Paths, root: Path) -> Lineage:
             f"{paths.report()}: the study is not finished. Run it first (make), or name another "
             "one (STUDY=FILE)."
         )
-    needed = behind_results(paths.root, _jobs(root / paths.root))
+    needed = required_jobs(paths.root, _jobs(root / paths.root))
     makers = producers(needed.values())
     found: dict[str, str] = {}
     for first, job in needed.items():
@@ -90,7 +89,7 @@ def trace(paths: Paths, root: Path) -> Lineage:
 
 
 def targets(paths: Paths) -> tuple[str, ...]:
-    """What a study is run for, and the table behind it."""
+    """The final results of a study, and the table of metrics."""
     return *finals(paths.root), paths.metrics()
 
 

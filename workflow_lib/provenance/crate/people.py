@@ -1,4 +1,4 @@
-"""Who wrote the workflow, who ran it, and under which terms its data stand."""
+"""Add authors, the agent who ran the study, and licences to a crate."""
 
 import re
 from pathlib import Path
@@ -17,10 +17,10 @@ _AGENT = re.compile(r"(?P<name>[^<>]+?)(?:\s*<(?P<orcid>[^<>]*)>)?")
 
 
 def read_citation(file: Path) -> dict[str, Any]:
-    """What CITATION.cff says of the workflow.
+    """Read the workflow's CITATION.cff.
 
     Raises:
-        DownlinkError: there is no such file, or it lacks what a crate needs.
+        DownlinkError: the file is missing, is not YAML, or lacks a field.
     """
     try:
         citation = dict(yaml.safe_load(file.read_text()))

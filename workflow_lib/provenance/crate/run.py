@@ -1,4 +1,4 @@
-"""The run of a study as actions: one for each job, one for the workflow, one for the engine."""
+"""Describe the run of a study as actions: one per job, one for the workflow and the engine."""
 
 import hashlib
 import json
@@ -23,14 +23,14 @@ _COMPLETED = {"@id": "http://schema.org/CompletedActionStatus"}
 
 @dataclass
 class Run:
-    """The crate in the making, and what jobs share.
+    """Builder of a crate's actions, with the properties that jobs share.
 
     Attributes:
         crate: the crate.
         workflow: its main entity.
         results: the results folder, as sidecars name it.
         parts: all data by the path that sidecars use.
-        common: what every action says: the agent, the environment's variables.
+        common: properties of every action: the agent and the environment variables.
         positions: order of the rules.
         controls: the steps' executions so far.
         commits: the project's states in git that jobs were run from.
@@ -48,13 +48,13 @@ class Run:
     times: list[str] = field(default_factory=list)
 
     def add(self, identifier: str, kind: str, **properties: Any) -> Any:
-        """An entity that is no data; the one that is there already under this identifier."""
-        if identifier in self.crate:  # get() looks through everything for what is not there
+        """Add a contextual entity, or return the existing one of this identifier."""
+        if identifier in self.crate:  # get() is slow for identifiers that do not exist
             return self.crate.get(identifier)
         return self.crate.add(ContextEntity(self.crate, identifier, {"@type": kind, **properties}))
 
     def add_job(self, file: Path, job: Sidecar) -> None:
-        """The run of a rule's script, and the execution of the step that the rule is."""
+        """Add a job: the run of the rule's script, and the execution of the rule's step."""
         made_first = self._name(job)
         name = quote(made_first)
         tool = self._tool(job)
@@ -127,9 +127,9 @@ class Run:
         return step
 
     def _slots(self, job: Sidecar, tool: Any) -> tuple[list[Any], list[Any], list[Any]]:
-        """What the job made, the data that it read, and its other options.
+        """The job's outputs, its input data, and its other options.
 
-        Options that name data make these examples of the tool's formal parameter.
+        Data that an option names become examples of the tool's formal parameter.
         """
         made = {path: self.parts[path] for path in job.outputs}
         read = {path: self.parts[path] for path in job.inputs}
@@ -164,18 +164,18 @@ class Run:
         )
 
     def _machine(self, job: Sidecar) -> Any:
-        told = {
+        traits = {
             "platform": job.platform,
             "processor": job.cpu,
             "GPU": job.gpu,
             "driver": job.driver,
         }
-        identifier = f"#machine/{_short([job.node, *map(str, told.values())])}"
+        identifier = f"#machine/{_short([job.node, *map(str, traits.values())])}"
         if identifier in self.crate:
             return self.crate.get(identifier)
         properties = [
             self.add(f"{identifier}/{name}", "PropertyValue", name=name, value=value)
-            for name, value in told.items()
+            for name, value in traits.items()
             if value is not None
         ]
         return self.add(identifier, "Place", name=job.node, additionalProperty=properties)
@@ -192,7 +192,7 @@ class Run:
         )
 
     def add_whole(self, engine: Any, objects: Sequence[Any], results: Sequence[Any]) -> Any:
-        """The workflow's run, and the engine's, which organised the steps; call it last."""
+        """Add the runs of the workflow and of the engine; call this after all jobs."""
         start, end = self.times
         run = self.add(
             "#run",
@@ -222,10 +222,7 @@ class Run:
 
 
 def portable(value: str) -> str:
-    """An option's value without folders of the machine that it was given on.
-
-    Of absolute paths, also within JSON, the file name is left.
-    """
+    """An option's value with each absolute path, also within JSON, reduced to its file name."""
     try:
         content = json.loads(value)
     except ValueError:
@@ -248,7 +245,7 @@ def _without_folder(text: str) -> str:
 
 
 def _facts(job: Sidecar) -> Iterator[str]:
-    """What a person may want to know of a job at once; the sidecar has all of it."""
+    """Key facts of a job for its description; the sidecar has all of them."""
     yield from (f"{name} {value}" for name, value in job.wildcards.items())
     if job.device is not None:
         yield f"on {job.device}"

@@ -1,4 +1,4 @@
-"""The workflow's own files, put into the crate so that it can be run again from there."""
+"""Copy the workflow's own files into the crate, so that it can be run from there."""
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,7 +8,7 @@ from workflow_lib.files import unsynchronised
 from workflow_lib.provenance.overlays import overlay_names
 
 FOLDER = "workflow"
-"""Where they lie below the crate's root."""
+"""Folder of the workflow's files below the crate's root."""
 
 _PARTS = (
     "Snakefile",
@@ -36,7 +36,7 @@ def workflow_files(root: Path, overlays: Sequence[Path]) -> dict[str, Path]:
 
 
 def copy_workflow(files: Mapping[str, Path], crate: Path) -> None:
-    """Copy files to their paths below the workflow's folder; what was there before is gone."""
+    """Copy files to their paths below the workflow's folder, replacing its old contents."""
     with unsynchronised(crate / FOLDER) as draft:
         for name, source in files.items():
             (draft / name).parent.mkdir(parents=True, exist_ok=True)

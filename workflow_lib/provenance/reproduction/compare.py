@@ -1,4 +1,4 @@
-"""Two runs of one study, compared in three tiers."""
+"""Compare two runs of one study in three tiers: exact, within tolerances, statistical."""
 
 import math
 from collections import defaultdict
@@ -14,8 +14,8 @@ from workflow_lib.provenance.reproduction.finished import Finished
 from workflow_lib.provenance.reproduction.kinds import KINDS, Kind, Tier, kind_of
 from workflow_lib.provenance.reproduction.platform_match import (
     PlatformMatch,
+    platform_differences,
     platform_match,
-    told_apart,
 )
 
 _NAMED = 5
@@ -23,16 +23,16 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class Row:
-    """What was found of one kind of artifact.
+    """The comparison of one kind of artifact.
 
     Attributes:
         tier, kind: see `kinds`.
-        artifacts: those that both runs have.
-        equal: those of them that are equal.
-        largest: the largest difference, in `unit`; None where there is none to state.
-        unit: what that is in.
-        required: whether the tier has to hold on machines so much alike.
-        outside: names of artifacts that do not hold, each with what was found.
+        artifacts: number of artifacts that both runs have.
+        equal: number of these that are equal.
+        largest: the largest difference, in `unit`; None if the kind has no unit.
+        unit: unit of `largest`.
+        required: whether the tier must hold for this platform match.
+        outside: artifacts outside the bounds, each with its difference.
     """
 
     tier: Tier
@@ -51,21 +51,20 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Two runs side by side.
+class RunComparison:
+    """The comparison of two runs.
 
     Attributes:
-        likeness: of their machines.
-        told_apart: by what these differ.
-        conditional: one seed: intervals are conditional on one training and do not say how far
-            another may be off.
+        platform_match: how similar their machines are.
+        platform_differences: the traits in which the machines differ.
+        conditional: whether one seed was used, so that intervals hold for one training only.
         rows: by kind of artifact.
-        only_first, only_second: names of artifacts that one run alone has.
-        missing: names of artifacts that some job made and neither run has any more.
+        only_first, only_second: names of artifacts that only one run has.
+        missing: names of recorded artifacts that neither run has any more.
     """
 
     platform_match: PlatformMatch
-    told_apart: tuple[str, ...]
+    platform_differences: tuple[str, ...]
     conditional: bool
     rows: tuple[Row, ...]
     only_first: tuple[str, ...]
@@ -74,16 +73,16 @@ class Comparison:
 
     @property
     def reproduced(self) -> bool:
-        """Whether both have all artifacts, and every tier holds that has to."""
+        """Whether both runs have all artifacts and every required tier holds."""
         complete = not (self.only_first or self.only_second or self.missing)
         return complete and all(row.holds for row in self.rows if row.required)
 
 
-def compare(first: Path, second: Path) -> Comparison:
-    """Compare two results folders; intervals are the first one's.
+def compare(first: Path, second: Path) -> RunComparison:
+    """Compare two results folders, using the intervals of the first.
 
     Raises:
-        DownlinkError: a folder has no sidecars, or something in it cannot be read.
+        DownlinkError: a folder has no sidecars, or a file in it cannot be read.
     """
     one, other = Finished.read(first), Finished.read(second)
     found: dict[Kind, dict[str, Difference]] = defaultdict(dict)
@@ -92,9 +91,9 @@ def compare(first: Path, second: Path) -> Comparison:
         found[kind][name] = kind.measure(one.artifacts[name], other.artifacts[name])
     jobs = one.sidecars.values(), other.sidecars.values()
     alike = platform_match(*jobs)
-    return Comparison(
+    return RunComparison(
         platform_match=alike,
-        told_apart=told_apart(*jobs),
+        platform_differences=platform_differences(*jobs),
         conditional=_conditional(one),
         rows=tuple(_row(kind, found[kind], alike) for kind in KINDS if kind in found),
         only_first=tuple(sorted(one.artifacts.keys() - other.artifacts.keys())),
@@ -124,8 +123,8 @@ def _row(kind: Kind, found: dict[str, Difference], alike: PlatformMatch) -> Row:
     )
 
 
-def described(comparison: Comparison) -> str:
-    """The comparison as aligned text for a terminal, and what does not hold by name."""
+def described(comparison: RunComparison) -> str:
+    """Format the comparison for a terminal and list the artifacts outside the bounds."""
     table = pd.DataFrame(
         {
             "tier": [str(row.tier) for row in comparison.rows],
@@ -138,7 +137,7 @@ def described(comparison: Comparison) -> str:
         }
     )
     lines = [table.to_markdown(index=False, tablefmt="simple"), ""]
-    apart = "; ".join(comparison.told_apart)
+    apart = "; ".join(comparison.platform_differences)
     lines.append(f"Machines: {comparison.platform_match}{f' ({apart})' if apart else ''}.")
     if comparison.conditional:
         lines.append(

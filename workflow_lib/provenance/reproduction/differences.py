@@ -1,4 +1,4 @@
-"""How far two artifacts of the same name lie apart, in the unit that its readers think in."""
+"""Measure the difference between two artifacts of the same name, in the unit of their kind."""
 
 import json
 import math
@@ -17,25 +17,24 @@ from workflow_lib.inference.findings import Estimate, Findings, read_findings
 from workflow_lib.measure.table import read_main_table
 
 COUNTS = 1
-"""Counts by which a pixel that a classical codec decodes may be off: decoders end by rounding, and
-a sum in another order may fall to the other side of a half."""
+"""Tolerance of a pixel that a classical codec decodes, in counts. Decoders round at the end, and a
+sum in another order may round to the next count."""
 DECIBELS = 0.5
-"""Decibels by which the error of a learned codec's reconstruction may be off. Trained on another
-processor it has other weights, and rounds other latents: its pixels are others, as good ones."""
+"""Tolerance of the error of a learned codec's reconstruction, in dB. Training on another processor
+gives other weights and latents, hence other pixels of similar quality."""
 LOSSES = 0.4
-"""Part of a loss by which it may be off. docs/reproduce.md tells what another processor does to
-errors and losses; both bounds are about twice that."""
+"""Relative tolerance of a training loss. This bound and that in dB are about twice the difference
+between two processors that docs/reproduce.md reports."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What was found between two artifacts that should be the same.
+    """The difference between two artifacts.
 
     Attributes:
-        equal: whether they are the same, as far as it is asked.
-        largest: the largest difference, infinite where they cannot be compared; None where it has
-            no unit.
-        outside: what is further apart than is allowed, in words; empty where nothing is.
+        equal: whether they are equal in all that is compared.
+        largest: the largest difference; infinite if they cannot be compared, None without a unit.
+        outside: differences beyond the tolerance, in words; empty if there are none.
     """
 
     equal: bool
@@ -49,12 +48,12 @@ _SAME = Difference(True, 0.0)
 
 
 def bytes_apart(first: Path, second: Path) -> Difference:
-    """Two files or folders that have to be equal to the bit."""
+    """Compare two files or folders that must be equal bit for bit."""
     return _SAME if digest(first) == digest(second) else Difference(False, None, ("other bytes",))
 
 
 def lists_apart(first: Path, second: Path) -> Difference:
-    """Two lists of stores and their digests, which may lie in folders of other names."""
+    """Compare two lists of stores and their digests, ignoring the folders of the stores."""
     one, other = (
         [line.rpartition("/")[2] for line in file.read_text(encoding="utf-8").splitlines()]
         for file in (first, second)
@@ -63,7 +62,7 @@ def lists_apart(first: Path, second: Path) -> Difference:
 
 
 def counts_apart(first: Path, second: Path) -> Difference:
-    """Two stores of decoded tiles: the largest difference of a pixel, in counts."""
+    """Largest difference of a pixel between two stores of decoded tiles, in counts."""
     if digest(first) == digest(second):
         return _SAME
     one, other = _array(first, "image"), _array(second, "image")
@@ -76,9 +75,9 @@ def counts_apart(first: Path, second: Path) -> Difference:
 
 
 def errors_apart(first: Path, second: Path) -> Difference:
-    """Two stores of decoded tiles: how far their RMS errors against the originals lie apart, in dB.
+    """Difference between the RMS errors of two stores of decoded tiles, in dB.
 
-    The originals are those of the first results folder; missing pixels do not count.
+    Errors are taken against the originals of the first results folder, without missing pixels.
     """
     if digest(first) == digest(second):
         return _SAME
@@ -95,7 +94,7 @@ def errors_apart(first: Path, second: Path) -> Difference:
 
 
 def losses_apart(first: Path, second: Path) -> Difference:
-    """Two journals of one training: the largest difference of a loss, as a part of it."""
+    """Largest relative difference of a loss between two journals of one training."""
     one, other = dict(_losses(first)), dict(_losses(second))
     if one.keys() != other.keys():
         return Difference(False, math.inf, ("other steps",))
@@ -105,11 +104,11 @@ def losses_apart(first: Path, second: Path) -> Difference:
 
 
 def estimates_apart(first: Path, second: Path) -> Difference:
-    """The estimates of two findings: how far the second lie from the first, in half intervals.
+    """Largest difference between the estimates of two findings, in half intervals of the first.
 
-    Outside is an estimate whose 95 % interval does not meet the first one's, or that has no value
-    where the first has an interval, or is on one side alone. Its value alone need not lie in the
-    first interval: it is an estimate, too. Estimates without an interval say nothing.
+    An estimate is outside if its 95 % interval does not overlap the first one's, if it has no value
+    but the first has an interval, or if only one side has it. Its value may lie outside the first
+    interval. Estimates without an interval in the first findings are not compared.
     """
     read = [read_findings(file) for file in (first, second)]
     one, other = (dict(_estimates(findings)) for findings in read)
@@ -128,10 +127,10 @@ def estimates_apart(first: Path, second: Path) -> Difference:
 
 
 def tables_apart(first: Path, second: Path) -> Difference:
-    """Two main tables: the largest difference of a figure, as a part of it.
+    """Largest relative difference of a number between two main tables.
 
-    Nothing bounds it, for these figures come without intervals; but rows have to be the same, and
-    what has a value in one has to have one in the other.
+    There is no bound, because these numbers have no intervals. Both tables must have the same rows
+    and the same missing values.
     """
     one, other = (read_main_table(file) for file in (first, second))
     words = [name for name in one if one[name].dtype != np.float64]
@@ -151,7 +150,7 @@ def _array(store: Path, name: str) -> NDArray[np.int64]:
 
 
 def _losses(journal: Path) -> Iterator[tuple[tuple[int, str, str], float]]:
-    """Losses by step, part ("training", "validation") and name; times are none."""
+    """Losses by step, part ("training", "validation") and name."""
     for line in journal.read_text(encoding="utf-8").splitlines():
         try:
             entry = json.loads(line)
@@ -160,12 +159,13 @@ def _losses(journal: Path) -> Iterator[tuple[tuple[int, str, str], float]]:
                     yield (int(entry["step"]), part, name), float(value)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DownlinkError(
-                f"{journal}: no journal of a training ({error!r}). Run the training again."
+                f"{journal}: this is not the journal of a training ({error!r}). Run the training "
+                "again."
             ) from error
 
 
 def _estimates(findings: Findings) -> Iterator[tuple[str, Estimate]]:
-    """Every estimate by what it is of. Those of verdicts are those of points."""
+    """Every estimate by a unique name, without verdicts, which repeat estimates of points."""
     for found in findings.findings:
         whole = f"{found.dataset} {found.segmenter}"
         for name in ("ceiling", "baseline", "gate"):
@@ -185,7 +185,7 @@ def _estimates(findings: Findings) -> Iterator[tuple[str, Estimate]]:
 
 
 def _half_intervals(expected: Estimate, found: Estimate) -> float:
-    """How far one value is from the other, 1 at the end of the other's interval on its side."""
+    """Distance of two values, in units from the expected value to its interval's end."""
     value, low, high = expected.value, expected.low, expected.high
     if found.value is None or value is None or low is None or high is None:
         return math.inf
@@ -196,7 +196,7 @@ def _half_intervals(expected: Estimate, found: Estimate) -> float:
 
 
 def _span(found: Estimate) -> tuple[float, float]:
-    """What has to meet the first interval: its own, or the value where it has none."""
+    """The estimate's interval, or its value as both ends if it has no interval."""
     if found.value is None:
         return math.inf, -math.inf
     if found.low is None or found.high is None:

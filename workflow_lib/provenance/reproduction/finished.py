@@ -1,11 +1,11 @@
-"""A finished study: its results folder, and the sidecars that say what belongs to it."""
+"""Read a finished study: its results folder and the sidecars that list its artifacts."""
 
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-from workflow_lib.provenance.jobs import behind_results, sidecar_files
+from workflow_lib.provenance.jobs import required_jobs, sidecar_files
 from workflow_lib.provenance.reading import content_of, is_below, read_checked, require_own
 from workflow_lib.provenance.sidecar import Sidecar
 from workflow_lib.training.journal import JOURNAL
@@ -16,7 +16,7 @@ JOURNALS = "runs"
 
 @dataclass(frozen=True)
 class Finished:
-    """What the jobs behind a study's report left in a results folder, wherever that lies by now.
+    """The artifacts of a study's required jobs in a results folder, which may have been moved.
 
     Attributes:
         folder: the results folder.
@@ -42,7 +42,7 @@ class Finished:
         results = next(iter(jobs[first].outputs), "").removesuffix(f"/{below[first]}")
         for file, job in jobs.items():
             require_own(job, file, f"{results}/{below[file]}", results)
-        reached = behind_results(results, jobs.values())
+        reached = required_jobs(results, jobs.values())
         return cls(
             folder,
             results,
@@ -51,7 +51,7 @@ class Finished:
 
     @cached_property
     def artifacts(self) -> dict[str, Path]:
-        """Those of `named` that are there."""
+        """The entries of `named` that exist."""
         return {name: path for name, path in self.named.items() if path.exists()}
 
     @cached_property

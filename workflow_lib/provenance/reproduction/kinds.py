@@ -1,4 +1,4 @@
-"""What is asked of each kind of artifact when a study is run twice: the one table of tiers."""
+"""Kinds of artifacts, each with the tier that it must meet when a study is run twice."""
 
 import re
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from workflow_lib.provenance.reproduction.platform_match import PlatformMatch
 
 
 class Tier(StrEnum):
-    """How equal two runs have to be."""
+    """How closely two runs must agree."""
 
     EXACT = "bit-exact"
     TOLERANCE = "tolerance"
@@ -27,15 +27,15 @@ class Tier(StrEnum):
 
 @dataclass(frozen=True)
 class Kind:
-    """Artifacts of which the same is asked.
+    """A kind of artifact and its requirement.
 
     Attributes:
-        name: what they are, in the plural.
-        pattern: matches their whole names below the results folder; see `Finished.artifacts`.
-        tier: how equal two of them have to be.
-        needs: how alike the machines have to be for that.
-        measure: tells how far two of them lie apart.
-        unit: what its largest difference is in.
+        name: name of the kind, in the plural.
+        pattern: matches whole paths below the results folder; see `Finished.artifacts`.
+        tier: how closely two of them must agree.
+        needs: lowest platform match for which the tier is required.
+        measure: function that measures the difference of two of them.
+        unit: unit of the largest difference.
     """
 
     name: str
@@ -121,7 +121,7 @@ KINDS = (
     ),
     Kind("others", r".*", Tier.EXACT, _PLATFORM),
 )
-"""In the order of the table that is printed; an artifact is of the first kind that fits."""
+"""In the order of the printed table; an artifact belongs to the first kind that matches."""
 
 
 def kind_of(name: str) -> Kind:

@@ -1,4 +1,4 @@
-"""How alike the machines are on which a study was run twice: what may be asked depends on it."""
+"""Compare the machines of two runs; the tiers that must hold depend on the match."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -8,7 +8,7 @@ from workflow_lib.provenance.sidecar import Sidecar
 
 
 class PlatformMatch(IntEnum):
-    """From machines that have nothing in common to those that nothing tells apart."""
+    """Degrees of similarity of two runs' machines, from lowest to highest."""
 
     OTHER = 0
     """Networks ran on a CPU here, on a GPU there."""
@@ -25,10 +25,10 @@ _DEVICE = "device"
 
 
 def platform_match(first: Iterable[Sidecar], second: Iterable[Sidecar]) -> PlatformMatch:
-    """How alike the machines were, compared rule by rule.
+    """Compare the machines of two runs rule by rule.
 
-    A rule whose jobs met several processors in one study has no platform of its own: which job met
-    which is chance. What runs no network has device None.
+    If the jobs of a rule ran on several processors, the rule counts as different. Jobs without a
+    network have device None.
     """
     differing = {trait for trait, values in _values([*first, *second]).items() if len(values) > 1}
     if not differing:
@@ -40,8 +40,8 @@ def platform_match(first: Iterable[Sidecar], second: Iterable[Sidecar]) -> Platf
     )
 
 
-def told_apart(first: Iterable[Sidecar], second: Iterable[Sidecar]) -> tuple[str, ...]:
-    """What differs, each in a line, e.g. "cpu: AMD EPYC | Intel Xeon"."""
+def platform_differences(first: Iterable[Sidecar], second: Iterable[Sidecar]) -> tuple[str, ...]:
+    """One line for each trait that differs, e.g. "cpu: AMD EPYC | Intel Xeon"."""
     lines = {
         f"{trait}: {' | '.join(sorted(map(str, values)))}"
         for (_, trait), values in _values([*first, *second]).items()
@@ -65,7 +65,7 @@ def _traits(sidecar: Sidecar) -> Iterator[tuple[tuple[str, str], object]]:
     for attempt in sidecar.earlier:
         for trait in ("cpu", "gpu", "driver", _DEVICE):
             yield (sidecar.rule, trait), attempt.get(trait)
-    # system and C library, but not the kernel's version
+    # operating system and C library, without the kernel version
     yield ("", "system"), f"{sidecar.platform.split('-')[0]} {sidecar.platform.split('-')[-1]}"
     yield ("", "python"), sidecar.python
     for package, version in sidecar.packages.items():

@@ -1,4 +1,4 @@
-"""A finished study, run again in a fresh folder from the commit that holds its code."""
+"""Run a finished study again in a new folder, from the commit that contains its code."""
 
 import json
 import logging
@@ -14,12 +14,12 @@ from workflow_lib.errors import DownlinkError
 from workflow_lib.files import atomic, sha256
 from workflow_lib.provenance.git import git, tracked
 from workflow_lib.provenance.overlays import overlay_names
-from workflow_lib.provenance.reproduction.compare import Comparison, compare
+from workflow_lib.provenance.reproduction.compare import RunComparison, compare
 from workflow_lib.provenance.reproduction.finished import Finished
 from workflow_lib.provenance.reproduction.source_commit import commit_of
 
 OUTCOME = "comparison.json"
-"""What is written into the fresh folder when both runs have been compared."""
+"""Name of the comparison's file in the new folder."""
 
 _MARK = "downlink.reproduces"
 _log = logging.getLogger(__name__)
@@ -32,29 +32,29 @@ def reproduce(
     folder: Path,
     cores: str,
     options: Sequence[str] = (),
-) -> Comparison:
+) -> RunComparison:
     """Run a study again and compare the results with the first ones.
 
-    The project is cloned at the commit of the first run (`commit_of`) into `folder`; what git does
-    not track of the study is brought there: overlays are copied, own data linked. A folder
-    that was interrupted is gone on with; one that is finished is made anew.
+    The project is cloned into `folder` at the commit of the first run (`commit_of`). Configuration
+    files that git does not track are copied, and user data are linked. An interrupted reproduction
+    is resumed; a finished one is replaced.
 
     Args:
         project: folder of the project in which the study has run.
         results: the study's results folder, relative to the project's.
         overlays: the study's own files; none is the demo.
         folder: where to run.
-        cores: of Snakemake.
-        options: further ones of Snakemake, e.g. ["--profile", "slurm"].
+        cores: value of Snakemake's option --cores.
+        options: further options of Snakemake, e.g. ["--profile", "slurm"].
 
     Raises:
-        DownlinkError: the study has not run, or no commit holds its code; its data have changed;
-            the folder is something else; the second run failed.
+        DownlinkError: the study has not run, no commit contains its code, its data have changed,
+            `folder` contains other files, or the second run failed.
     """
     if Path(results).is_absolute():
         raise DownlinkError(
-            f"configuration: results: {results} is the same folder for every copy of the project, "
-            "so that a second run would write into the first. Name one relative to the project."
+            f"configuration: results: {results} is absolute, so a second run would overwrite the "
+            "first. Give a path relative to the project's folder."
         )
     first = Finished.read(project / results)
     commit = commit_of(first, project)
@@ -70,8 +70,8 @@ def reproduce(
     return comparison
 
 
-def to_text(comparison: Comparison) -> str:
-    """A comparison as JSON; sizes that are infinite are text."""
+def to_text(comparison: RunComparison) -> str:
+    """Serialise a comparison as JSON; infinite differences become text."""
     content = asdict(comparison) | {
         "likeness": comparison.platform_match.name,
         "reproduced": comparison.reproduced,
@@ -83,10 +83,10 @@ def to_text(comparison: Comparison) -> str:
 
 
 def bring_inputs(finished: Finished, project: Path, folder: Path) -> None:
-    """Link into `folder` what jobs read and neither made nor found in the project's git.
+    """Link into `folder` the inputs that no job made and git does not track.
 
     Raises:
-        DownlinkError: a file is missing, or no longer what was read.
+        DownlinkError: a file is missing or has changed since a job read it.
     """
     made = {path for sidecar in finished.sidecars.values() for path in sidecar.outputs}
     read = {item for sidecar in finished.sidecars.values() for item in sidecar.inputs.items()}
@@ -94,8 +94,8 @@ def bring_inputs(finished: Finished, project: Path, folder: Path) -> None:
         own = not Path(path).is_absolute()
         if own and os.path.normpath(path).startswith(os.pardir):
             raise DownlinkError(
-                f"{path}: it lies outside of the project, but its path is relative to it. Give its "
-                "absolute path in the configuration, and run the study again."
+                f"{path}: this relative path leads outside the project. Give the absolute path in "
+                "the configuration, and run the study again."
             )
         if path in made:
             continue
@@ -123,13 +123,13 @@ def bring_inputs(finished: Finished, project: Path, folder: Path) -> None:
 
 
 def _prepare(project: Path, commit: str, folder: Path) -> None:
-    """A clone at the commit, new or of an interrupted reproduction."""
+    """Clone the project at the commit, or resume an interrupted reproduction."""
     if folder.exists() and any(folder.iterdir()):
         found = _reproduced_in(folder)
         if found is None:
             raise DownlinkError(
-                f"{folder}: this folder holds something else than a reproduction. Name another "
-                "one (--folder)."
+                f"{folder}: this folder contains other files than a reproduction. Name another "
+                "folder (--folder)."
             )
         if (folder / OUTCOME).exists():
             shutil.rmtree(folder)
@@ -150,7 +150,7 @@ def _prepare(project: Path, commit: str, folder: Path) -> None:
 
 
 def _reproduced_in(folder: Path) -> str | None:
-    """The commit that a clone made here is of; None for any other folder."""
+    """The commit of a reproduction in `folder`; None for any other folder."""
     configuration = folder / ".git" / "config"
     if not configuration.is_file():
         return None
@@ -158,7 +158,7 @@ def _reproduced_in(folder: Path) -> str | None:
 
 
 def _bring_overlay(overlay: Path, name: str, folder: Path) -> None:
-    """Copy an overlay to its place in the clone, if git does not bring it."""
+    """Copy a configuration file into the clone, unless git tracks it."""
     if not tracked(folder, name):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(overlay, folder / name)

@@ -1,4 +1,4 @@
-"""The commit that a study can be run again from."""
+"""Find the commit from which a study can be run again."""
 
 import logging
 from collections import defaultdict
