@@ -1,4 +1,4 @@
-"""The study's tidy table: one row per figure."""
+"""Build, check, read and write the study's tidy table: one row per figure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -25,7 +25,7 @@ REGIMES = (
     "control",
     "baseline",
 )
-"""How a map came about. Rate and distortion have none, but where codecs were fine-tuned as well."""
+"""How a map was made. Rows of rate and distortion name a regime only for fine-tuned codecs."""
 
 _DTYPES = {
     "dataset": "str",
@@ -61,16 +61,16 @@ _HEADINGS = {
 
 @dataclass(frozen=True)
 class Key:
-    """What figures are of.
+    """Identifies what figures describe.
 
     Attributes:
-        dataset: its name.
-        codec, rate: empty for originals.
+        dataset: name of the dataset.
+        codec, rate: name of the codec and of the rate point; empty for originals.
         regime: one of REGIMES.
-        trained_on: "CODEC at RATE" of a mismatched segmenter, else empty.
-        segmenter: empty where no segmenter is meant.
-        seed: of the trainings; None where nothing was trained.
-        fold: the one held out; None for all of them together.
+        trained_on: "CODEC at RATE" for a mismatched segmenter, else empty.
+        segmenter: name of the segmenter; empty for figures without one.
+        seed: training seed; None where nothing was trained.
+        fold: the held-out fold; None for all folds together.
     """
 
     dataset: str
@@ -84,13 +84,13 @@ class Key:
 
 
 def pooled_rows(key: Key, figures: Mapping[str, float], scene: str = "") -> pd.DataFrame:
-    """Rows of figures, by metric name, of a scene or, without one, of all scenes together."""
+    """Rows of figures, given by metric name, of one scene or (default) of all scenes together."""
     columns = {"scene": scene, "row": None, "col": None}
     return _frame(key, {**columns, "metric": list(figures), "value": list(figures.values())})
 
 
 def tile_rows(key: Key, tiles: Tiles, figures: Mapping[str, ArrayLike]) -> pd.DataFrame:
-    """Rows of the figures of every tile, [tile] by metric name."""
+    """Rows of figures of every tile, given as arrays [tile] by metric name."""
     count = len(figures)
     columns = {
         "scene": np.tile(tiles.scene, count),
@@ -103,10 +103,10 @@ def tile_rows(key: Key, tiles: Tiles, figures: Mapping[str, ArrayLike]) -> pd.Da
 
 
 def join(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """All rows of all tables, in the table's own order.
+    """Concatenate tidy tables and sort their rows.
 
     Raises:
-        ValueError: a figure stands there twice, or a table is not of this kind.
+        ValueError: two rows have the same key, or a table is not a valid tidy table.
     """
     joined = pd.concat(list(tables), ignore_index=True).sort_values(_KEYS, kind="stable")
     joined = joined.reset_index(drop=True)
@@ -115,25 +115,26 @@ def join(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
 
 
 def validate(table: pd.DataFrame) -> None:
-    """Check columns, types, regimes, metric names and that no figure stands there twice.
+    """Check columns, dtypes, regimes and metric names, and that no key occurs twice.
 
     Raises:
-        ValueError: with what is wrong.
+        ValueError: the table fails a check; the message names the first offending values.
     """
     found = {str(name): str(dtype) for name, dtype in table.dtypes.items()}
     if found != _DTYPES:
         raise ValueError(f"columns {found} where {_DTYPES} are expected")
-    _refuse("regime", set(table["regime"]) - set(REGIMES))
-    _refuse("metric", {name for name in set(table["metric"]) if not metric_names.is_known(name)})
+    unknown = {name for name in set(table["metric"]) if not metric_names.is_known(name)}
+    _refuse("unknown regime", set(table["regime"]) - set(REGIMES))
+    _refuse("unknown metric", unknown)
     _refuse("tile without scene", table.loc[table["row"].notna() & (table["scene"] == ""), "row"])
-    _refuse("twice", table.loc[table.duplicated(_KEYS), _KEYS].to_dict("records"))
+    _refuse("figure given twice", table.loc[table.duplicated(_KEYS), _KEYS].to_dict("records"))
 
 
 def write(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as Parquet, its rows in order; equal tables give equal bytes.
+    """Write a tidy table as Parquet with sorted rows; equal tables give equal bytes.
 
     Raises:
-        ValueError: the table is not of this kind.
+        ValueError: the table is not a valid tidy table.
         DownlinkError: the disk is full.
     """
     ordered = join([table])
@@ -142,23 +143,24 @@ def write(table: pd.DataFrame, path: Path) -> None:
 
 
 def read(paths: Iterable[Path]) -> pd.DataFrame:
-    """The rows of all the files together.
+    """Read tidy tables from Parquet files and join them.
 
     Raises:
-        DownlinkError: a file is missing, damaged or not such a table.
-        ValueError: a figure stands in two files.
+        DownlinkError: a file is missing, damaged or not a valid tidy table.
+        ValueError: two files hold the same figure.
     """
     return join(_read(Path(path)) for path in paths)
 
 
 def main_table(table: pd.DataFrame, datasets: Sequence[str]) -> pd.DataFrame:
-    """The study's main table: rate, PSNR and IoU by dataset, codec, rate point and segmenter.
+    """Build the main table: rate, PSNR and IoU by dataset, codec, rate point and segmenter.
 
-    Figures pooled over each dataset's scored folds, averaged over seeds; nan where there is none.
+    Figures are pooled over each dataset's scored folds and averaged over seeds. A missing figure
+    is nan.
 
     Args:
         table: the tidy table.
-        datasets: names of the datasets to show, in their order.
+        datasets: names of the datasets to show, in this order.
     """
     pooled = table[(table["scene"] == "") & table["fold"].isna() & table["dataset"].isin(datasets)]
     coded, iou = pooled[pooled["regime"] == ""], pooled[pooled["metric"] == metric_names.IOU]
@@ -190,24 +192,24 @@ def main_table(table: pd.DataFrame, datasets: Sequence[str]) -> pd.DataFrame:
 
 
 def read_main_table(path: Path) -> pd.DataFrame:
-    """The main table from the CSV file that it was written to.
+    """Read the main table from its CSV file.
 
     Raises:
         DownlinkError: the file is missing or damaged.
     """
     numbers = [metric_names.BPPPB, metric_names.PSNR_DB, *_IOU.values()]
-    words = ["dataset", "codec", "rate", "segmenter"]
+    names = ["dataset", "codec", "rate", "segmenter"]
     try:
         return pd.read_csv(
             path,
-            usecols=[*words, *numbers],
-            dtype=dict.fromkeys(words, "str") | dict.fromkeys(numbers, "float64"),
+            usecols=[*names, *numbers],
+            dtype=dict.fromkeys(names, "str") | dict.fromkeys(numbers, "float64"),
             keep_default_na=False,  # a dataset may be called NA
             na_values={name: [""] for name in numbers},
         )
     except FileNotFoundError as error:
         raise DownlinkError(
-            f"{path}: not there yet. Run the study first (make), or name another one (STUDY=FILE)."
+            f"{path}: does not exist. Run the study first (make), or name another one (STUDY=FILE)."
         ) from error
     except (OSError, ValueError) as error:
         raise DownlinkError(
@@ -216,7 +218,7 @@ def read_main_table(path: Path) -> pd.DataFrame:
 
 
 def format_main_table(main: pd.DataFrame) -> str:
-    """The main table as aligned text for a terminal; the segmenter only where there are several."""
+    """Format the main table as aligned text; name segmenters only if there are several."""
     several = len(set(main["segmenter"]) - {""}) > 1
     shown = main if several else main.drop(columns="segmenter")
     digits = {metric_names.BPPPB: 3, metric_names.PSNR_DB: 2} | dict.fromkeys(_IOU.values(), 3)
@@ -247,7 +249,7 @@ def _read(path: Path) -> pd.DataFrame:
         validate(table)
     except (OSError, ValueError) as error:
         raise DownlinkError(
-            f"{path}: not a readable table of metrics ({error}). Delete it and run again."
+            f"{path}: not a readable table of metrics ({error}). Delete it and run the study again."
         ) from error
     return table
 
@@ -255,7 +257,7 @@ def _read(path: Path) -> pd.DataFrame:
 def _means(
     rows: pd.DataFrame, index: list[str], columns: str, wanted: Sequence[str]
 ) -> pd.DataFrame:
-    """Means over seeds, one column per wanted name."""
+    """Means over seeds, with one column for each wanted name."""
     kept = rows[rows[columns].isin(wanted)]
     means = kept.groupby([*index, columns])["value"].mean()
     return means.unstack(columns).reindex(columns=list(wanted)).rename_axis(columns=None)
