@@ -62,7 +62,7 @@ def all_figures(study: Study, table: pd.DataFrame) -> pd.DataFrame:
 def all_points(study: Study, table: pd.DataFrame) -> pd.DataFrame:
     """The main table with the bytes of each point, in the study's order and by rising rate.
 
-    Further columns are named as in `measure.metric_names`, besides `at_floor` (bool) and `total_bytes`.
+    Further columns: metrics by name, `at_floor` (bool) and `total_bytes`.
     """
     figures = all_figures(study, table)
     standalone = figures[figures["regime"] == ""].set_index(_POINT)

@@ -3,10 +3,10 @@
 from made_up_figures import coded, ious
 
 from workflow_lib.inference.findings import (
-    Check,
     Claim,
-    Comparison,
+    CodecComparison,
     Estimate,
+    FairnessCheck,
     Finding,
     Findings,
     Measure,
@@ -112,7 +112,7 @@ def _finding(study, name, segmenter):
         testable=True,
         points=points,
         comparisons=tuple(
-            Comparison(
+            CodecComparison(
                 codec=codec,
                 anchor="jpeg2000",
                 regime="frozen",
@@ -126,8 +126,10 @@ def _finding(study, name, segmenter):
         ),
         verdicts=_verdicts(points),
         checks=(
-            Check(question="Do rate ranges overlap?", fair=True, answer="by 2.4 octaves"),
-            Check(question="Is the ceiling weak?", fair=False, answer="IoU 0.64 on originals"),
+            FairnessCheck(question="Do rate ranges overlap?", fair=True, answer="by 2.4 octaves"),
+            FairnessCheck(
+                question="Is the ceiling weak?", fair=False, answer="IoU 0.64 on originals"
+            ),
         ),
     )
 

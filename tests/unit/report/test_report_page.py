@@ -9,7 +9,7 @@ import pandas as pd
 from made_up_findings import undefined
 from reading import changed, first, shown
 
-from workflow_lib.inference.findings import Check
+from workflow_lib.inference.findings import FairnessCheck
 from workflow_lib.measure.table import main_table
 
 HERE = Path(__file__).parent
@@ -141,7 +141,7 @@ def test_hostile_texts_stay_texts(make_inputs, config, render):
     hostile = claim.model_copy(
         update={"dataset": attack, "reason": attack, "against": attack, "measures": (measure,)}
     )
-    check = Check(question=attack, fair=False, answer=attack)
+    check = FairnessCheck(question=attack, fair=False, answer=attack)
     inputs = first(
         changed(inputs, claims=(hostile,)), gate=undefined(attack), testable=False, checks=(check,)
     )
