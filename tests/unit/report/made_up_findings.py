@@ -1,4 +1,4 @@
-"""Findings that are drawn, not judged."""
+"""Generate made-up findings."""
 
 from made_up_figures import coded, ious
 
@@ -18,7 +18,7 @@ from workflow_lib.paths import rate_name
 
 
 def about(value, half, reason=""):
-    """An estimate with an interval of the given half width."""
+    """Estimate with an interval of the given half width."""
     return Estimate(
         value=value,
         se=half / 2,
@@ -59,7 +59,7 @@ def _point_findings(study, name):
 
 
 def _verdicts(points):
-    """Three kinds: the sequence ends somewhere, fails at once, or cannot start."""
+    """Verdicts of three kinds: some rate passes, the first rate fails, or no rate is tested."""
     verdicts = []
     for codec, regime in dict.fromkeys((p.codec, p.regime) for p in points):
         if regime not in ("frozen", "retrained"):
@@ -135,7 +135,7 @@ def _finding(study, name, segmenter):
 
 
 def claim(dataset="fire", **changes):
-    """A claim whose figures are made up."""
+    """Claim with made-up figures."""
     measure = Measure(name="BD-IoU of jpeg2000 − dgml", estimate=about(-0.0071, 0.0152))
     plain = {
         "hypothesis": "H2",
