@@ -48,12 +48,12 @@ def dataset_summary(
 def _held_out(study: Study, name: str) -> str:
     folds = study.datasets[name].tiling.folds
     if len(folds.held_out) == folds.count:
-        which = f"each of the {folds.count} folds in turn"
+        which = f"each of {folds.count} folds in turn"
     else:
         numbers = ", ".join(map(str, folds.held_out))
         which = f"fold {numbers} of {folds.count} (numbered from 0)"
     if folds.by == "scene":
-        return f"{which}; folds of whole scenes"
+        return f"{which}; whole scenes"
     size = folds.block_tiles
     return f"{which}; blocks of {size}{_JOINED}×{_JOINED}{size} tiles"
 
