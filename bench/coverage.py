@@ -1,9 +1,9 @@
-"""How often 95 % intervals hold the truth: of an IoU, of a difference of two, of a BD-IoU.
+"""Measure the coverage of 95 % intervals for an IoU, a difference of two IoU, and a BD-IoU.
 
-Studies are drawn whose truth is known: blocks with unequal numbers of positives, each harder or
-easier than the next for every map and seed, trainings that are better or worse throughout, and
-blocks that suit one training more than another. The number of blocks that hold positives is fixed,
-as the bootstrap's strata are. With one seed the truth is that of the training at hand.
+The benchmark simulates studies whose truth is known. Blocks differ in their number of positives
+and in difficulty. Trainings differ in quality, overall and from block to block. The number of
+blocks with positives is fixed, like the strata of the bootstrap. With one seed, the truth is
+conditional on that training.
 """
 
 import argparse
@@ -30,27 +30,27 @@ from workflow_lib.measure.table import read
 Floats = NDArray[np.float64]
 
 DEMO = ("13x1", "12x1", "10x1", "6x1")
-"""Positive blocks × seeds of the demo's fire, cloud, building and settlement."""
+"""Positive blocks × seeds of the demo's fire, cloud, building and settlement datasets."""
 RATE = 0.05 * 2.0 ** np.arange(4)
-"""Of the points of a curve."""
+"""Rates of the points of a curve, in bpppb."""
 POINTS = len(RATE)
 BATCH = 250
-"""Studies held in memory at a time."""
+"""Number of studies in memory at a time."""
 ISSUE = ("50x5", "100x5", "50x1", "20x5", "10x5", "20x3")
 
 
 @dataclass(frozen=True)
 class World:
-    """What studies are drawn from.
+    """Parameters of the distribution of studies.
 
     Attributes:
-        size, size_sd: median of the positives in a block, and their spread as a log-normal's.
-        recall: log odds that a positive is found, of the maps along one codec's curve, then
-            along the other's.
-        block_sd, seed_sd, both_sd: spread of those log odds over blocks (alike for all maps),
-            over trainings, and over blocks within a training.
-        false_alarms: mean false positives of any map in a block.
-        alarm_sd: spread of their logarithm over blocks and, separately, over trainings.
+        size, size_sd: median and log-normal spread of the number of positives in a block.
+        recall: log odds that a positive is found, for the maps along the curve of one codec,
+            then along that of the other codec.
+        block_sd, seed_sd, both_sd: standard deviation of these log odds over blocks (the same for
+            all maps), over trainings, and over blocks within a training.
+        false_alarms: mean number of false positives of any map in a block.
+        alarm_sd, alarm_seed_sd: standard deviation of its logarithm over blocks and trainings.
     """
 
     size: float = 60
@@ -66,7 +66,7 @@ class World:
 
 @dataclass(frozen=True)
 class Draws:
-    """Counts of many studies, float64 [map, study, seed, block], and the true IoU [map, study]."""
+    """Counts of simulated studies, float64 [map, study, seed, block]; true IoU, [map, study]."""
 
     tp: Floats
     fp: Floats
@@ -75,7 +75,7 @@ class Draws:
 
 
 def draw(world: World, positive: NDArray[np.bool_], seeds: int, studies: int, seed: int) -> Draws:
-    """Studies of a world; with one seed the truth is conditional on it."""
+    """Simulate studies; with one seed the truth is conditional on its training."""
     rng = np.random.default_rng(seed)
     blocks, maps = len(positive), len(world.recall)
 
@@ -93,7 +93,7 @@ def draw(world: World, positive: NDArray[np.bool_], seeds: int, studies: int, se
     unrest = world.alarm_sd * normal(1, studies, 1, blocks)
     fp = rng.poisson(world.false_alarms * np.exp(alarming + unrest)).astype(np.float64)
 
-    # expectations over blocks, and over trainings where there are several
+    # the truth: expectations over blocks and, with several seeds, over trainings
     over_seeds = seeds > 1
     spread = np.hypot(world.block_sd, world.both_sd)
     if over_seeds:
@@ -108,7 +108,7 @@ def draw(world: World, positive: NDArray[np.bool_], seeds: int, studies: int, se
 
 
 def _logistic_normal(mean: Floats, sd: float) -> Floats:
-    """Mean of expit(mean + sd·z) over a standard normal z, by Gauss–Hermite quadrature."""
+    """Mean of expit(mean + sd·z) over standard normal z, by Gauss–Hermite quadrature."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(40)
     return np.asarray(expit(mean[..., None] + sd * nodes) @ (weights / weights.sum()))
 
@@ -116,7 +116,7 @@ def _logistic_normal(mean: Floats, sd: float) -> Floats:
 def coverage(
     world: World, positive: NDArray[np.bool_], seeds: int, studies: int, resamples: int, seed: int
 ) -> tuple[float, float, float]:
-    """Share of studies whose interval holds the truth: an IoU, a paired difference, a BD-IoU."""
+    """Share of studies whose interval contains the truth: IoU, paired difference, BD-IoU."""
     weights = block_weights(positive, resamples, seed)
     held = np.zeros(len(FIGURES))
     for first in range(0, studies, BATCH):
@@ -128,7 +128,7 @@ def coverage(
 
 
 def _held(drawn: Draws, study: int, weights: Floats, df: int) -> list[bool]:
-    """Whether the truth lies in the interval of each figure."""
+    """Whether the interval of each figure contains the truth."""
     counts = [array[:, study] for array in (drawn.tp, drawn.fp, drawn.fn)]
     pooled = [array.mean(axis=1) for array in counts]
     every = np.ones((1, weights.shape[1]))
@@ -151,28 +151,28 @@ FIGURES: tuple[Callable[[Floats], Floats], ...] = (
     lambda iou: iou[POINTS - 1] - iou[-1],
     _bd_iou,
 )
-"""From the IoU of all maps, [map, n], to a figure, [n]."""
+"""Functions from the IoU of all maps, [map, n], to a figure, [n]."""
 
 
 def _iou(weights: Floats, counts: list[Floats]) -> Floats:
-    """Pooled IoU, [..., resample], of counts [..., block]."""
+    """Pooled IoU, [..., resample], from counts [..., block]."""
     tp, fp, fn = (array @ weights.T for array in counts)
     return np.asarray(tp / (tp + fp + fn))
 
 
 def layout(held: int, others: int) -> NDArray[np.bool_]:
-    """Blocks of which the first hold positives."""
+    """Whether each block holds positives, bool [block]; the first `held` blocks do."""
     return np.arange(held + others) < held
 
 
 def timing(metrics: Path, overlays: list[Path]) -> tuple[int, float]:
-    """Resamples of a study, and seconds to judge it from its table of metrics.
+    """Time the judging of a study; return its number of resamples and the seconds.
 
     Raises:
         DownlinkError: the study was not run, or its files are damaged.
     """
     if not metrics.is_file():
-        raise DownlinkError(f"{metrics}: missing. Run the study first, see README.md.")
+        raise DownlinkError(f"{metrics}: does not exist. Run the study first, see README.md.")
     study, table = study_files.load(overlays), read([metrics])
     started = time.perf_counter()
     judge(study, table)
@@ -185,13 +185,13 @@ def main() -> None:
         "--sizes", nargs="+", default=[*ISSUE, *DEMO], help="positive blocks x seeds, e.g. 50x5"
     )
     parser.add_argument(
-        "--others", type=float, default=1.0, help="blocks without positives per block with"
+        "--others", type=float, default=1.0, help="blocks without positives for each with"
     )
-    parser.add_argument("--trials", type=int, default=2000, help="studies drawn per size")
-    parser.add_argument("--resamples", type=int, default=2000, help="of the bootstrap")
-    parser.add_argument("--seed", type=int, default=0, help="of everything drawn")
+    parser.add_argument("--trials", type=int, default=2000, help="simulated studies per size")
+    parser.add_argument("--resamples", type=int, default=2000, help="bootstrap resamples")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the simulation")
     parser.add_argument(
-        "--timing", type=Path, metavar="METRICS", help="time the judging of a study's table instead"
+        "--timing", type=Path, metavar="METRICS", help="instead, time judging this table"
     )
     study_files.add_arguments(parser)
     args = parser.parse_args()
@@ -209,7 +209,9 @@ def main() -> None:
     error = 1.96 * (0.95 * 0.05 / args.trials) ** 0.5
     heads = ("positive blocks", "others", "seeds", "IoU", "difference", "BD-IoU")
     print(tabulate(rows, heads, floatfmt=".3f"))
-    print(f"share of {args.trials} intervals that hold the truth; 0.95 is known to ± {error:.3f}")
+    print(
+        f"share of {args.trials} intervals that contain the truth; 0.95 ± {error:.3f} is expected"
+    )
     named = [dict(zip(("iou", "difference", "bd_iou"), row[3:], strict=True)) for row in rows]
     covered = {f"{row[0]}x{row[2]}": shares for row, shares in zip(rows, named, strict=True)}
     print(json.dumps({"trials": args.trials, "resamples": args.resamples, "coverage": covered}))

@@ -1,6 +1,6 @@
 """Join all tables of metrics, pool them over each dataset, and write the main table.
 
-Standard input names the tables, one in a line.
+Standard input lists the tables, one path per line.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Judge the study: intervals, comparisons, verdicts and claims from the table of metrics."""
+"""Compute findings from the table of metrics: intervals, comparisons, verdicts and claims."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Print the study's main table, verdicts and claims, and where the report is."""
+"""Print the study's main table, verdicts, claims and the path of its report."""
 
 import argparse
 from pathlib import Path

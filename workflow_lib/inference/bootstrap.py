@@ -1,28 +1,33 @@
-"""Resampling of the spatial blocks that a study was scored on.
+"""Resample the spatial blocks that a study was scored on (block bootstrap).
+
+Each resample draws one block fewer than a stratum has and scales the weights accordingly. Hence
+the variance of linear statistics is unbiased even with few blocks.
 
 J. N. K. Rao and C. F. J. Wu, "Resampling inference with complex survey data", J. Am. Stat. Assoc.
-83:231–241, 1988: drawing one block fewer than a stratum has, and weighing it up again, gives
-linear statistics an unbiased variance even where blocks are few.
+83:231–241, 1988.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 _CHUNK = 64
-"""Resamples drawn at a time, so that nothing but the weights themselves takes memory."""
+"""Resamples drawn at a time, which bounds memory beyond the weights themselves."""
 
 
 def block_weights(positive: NDArray[np.bool_], resamples: int, seed: int) -> NDArray[np.float64]:
-    """How often each block counts in each resample, float64 [resample, block].
+    """Draw the weight of each block in each resample.
+
+    Blocks with and without positives are two strata that are resampled separately. Hence every
+    resample holds positives.
 
     Args:
-        positive: whether a block holds a labelled positive, bool [block]; the two kinds are
-            resampled apart, so that every resample holds positives.
-        resamples: how many.
+        positive: whether a block holds a labelled positive, bool [block].
+        resamples: number of resamples.
         seed: the same seed gives the same weights, hence paired figures.
 
-    The weights of either kind add up to its number of blocks; a block alone of its kind always
-    weighs 1.
+    Returns:
+        Weights, float64 [resample, block]. The weights of a stratum add up to its number of
+        blocks. The only block of a stratum always weighs 1.
     """
     rng = np.random.default_rng(seed)
     weights = np.ones((resamples, len(positive)))
@@ -37,25 +42,30 @@ def block_weights(positive: NDArray[np.bool_], resamples: int, seed: int) -> NDA
 
 
 def block_df(positive: NDArray[np.bool_]) -> int:
-    """Degrees of freedom of what a map finds: one fewer than blocks that hold a labelled positive.
+    """Degrees of freedom of map scores: the number of blocks with positives, minus one.
+
+    The usual count, blocks minus strata, assumes that all strata vary alike. The scores of a map
+    depend mostly on the blocks with positives. bench/coverage.py shows that the usual count gives
+    intervals far too narrow where such blocks are few.
 
     Args:
         positive: whether a block holds a labelled positive, bool [block].
 
-    The usual count, blocks less strata, is right where all strata vary alike. What a map finds lies
-    in the blocks with positives, however many others there are, and bench/coverage.py shows the
-    usual count to be far too bold where those are few. None are left where one block holds them.
+    Returns:
+        0 if at most one block holds positives.
     """
     return max(int(positive.sum()) - 1, 0)
 
 
 def image_df(positive: NDArray[np.bool_]) -> int:
-    """Degrees of freedom of what an image loses: blocks less strata, of strata that vary.
+    """Degrees of freedom of image distortion: blocks minus strata, over non-empty strata.
+
+    Coding errors occur in all blocks alike, so the usual count is right here.
 
     Args:
         positive: whether a block holds a labelled positive, bool [block].
 
-    Errors of coding lie in all blocks alike, so that here the usual count is right. None are left
-    where there is at most one block of either kind.
+    Returns:
+        0 if each stratum has at most one block.
     """
     return sum(max(int(stratum.sum()) - 1, 0) for stratum in (positive, ~positive))

@@ -1,4 +1,4 @@
-"""The paper's three claims as hypotheses on one dataset; docs/science.md has the formulas.
+"""Test the paper's three claims on one dataset; docs/science.md has the formulas.
 
 Mollière et al., "Learned Image Compression for Earth Observation: Implications for Downstream
 Segmentation Tasks", arXiv 2512.01788.
@@ -19,7 +19,7 @@ from workflow_lib.inference.replicates import Replicates
 ALPHA = 0.05
 """Level of every one-sided test."""
 THERMAL_UNIT = "K"
-"""Physical unit by which thermal data are known."""
+"""Physical unit that identifies thermal data."""
 
 _MISSING = "needs a learned codec and one of kind jpeg2000"
 
@@ -27,12 +27,12 @@ Hypothesis = Literal["H1", "H2", "H3"]
 
 
 def claims(study: Study, results: DatasetResults, testable: bool) -> list[Claim]:
-    """All claims on one dataset with one segmenter, each judged alone.
+    """Test all claims on one dataset with one segmenter, before correction for multiplicity.
 
     Args:
-        study: for the kinds of codecs and the margins.
-        results: of the dataset and segmenter.
-        testable: whether the maps of originals are better than the threshold baseline.
+        study: gives the kinds of codecs and the margins.
+        results: results of the dataset and segmenter.
+        testable: whether maps of originals are better than the threshold baseline.
     """
     found = []
     for regime in ("frozen", "retrained"):
@@ -48,17 +48,17 @@ def claims(study: Study, results: DatasetResults, testable: bool) -> list[Claim]
 
 
 def of_kind(study: Study, results: DatasetResults, kind: str) -> list[str]:
-    """The codecs of one kind that a dataset is coded with."""
+    """Names of the dataset's codecs of one kind."""
     return [name for name in results.dataset.rates if study.codecs[name].kind == kind]
 
 
 def learned(study: Study, results: DatasetResults) -> list[str]:
-    """All learned codecs that a dataset is coded with."""
+    """Names of the dataset's learned codecs."""
     return [n for n in results.dataset.rates if study.codecs[n].learned]
 
 
 def _pairs(study: Study, results: DatasetResults, regime: str, kind: str) -> list[tuple[str, str]]:
-    """The learned codecs that claims are about, each with its anchor."""
+    """Learned codecs to test, each with its anchor."""
     about = of_kind(study, results, "dgml") or learned(study, results)[:1]
     pairs = [(codec, anchor) for codec in about for anchor in of_kind(study, results, kind)[:1]]
     if regime == "frozen":
@@ -67,7 +67,7 @@ def _pairs(study: Study, results: DatasetResults, regime: str, kind: str) -> lis
 
 
 def _h1(study: Study, results: DatasetResults, regime: str, kind: str) -> list[Claim]:
-    """Learned coding is better in PSNR and in IoU."""
+    """H1: the learned codec is better in PSNR and in IoU."""
     primary = regime == "frozen" and kind == "jpeg2000"
     found = []
     for codec, anchor in _pairs(study, results, regime, kind):
@@ -93,7 +93,7 @@ def _h1(study: Study, results: DatasetResults, regime: str, kind: str) -> list[C
 
 
 def _h2(study: Study, results: DatasetResults, regime: str) -> list[Claim]:
-    """JPEG 2000 stays competitive in IoU."""
+    """H2: JPEG 2000 remains competitive in IoU on thermal data."""
     primary, margin = regime == "frozen", -study.statistics.thermal_margin
     found = []
     for codec, anchor in _pairs(study, results, regime, "jpeg2000"):
@@ -115,7 +115,7 @@ def _h2(study: Study, results: DatasetResults, regime: str) -> list[Claim]:
 
 
 def _h3(study: Study, results: DatasetResults) -> Claim:
-    """Joint training does not beat separate training."""
+    """H3: joint training is not better than separate training."""
     points = [p for codec in results.dataset.rates for p in results.points(codec, "joint")]
     if not points:
         return _not_run(results, "H3", "joint", "joint was not run")
@@ -123,10 +123,10 @@ def _h3(study: Study, results: DatasetResults) -> Claim:
     defined = [gain for gain in gains.values() if gain is not None]
     if len(defined) == len(points):
         gain = Replicates.mean(defined).estimate(results.df)
-    else:  # what is left were the points whose rate joint training moved least
+    else:  # the mean of the defined points alone would favour small changes of rate
         out_of_reach = _places([point for point, gain in gains.items() if gain is None])
         gain = Estimate(
-            reason="the frozen curve does not reach from the control's rate to joint's: "
+            reason="the frozen curve does not reach from the control's rate to that of joint: "
             + out_of_reach
         )
     return _claim(
@@ -157,14 +157,14 @@ def _claim(
     codec: str = "",
     against: str = "",
 ) -> Claim:
-    """A claim that all of some tests support, and that any of others that is known refutes.
+    """Judge a claim: all `support` tests must pass to support it, any `refute` test refutes it.
 
     Args:
-        results: on which it is tested.
+        results: results that the claim is tested on.
         hypothesis, regime, primary, measures, against: see `Claim`.
-        codec: the learned codec that it is about.
-        support, refute: one-sided p-values; below 5 % is a bound beyond the margin. None where a
-            figure is undefined.
+        codec: the learned codec under test.
+        support, refute: one-sided p-values; None where a figure is undefined. A p-value below
+            5 % means that the bound lies beyond the margin.
     """
     known = [p for p in support if p is not None]
     p_support = max(known) if len(known) == len(support) else None
@@ -190,7 +190,7 @@ def _claim(
 
 
 def _outcome(p_support: float | None, p_refute: float | None) -> Outcome:
-    """What two one-sided p-values say; support comes first."""
+    """Outcome of two one-sided tests; support takes precedence."""
     if p_support is not None and p_support < ALPHA:
         return "supported"
     return "refuted" if p_refute is not None and p_refute < ALPHA else "undecided"
@@ -208,6 +208,6 @@ def _untestable(claim: Claim) -> Claim:
             "outcome": "not testable",
             "p_support": None,
             "p_refute": None,
-            "reason": "maps of originals are not shown to be better than the threshold baseline",
+            "reason": "maps of originals are not significantly better than the threshold baseline",
         }
     )

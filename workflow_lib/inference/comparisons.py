@@ -1,4 +1,4 @@
-"""One codec against another over their common rates, with intervals."""
+"""Compare two codecs over their common rates: BD-PSNR, BD-rate, BD-IoU, with intervals."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from workflow_lib.inference.curves import (
     bd_rate_resampled,
 )
 from workflow_lib.inference.dataset_results import DatasetResults
-from workflow_lib.inference.findings import Comparison, Estimate
+from workflow_lib.inference.findings import CodecComparison, Estimate
 from workflow_lib.inference.intervals import estimate
 from workflow_lib.inference.points import BASELINE, ORIGINAL, RatePoint
 from workflow_lib.inference.replicates import Floats, Replicates
@@ -24,13 +24,15 @@ from workflow_lib.inference.task_curves import task_bd_rate, task_bd_rate_resamp
 
 @dataclass(frozen=True)
 class RateCurve:
-    """A curve with what becomes of it, by rising actual rate; lossless points are left out.
+    """Quality of a codec over its actual rate, with all resamples and seeds.
+
+    Points are sorted by rate. Lossless points are left out.
 
     Attributes:
-        rate: in bpppb, averaged over seeds, float64 [point].
-        value: PSNR or IoU, float64 [point].
-        resampled: in every resample of the blocks, float64 [resample, point].
-        rate_by_seed, by_seed: of every seed, float64 [seed, point].
+        rate: actual rate in bpppb, averaged over seeds, float64 [point].
+        value: PSNR in dB or IoU, float64 [point].
+        resampled: value in every resample of the blocks, float64 [resample, point].
+        rate_by_seed, by_seed: rate and value of every seed, float64 [seed, point].
     """
 
     rate: Floats
@@ -46,7 +48,7 @@ class RateCurve:
         quality: Mapping[RatePoint, Replicates],
         bpppb: Mapping[RatePoint, Floats],
     ) -> Self:
-        """The track through lossy points; points that repeat another's rate and quality are one."""
+        """Build the curve from lossy points, without duplicates of rate and quality."""
         rates = np.array([bpppb[point.coded].mean() for point in points])
         values = np.array([quality[point].value for point in points])
         _, kept = np.unique(np.stack([rates, values], axis=1), axis=0, return_index=True)
@@ -61,32 +63,33 @@ class RateCurve:
 
     @property
     def curve(self) -> Curve:
-        """Over all seeds."""
+        """The curve over all seeds."""
         return Curve.of(self.rate, self.value)
 
     def curve_of_seed(self, seed: int) -> Curve:
-        """Of one seed, by its place among the seeds."""
+        """The curve of one seed, given by its index."""
         return Curve.of(self.rate_by_seed[seed], self.by_seed[seed])
 
 
 _RateCurves = tuple[RateCurve, RateCurve] | Estimate
 _OfCurves = Callable[[Curve, Curve, int | None], Delta]
-"""Of the anchor's and the codec's curves, over all seeds (None) or of one, by its place."""
+"""Takes the anchor's curve, the codec's curve, and the index of a seed or None for all seeds."""
 _OfResamples = Callable[[Floats, Floats, Floats, Floats], Floats]
+"""Takes the anchor's rates and qualities, then the codec's; see `curves.bd_quality_resampled`."""
 
 
 def compare(
     results: DatasetResults, anchor: str, codec: str, regime: str, epsilon: float
-) -> Comparison:
-    """All differences codec − anchor, maps taken in one regime.
+) -> CodecComparison:
+    """Estimate all differences codec − anchor, with maps of one regime.
 
     Args:
-        results: of one dataset and segmenter.
+        results: results of one dataset and segmenter.
         anchor, codec: names of codecs.
         regime: "frozen" or "retrained".
-        epsilon: IoU below the ceiling up to which BD-rates at equal IoU are taken.
+        epsilon: BD-rates at equal IoU use IoU up to the ceiling minus `epsilon`.
     """
-    return Comparison(
+    return CodecComparison(
         codec=codec,
         anchor=anchor,
         regime=regime,
@@ -103,12 +106,12 @@ def bd_psnr(results: DatasetResults, anchor: str, codec: str) -> Estimate:
 
 
 def bd_iou(results: DatasetResults, anchor: str, codec: str, regime: str) -> Estimate:
-    """BD-IoU of codec − anchor, maps taken in one regime."""
+    """BD-IoU of codec − anchor, with maps of one regime."""
     return _mean_difference(results, _rate_curves(results, anchor, codec, regime), results.df)
 
 
 def _rate_curves(results: DatasetResults, anchor: str, codec: str, regime: str) -> _RateCurves:
-    """Both codecs' tracks, or why there are none."""
+    """Curves of both codecs, or an undefined estimate with the reason."""
     quality = results.iou if regime else results.psnr
     curves = []
     for name in (anchor, codec):
@@ -142,7 +145,7 @@ def _bd_rate(results: DatasetResults, anchor: str, codec: str) -> Estimate:
 def _task_rate(
     results: DatasetResults, anchor: str, codec: str, regime: str, epsilon: float
 ) -> Estimate:
-    """BD-rate at equal IoU, between the threshold baseline's and the ceiling less epsilon."""
+    """BD-rate at equal IoU, from the threshold baseline's IoU to the ceiling minus epsilon."""
     if ORIGINAL not in results.iou:
         return Estimate(reason="no maps of originals were made")
     bottom, ceiling = results.iou[BASELINE], results.iou[ORIGINAL]
@@ -161,9 +164,10 @@ def _task_rate(
 
 
 def in_percent(octaves: Estimate) -> Estimate:
-    """A difference of log2 rates as percent of the anchor's rate, which no bound takes below −100.
+    """Convert a difference of log2 rates to percent of the anchor's rate.
 
-    The standard error is that of the delta method: a rate's, 100·ln 2·2^value·se.
+    No bound falls below −100 %. The standard error follows from the delta method:
+    100·ln 2·2^value·se.
     """
     if octaves.value is None:
         return octaves

@@ -1,4 +1,4 @@
-"""Differences between rate–distortion and rate–task curves, after Bjøntegaard.
+"""Bjøntegaard differences between rate–distortion or rate–task curves.
 
 G. Bjøntegaard, "Calculation of average PSNR differences between RD-curves", VCEG-M33, 2001, with
 piecewise cubic Hermite interpolation over log rate: F. N. Fritsch and J. Butland, "A method for
@@ -15,22 +15,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 MIN_POINTS = 4
-"""Points that a curve needs."""
+"""Least number of points of a curve."""
 MIN_OCTAVES = 2.0
-"""Octaves of rate over which two curves must overlap."""
+"""Least overlap of two curves, in octaves of rate."""
 SLACK = 1e-9
-"""Octaves by which rounding may miss that."""
+"""Tolerance of that overlap for rounding, in octaves."""
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A codec's quality over its rate, by rising rate; lossless points are left out.
+    """Quality of a codec over its rate, sorted by rate, without lossless points.
 
     Attributes:
         rate: actual rates in bpppb, float64 [point].
-        quality: PSNR in dB, IoU or the like, float64 [point].
+        quality: e.g. PSNR in dB or IoU, float64 [point].
     """
 
     rate: Floats
@@ -38,7 +38,7 @@ class Curve:
 
     @classmethod
     def of(cls, rate: ArrayLike, quality: ArrayLike) -> Self:
-        """The curve through points in any order; points that repeat another are dropped."""
+        """Build a curve from points in any order, without duplicates and infinite points."""
         points = np.stack([np.asarray(rate, np.float64), np.asarray(quality, np.float64)], axis=1)
         points = np.unique(points[np.isfinite(points).all(axis=1)], axis=0)
         return cls(points[:, 0], points[:, 1])
@@ -46,11 +46,11 @@ class Curve:
 
 @dataclass(frozen=True)
 class Delta:
-    """How a curve differs from its anchor.
+    """Difference between a curve and its anchor.
 
     Attributes:
-        value: the difference; None where the curves do not allow one.
-        reason: why there is none, else empty.
+        value: the difference; None if it is undefined.
+        reason: why it is undefined, else empty.
     """
 
     value: float | None
@@ -60,7 +60,7 @@ class Delta:
 def bd_quality(anchor: Curve, test: Curve) -> Delta:
     """Mean quality of `test` minus `anchor` over their common log rates: BD-PSNR, BD-IoU.
 
-    Quality need not rise with rate. The unit is that of the curves.
+    Quality need not rise with rate. The result has the unit of the curves.
     """
     from bjontegaard import bd_psnr
 
@@ -76,8 +76,8 @@ def bd_quality(anchor: Curve, test: Curve) -> Delta:
 def bd_rate(anchor: Curve, test: Curve) -> Delta:
     """Mean rate of `test` relative to `anchor` at equal quality, in percent; negative is cheaper.
 
-    Quality must rise with rate, and over the common qualities each curve must span the octaves
-    of rate that an overlap needs.
+    Quality must rise with rate. Over the common range of quality, each curve must span at least
+    MIN_OCTAVES octaves of rate.
     """
     from bjontegaard import bd_rate as percent
 
@@ -93,12 +93,12 @@ def bd_rate(anchor: Curve, test: Curve) -> Delta:
 def bd_quality_resampled(
     anchor_rate: ArrayLike, anchor_quality: Floats, test_rate: ArrayLike, test_quality: Floats
 ) -> Floats:
-    """`bd_quality` of each resample, float64 [resample]; nan where there is none.
+    """`bd_quality` of each resample, float64 [resample]; nan where it is undefined.
 
     Args:
         anchor_rate, test_rate: actual rates in bpppb, [point].
-        anchor_quality, test_quality: quality, float64 [resample, point]; points to which no
-            resample gives a finite quality (lossless ones) are left out.
+        anchor_quality, test_quality: quality, float64 [resample, point]. Points whose quality is
+            finite in no resample (lossless points) are left out.
     """
     from scipy.interpolate import PchipInterpolator
 
@@ -122,7 +122,7 @@ def bd_quality_resampled(
 def bd_rate_resampled(
     anchor_rate: ArrayLike, anchor_quality: Floats, test_rate: ArrayLike, test_quality: Floats
 ) -> Floats:
-    """`bd_rate` of each resample in percent, float64 [resample]; nan where there is none.
+    """`bd_rate` of each resample in percent, float64 [resample]; nan where it is undefined.
 
     Args:
         anchor_rate, test_rate, anchor_quality, test_quality: as for `bd_quality_resampled`.
@@ -147,9 +147,13 @@ def bd_rate_resampled(
 
 
 def ordered(rate: ArrayLike, quality: Floats) -> tuple[Floats, Floats]:
-    """Points of many curves by rising rate: [point] and [resample, point].
+    """Sort the points of many curves by rate.
 
-    Points that repeat another in every resample, or that are finite in none, are left out.
+    Duplicates are dropped if they agree in every resample. Points that are finite in no resample
+    are dropped as well.
+
+    Returns:
+        Rates, float64 [point], and qualities, float64 [resample, point].
     """
     points = np.vstack([np.asarray(rate, np.float64), quality])
     points = np.unique(points[:, np.isfinite(quality).any(axis=0)], axis=1)
@@ -163,10 +167,10 @@ def _rises(quality: Floats) -> NDArray[np.bool_]:
 
 
 def unusable(*curves: Curve) -> str:
-    """Why the rates of an anchor and a test allow no difference, else empty."""
+    """Say why the rates of an anchor and a test curve allow no comparison, else empty."""
     for name, curve in zip(("anchor", "test"), curves, strict=True):
         if len(curve.rate) < MIN_POINTS:
-            return f"the {name} curve has {len(curve.rate)} lossy points, {MIN_POINTS} are needed"
+            return f"the {name} curve has {len(curve.rate)} lossy points, needs {MIN_POINTS}"
         if curve.rate[0] <= 0:
             return f"the {name} curve has a rate of {curve.rate[0]:g}"
         if (np.diff(curve.rate) <= 0).any():
@@ -182,12 +186,12 @@ def _falling(*curves: Curve) -> str:
 
 
 def too_short(octaves: float) -> str:
-    """Why an overlap is not enough, else empty."""
+    """Say why an overlap is too short, else empty."""
     if octaves >= MIN_OCTAVES - SLACK:
         return ""
     if octaves <= 0:
         return "the curves do not overlap"
-    return f"the curves overlap over {octaves:.2f} octaves of rate, {MIN_OCTAVES:g} are needed"
+    return f"the curves overlap by {octaves:.2f} octaves of rate, {MIN_OCTAVES:g} are needed"
 
 
 def _common(a: Floats, b: Floats) -> tuple[float, float]:
@@ -199,7 +203,7 @@ def _octaves(rates: tuple[float, float]) -> float:
 
 
 def _shared(anchor: Curve, test: Curve) -> float:
-    """Octaves of rate that the shorter of the two spans over the common qualities."""
+    """Octaves of rate that both curves span over their common range of quality."""
     from scipy.interpolate import PchipInterpolator
 
     low, high = _common(anchor.quality, test.quality)
@@ -214,7 +218,7 @@ def _shared(anchor: Curve, test: Curve) -> float:
 
 @dataclass(frozen=True)
 class MonotoneCubic:
-    """Curves through at least three points that rise in both coordinates.
+    """Monotone piecewise cubic curves through at least three points each.
 
     Attributes:
         x, y: float64 [curve, point], strictly rising along the points.
@@ -224,7 +228,7 @@ class MonotoneCubic:
     y: Floats
 
     def at(self, x: Floats) -> Floats:
-        """Each curve's value at a place of its own, float64 [curve], within its points."""
+        """Evaluate each curve at its own abscissa, float64 [curve], within its points."""
         y, _, t = self.y[:, :-1], self._steps, self._within(x)
         step = np.diff(self.y)
         left, right = self._slopes
@@ -232,7 +236,7 @@ class MonotoneCubic:
         return np.asarray(y[:, 0] + cubic.sum(axis=1))
 
     def mean(self, low: Floats, high: Floats) -> Floats:
-        """Each curve's mean between two places of its own, float64 [curve]."""
+        """Mean of each curve between its own two abscissae, float64 [curve]."""
         area = (self._steps * (self._area(high) - self._area(low))).sum(axis=1)
         return np.asarray(area / (high - low))
 
@@ -242,7 +246,7 @@ class MonotoneCubic:
 
     @cached_property
     def _slopes(self) -> tuple[Floats, Floats]:
-        """Slopes at the left and right end of each piece, times its width."""
+        """Slopes at the left and right end of each piece, times the width of the piece."""
         h = self._steps
         m = np.diff(self.y) / h
         before, after = h[:, :-1] + 2 * h[:, 1:], 2 * h[:, :-1] + h[:, 1:]
@@ -251,11 +255,11 @@ class MonotoneCubic:
         return slopes[:, :-1] * h, slopes[:, 1:] * h
 
     def _within(self, x: Floats) -> Floats:
-        """Where a place lies in each piece: 0 before it, 1 behind it."""
+        """Position of an abscissa in each piece, from 0 (at or before its start) to 1."""
         return np.asarray(((x[:, None] - self.x[:, :-1]) / self._steps).clip(0, 1))
 
     def _area(self, x: Floats) -> Floats:
-        """Area under each piece up to a place, over the piece's width."""
+        """Area under each piece up to an abscissa, divided by the width of the piece."""
         t = self._within(x)
         left, right = self._slopes
         return np.asarray(
@@ -267,6 +271,6 @@ class MonotoneCubic:
 
 
 def _end(h: Floats, m: Floats) -> Floats:
-    """Slope at the first point: the parabola's through three points, unless it falls there."""
+    """Slope at the first point of the parabola through three points, at least 0."""
     slope = ((2 * h[:, 0] + h[:, 1]) * m[:, 0] - h[:, 0] * m[:, 1]) / (h[:, 0] + h[:, 1])
     return np.asarray(slope.clip(min=0))

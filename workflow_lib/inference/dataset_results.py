@@ -1,4 +1,4 @@
-"""What a study measured on one dataset with one segmenter, ready to be judged."""
+"""Results of one dataset with one segmenter, the input of all statistics."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,21 +17,21 @@ _CERTAINLY_ZERO = Estimate(value=0, se=0, low=0, high=0, lower=0, upper=0)
 
 @dataclass(frozen=True)
 class DatasetResults:
-    """Figures of one dataset and segmenter, all paired: the same blocks, the same seeds.
+    """Figures of one dataset and segmenter, paired over the same blocks and seeds.
 
     Attributes:
-        name, dataset, segmenter: what was scored.
-        seeds: number of trainings.
+        name, dataset, segmenter: the scored dataset, its configuration and the segmenter's name.
+        seeds: number of training seeds.
         positive: which of the resampled blocks hold a labelled positive, bool [block].
-        scenes: in which the blocks lie.
-        block_px: side of such a block in pixels.
+        scenes: number of scenes that hold the blocks.
+        block_px: side of a block in pixels.
         correlation_px: correlation length of the labels in pixels.
-        iou: of maps, those of originals and the threshold baseline among them.
-        psnr: of coded points in dB; infinite without loss.
+        iou: IoU of all maps, including those of originals and of the threshold baseline.
+        psnr: PSNR of coded points in dB; infinite for lossless points.
         bpppb: actual rates of coded points, float64 [seed].
-        pooled: other figures of coded points over all blocks, averaged over seeds, by metric.
-        training_tiles: of the segmenter, averaged over folds.
-        codec_training_tiles: the same of each learned codec.
+        pooled: other figures of coded points over all blocks, averaged over seeds.
+        training_tiles: number of training tiles of the segmenter, averaged over folds.
+        codec_training_tiles: the same for each learned codec.
     """
 
     name: str
@@ -51,32 +51,32 @@ class DatasetResults:
 
     @property
     def df(self) -> int:
-        """Degrees of freedom between blocks, of figures of maps."""
+        """Degrees of freedom between blocks, for scores of maps."""
         return block_df(self.positive)
 
     @property
     def image_df(self) -> int:
-        """The same of figures of images, which need no positives."""
+        """Degrees of freedom between blocks, for distortion of images."""
         return image_df(self.positive)
 
     def rate(self, point: RatePoint) -> float:
-        """Actual rate in bpppb, averaged over seeds, of a coded point or of what a map shows."""
+        """Actual rate in bpppb, averaged over seeds, of a coded point or a map's input."""
         return float(self.bpppb[point.coded].mean())
 
     def points(self, codec: str, regime: str) -> list[RatePoint]:
-        """A codec's maps in a regime, or without one its coded points, by rising actual rate."""
+        """Maps of a codec in a regime, or its coded points if `regime` is empty, sorted by rate."""
         known = self.iou if regime else self.psnr
         found = [point for point in known if (point.codec, point.regime) == (codec, regime)]
         return sorted(found, key=self.rate)
 
     def lossless(self, point: RatePoint) -> bool:
-        """Whether nothing was lost in coding."""
+        """Whether the point was coded losslessly."""
         return bool(np.isinf(self.psnr[point.coded].value))
 
     def quality(self, point: RatePoint) -> Estimate:
-        """PSNR of a coded point, or of what a map shows."""
+        """PSNR in dB of a coded point or of a map's input."""
         if self.lossless(point):
-            return Estimate(reason="nothing was lost")
+            return Estimate(reason="the point is lossless")
         return self.psnr[point.coded].estimate(self.image_df)
 
     def score(self, point: RatePoint) -> Estimate:
@@ -84,7 +84,7 @@ class DatasetResults:
         return self._missing(point) or self.iou[point].estimate(self.df)
 
     def change(self, point: RatePoint) -> Estimate:
-        """IoU of a map minus that on originals, paired; exactly 0 where nothing was lost."""
+        """IoU of a map minus IoU on originals, paired; exactly 0 for equal lossless maps."""
         if undefined := self._missing(point, ORIGINAL):
             return undefined
         change = self.iou[point] - self.iou[ORIGINAL]
@@ -93,7 +93,7 @@ class DatasetResults:
         return change.estimate(self.df)
 
     def gate(self) -> Estimate:
-        """IoU on originals minus that of the threshold baseline, paired."""
+        """IoU on originals minus IoU of the threshold baseline, paired."""
         if undefined := self._missing(ORIGINAL):
             return undefined
         return (self.iou[ORIGINAL] - self.iou[BASELINE]).estimate(self.df)

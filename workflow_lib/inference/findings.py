@@ -1,4 +1,7 @@
-"""What a study says: estimates, comparisons, verdicts, claims and checks. Docs: docs/science.md."""
+"""Findings of a study: estimates, comparisons, verdicts, claims and checks.
+
+docs/science.md has the formulas.
+"""
 
 from pathlib import Path
 from typing import Literal
@@ -12,14 +15,14 @@ Outcome = Literal["supported", "refuted", "undecided", "not testable"]
 
 
 class Estimate(Section):
-    """A figure with its uncertainty; all None, with the reason, where it is undefined.
+    """A figure with its uncertainty, or the reason why it is undefined.
 
     Attributes:
-        value: the figure.
-        se: its standard error; None with a value where one cannot be had (a single block).
-        df: Satterthwaite degrees of freedom.
+        value: the figure; None if it is undefined.
+        se: its standard error; None if it is unknown, e.g. with a single block.
+        df: Satterthwaite degrees of freedom; None without any variance.
         low, high: two-sided 95 % interval.
-        lower, upper: one-sided 95 % bounds (LB, UB), each by itself.
+        lower, upper: one-sided 95 % bounds (LB, UB).
         reason: why the figure or its uncertainty is undefined, else empty.
     """
 
@@ -34,14 +37,14 @@ class Estimate(Section):
 
 
 class PointFinding(Section):
-    """One rate point in one regime, over all scored blocks and seeds.
+    """Figures of one rate point in one regime, over all scored blocks and seeds.
 
     Attributes:
         codec, rate, regime, trained_on: see `measure.table.Key`.
         bpppb: actual rate.
-        psnr: dB; undefined without loss.
-        iou: of its maps.
-        change: IoU minus that on originals, paired.
+        psnr: PSNR in dB; undefined for lossless points.
+        iou: IoU of its maps.
+        change: IoU minus IoU on originals, paired.
     """
 
     codec: str
@@ -54,17 +57,17 @@ class PointFinding(Section):
     change: Estimate
 
 
-class Comparison(Section):
-    """One codec against another over their common rates.
+class CodecComparison(Section):
+    """Differences between two codecs over their common rates, codec − anchor.
 
     Attributes:
-        codec, anchor: the difference is codec − anchor.
-        regime: of the maps, "frozen" or "retrained".
-        psnr: BD-PSNR, dB.
-        rate: BD-rate at equal PSNR, percent; negative is cheaper. Its interval is that of log2
-            rate, hence not symmetric.
+        codec, anchor: names of the codecs.
+        regime: regime of the maps, "frozen" or "retrained".
+        psnr: BD-PSNR in dB.
+        rate: BD-rate at equal PSNR in percent; negative is cheaper. The interval is computed in
+            log2 rate, hence not symmetric.
         iou: BD-IoU.
-        task_rate: BD-rate at equal IoU, percent, likewise.
+        task_rate: BD-rate at equal IoU in percent; negative is cheaper.
     """
 
     codec: str
@@ -77,14 +80,15 @@ class Comparison(Section):
 
 
 class Step(Section):
-    """One test of the fixed sequence.
+    """One test of a fixed sequence.
 
     Attributes:
-        rate: the rate point.
+        rate: name of the rate point.
         bpppb: its actual rate.
-        change: IoU minus that on originals.
-        passed: whether the loss is below ε at 5 %; None where the sequence stopped before.
-        blocks_needed: blocks that would show it, on failure; None stands for infinitely many.
+        change: IoU minus IoU on originals.
+        passed: whether the loss is below ε at the 5 % level; None if an earlier test failed.
+        blocks_needed: after a failure, number of blocks at which the test would pass; None if
+            no number of blocks suffices.
     """
 
     rate: str
@@ -95,12 +99,12 @@ class Step(Section):
 
 
 class Verdict(Section):
-    """How far one codec may go on one dataset.
+    """Lowest rate of one codec at which maps lose less than ε.
 
     Attributes:
-        codec: its name.
+        codec: name of the codec.
         regime: "frozen" or "retrained".
-        status: "within" where some rate passed, "inconclusive" where the first one failed, or
+        status: "within" if some rate passed, "inconclusive" if the first one failed, or
             "not testable".
         rate, bpppb: the last point that passed.
         steps: the tests, from the highest rate down.
@@ -115,29 +119,28 @@ class Verdict(Section):
 
 
 class Measure(Section):
-    """One figure that a claim rests on, e.g. BD-IoU of dgml − jpeg2000."""
+    """One figure that decides a claim, e.g. BD-IoU of dgml − jpeg2000."""
 
     name: str
     estimate: Estimate
 
 
 class Claim(Section):
-    """One of the paper's claims on one dataset.
+    """One of the paper's claims, tested on one dataset.
 
     Attributes:
         hypothesis: H1, H2 or H3.
-        dataset, segmenter: what it was tested on.
+        dataset, segmenter: names of the dataset and segmenter.
         against: the anchor codec of H1 and H2, else empty.
-        regime: of the maps.
-        primary: member of the family that Holm's correction is over.
-        measures: what it rests on.
+        regime: regime of the maps.
+        primary: whether the claim belongs to the family of Holm's correction.
+        measures: the figures that decide it.
         alone: outcome by its own bounds.
-        outcome: outcome after Holm's correction; that of claims beside the family is `alone`.
+        outcome: outcome after Holm's correction; equal to `alone` for secondary claims.
         p_support, p_refute: one-sided p-values before correction.
         reason: why it is undecided or not testable.
-        training_tiles: tiles that the segmenter was trained on (mean over folds).
-        codec_training_tiles: the same of the learned codec that it is about; None where there is
-            none.
+        training_tiles: number of training tiles of the segmenter (mean over folds).
+        codec_training_tiles: number of training tiles of the learned codec under test, or None.
     """
 
     hypothesis: Literal["H1", "H2", "H3"]
@@ -156,13 +159,13 @@ class Claim(Section):
     codec_training_tiles: int | None = None
 
 
-class Check(Section):
-    """One computed answer to a question of fairness.
+class FairnessCheck(Section):
+    """Computed answer to one question about the fairness of a comparison.
 
     Attributes:
-        question: what is asked, e.g. "Do rate ranges overlap?".
-        fair: whether the answer is no cause for caution.
-        answer: in words and numbers.
+        question: e.g. "Do rate ranges overlap?".
+        fair: whether the comparison is fair in this respect.
+        answer: the answer in words and numbers.
     """
 
     question: str
@@ -171,19 +174,21 @@ class Check(Section):
 
 
 class Finding(Section):
-    """What was found on one dataset with one segmenter.
+    """Findings on one dataset with one segmenter.
 
     Attributes:
-        dataset, segmenter, seeds: what was scored.
-        blocks, positive_blocks: resampled units, and those that hold the class.
-        block_px: side of a unit in pixels.
+        dataset, segmenter: names of the dataset and segmenter.
+        seeds: number of training seeds.
+        blocks, positive_blocks: number of resampled blocks, and of those with positives.
+        block_px: side of a resampled block in pixels.
         correlation_px: correlation length of the labels in pixels.
-        training_tiles: tiles the segmenters were trained on (mean over folds).
-        codec_training_tiles: the same of each learned codec.
+        training_tiles: number of training tiles of the segmenters (mean over folds).
+        codec_training_tiles: the same for each learned codec.
         ceiling: IoU on originals.
         baseline: IoU of the threshold baseline.
         gate: ceiling − baseline.
         testable: whether the gate's lower bound is above zero.
+        points, comparisons, verdicts, checks: see their classes.
     """
 
     dataset: str
@@ -200,19 +205,19 @@ class Finding(Section):
     gate: Estimate
     testable: bool
     points: tuple[PointFinding, ...]
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[CodecComparison, ...]
     verdicts: tuple[Verdict, ...]
-    checks: tuple[Check, ...]
+    checks: tuple[FairnessCheck, ...]
 
 
 class Findings(Section):
-    """What the study found.
+    """All findings of a study.
 
     Attributes:
-        epsilon: IoU that a map may lose.
-        resamples: of the bootstrap.
-        conditional: one seed: intervals are conditional on one training.
-        findings: by dataset and segmenter, in the study's order.
+        epsilon: the IoU that a map may lose.
+        resamples: number of bootstrap resamples.
+        conditional: whether intervals are conditional on one training, for lack of seeds.
+        findings: findings by dataset and segmenter, in the study's order.
         claims: all claims, primary ones first.
     """
 
@@ -224,7 +229,7 @@ class Findings(Section):
 
 
 def read_findings(path: Path) -> Findings:
-    """The findings that a study wrote.
+    """Read the findings of a study from its JSON file.
 
     Raises:
         DownlinkError: the file is missing or damaged.
@@ -232,9 +237,9 @@ def read_findings(path: Path) -> Findings:
     try:
         return Findings.parse(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise DownlinkError(f"{path}: unreadable ({error}). Run the study again.") from error
+        raise DownlinkError(f"{path}: not readable ({error}). Run the study again.") from error
     except ValidationError as error:
         first = error.errors()[0]["msg"]
         raise DownlinkError(
-            f"{path}: holds no findings ({first}). Delete it and run the study again."
+            f"{path}: not a file of findings ({first}). Delete it and run the study again."
         ) from error

@@ -1,4 +1,4 @@
-"""From the tidy table to evidence: figures over blocks, and what they become when resampled."""
+"""Gather the results of a dataset from the tidy table and resample them over blocks."""
 
 from collections.abc import Callable
 from math import ceil
@@ -28,16 +28,18 @@ _ERRORS = (metric_names.SSE, metric_names.SAMPLES)
 
 
 def gather(study: Study, table: pd.DataFrame, name: str, segmenter: str) -> DatasetResults:
-    """The evidence on one dataset with one segmenter.
+    """Gather the results of one dataset with one segmenter.
+
+    Seeds that any trained point lacks are left out.
 
     Args:
-        study: says which points there are.
-        table: the tidy table. Of the seeds only those count that every trained point has.
-        name: the dataset's.
-        segmenter: its name.
+        study: names the rate points.
+        table: the tidy table, see `measure.table`.
+        name: name of the dataset.
+        segmenter: name of the segmenter.
 
     Raises:
-        DownlinkError: the table lacks what the study names.
+        DownlinkError: the table lacks a point that the study names.
     """
     dataset = study.datasets[name]
     rows = table[(table["dataset"] == name) & table["segmenter"].isin(["", segmenter])]
@@ -84,8 +86,8 @@ def gather(study: Study, table: pd.DataFrame, name: str, segmenter: str) -> Data
 def block_side(tiling: Tiling, correlation_px: float) -> int:
     """Side of the resampled blocks in tiles.
 
-    They are squares of the blocks that are dealt to folds, at least as wide as the correlation
-    length of the labels.
+    A resampled block is a square of the blocks that are assigned to folds. It is at least as wide
+    as the correlation length of the labels.
     """
     fold_block = tiling.folds.block_tiles
     return fold_block * max(1, ceil(correlation_px / (fold_block * tiling.tile)))
@@ -121,7 +123,7 @@ def _averages(frame: pd.DataFrame) -> dict[tuple[RatePoint, str], float]:
 
 
 def _training_tiles(pooled: pd.DataFrame) -> int:
-    """Tiles that segmenters were trained on, averaged over folds; 0 where none was."""
+    """Number of tiles that segmenters were trained on, averaged over folds; 0 if none was."""
     tiles = pooled.loc[pooled["metric"] == metric_names.TRAINING_TILES]
     tiles = tiles.loc[tiles["segmenter"] != ""]
     return round(tiles["value"].mean()) if len(tiles) else 0
@@ -131,5 +133,5 @@ def _codec_training_tiles(pooled: pd.DataFrame) -> dict[str, int]:
     rows = pooled[
         (pooled["metric"] == metric_names.CODEC_TRAINING_TILES) & (pooled["regime"] == "")
     ]
-    rows = rows[rows["value"] > 0]  # the others are not trained
+    rows = rows[rows["value"] > 0]  # classical codecs have 0
     return {str(codec): round(v) for codec, v in rows.groupby("codec")["value"].mean().items()}

@@ -1,8 +1,9 @@
-"""Intervals, p-values and their correction.
+"""Confidence intervals, p-values and Holm's correction.
 
-The variance of a figure is that of its block bootstrap plus that between training seeds over
-their number. F. E. Satterthwaite, "An approximate distribution of estimates of variance
-components", Biometrics Bulletin 2:110–114, 1946, gives its degrees of freedom.
+The variance of a figure has two parts: the variance of its block bootstrap, and the variance
+between training seeds divided by their number. Degrees of freedom follow F. E. Satterthwaite,
+"An approximate distribution of estimates of variance components", Biometrics Bulletin 2:110–114,
+1946.
 """
 
 from collections.abc import Sequence
@@ -14,26 +15,26 @@ from scipy.special import stdtr, stdtrit
 from workflow_lib.inference.findings import Estimate
 
 MAX_FAILED = 0.05
-"""Share of resamples that may lack a figure."""
+"""Largest share of resamples in which a figure may be undefined."""
 
 Floats = NDArray[np.float64]
 
 
 def estimate(value: float, resampled: Floats, by_seed: Floats, blocks_df: int) -> Estimate:
-    """A figure with its 95 % interval and its one-sided 95 % bounds.
+    """Estimate the 95 % interval and one-sided 95 % bounds of a figure.
 
     Args:
-        value: the figure over all blocks and seeds; nan or infinite where there is none.
-        resampled: the same of each resample of blocks, float64 [resample]; nan where the resample
-            has none.
-        by_seed: the same of each training seed alone, float64 [seed]; nan where a seed has none.
-            One seed: the interval is conditional on that training.
+        value: the figure over all blocks and seeds; nan or infinite if it is undefined.
+        resampled: the figure in each resample of blocks, float64 [resample]; nan if undefined.
+        by_seed: the figure of each training seed, float64 [seed]; nan if undefined. With one
+            seed, the interval is conditional on that training.
         blocks_df: degrees of freedom between blocks, see `bootstrap.block_df` and `image_df`.
 
-    Undefined, with the reason, where there is no value, where one of several seeds has none (the
-    value averages them all), or where over 5 % of the resamples have none. Fewer than two blocks
-    with positives give a value without uncertainty. Without any variance every bound is the value,
-    and there are no degrees of freedom.
+    Returns:
+        An estimate, undefined with a reason in three cases: `value` is undefined, one of several
+        seeds is undefined, or over 5 % of the resamples are undefined. With `blocks_df` below 1
+        the estimate has a value but no uncertainty. Without any variance every bound equals the
+        value, and there are no degrees of freedom.
     """
     if not np.isfinite(value):
         return Estimate(reason="it is undefined on the scored blocks")
@@ -43,7 +44,7 @@ def estimate(value: float, resampled: Floats, by_seed: Floats, blocks_df: int) -
         return Estimate(reason=f"it is undefined for {lacking} of {len(by_seed)} seeds")
     if blocks_df < 1:
         return Estimate(
-            value=value, reason="fewer than two blocks hold positives: its error is unknown"
+            value=value, reason="fewer than two blocks hold positives, so its error is unknown"
         )
     draws = resampled[np.isfinite(resampled)]
     failed = 1 - len(draws) / max(len(resampled), 1)
@@ -56,23 +57,25 @@ def estimate(value: float, resampled: Floats, by_seed: Floats, blocks_df: int) -
 
 
 def p_above(figure: Estimate, threshold: float) -> float | None:
-    """One-sided p-value of "at most `threshold`": small where the figure is above it.
+    """One-sided p-value of H0 "at most `threshold`": small if the figure is above it.
 
-    None where the figure has no standard error.
+    None if the figure has no standard error.
     """
     return _p(figure, threshold, 1)
 
 
 def p_below(figure: Estimate, threshold: float) -> float | None:
-    """One-sided p-value of "at least `threshold`": small where the figure is below it.
+    """One-sided p-value of H0 "at least `threshold`": small if the figure is below it.
 
-    None where the figure has no standard error.
+    None if the figure has no standard error.
     """
     return _p(figure, threshold, -1)
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Adjusted p-values of a family, in its order: each at most α rejects at family-wise error α.
+    """Adjust the p-values of a family by Holm's method, in their order.
+
+    Rejecting hypotheses with adjusted p ≤ α keeps the family-wise error at α.
 
     S. Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Stat. 6:65–70,
     1979.
@@ -85,7 +88,7 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def _bounded(value: float, terms: list[tuple[float, int]]) -> Estimate:
-    """Bounds from the parts of the variance, each with its degrees of freedom."""
+    """Estimate with bounds from the parts of the variance, given with degrees of freedom."""
     variance = sum(part for part, _ in terms)
     se = float(np.sqrt(variance))
     if se == 0:

@@ -1,4 +1,4 @@
-"""What joint training gains over its control, at one rate."""
+"""Gain of joint training over its control, at equal rate."""
 
 from collections.abc import Callable
 
@@ -10,39 +10,47 @@ from workflow_lib.inference.points import RatePoint
 from workflow_lib.inference.replicates import Floats, Replicates
 
 _SAME_RATE = 0.01
-"""Relative difference of rates that counts as none."""
+"""Relative difference up to which two rates count as equal."""
 
-_Way = Callable[[Floats], Floats | None]
-"""From the points' rates to weights, both [point], with which their IoU makes the gain."""
+_Method = Callable[[Floats], Floats | None]
+"""Maps rates, [point], to weights, [point]; the gain is the weighted sum of the points' IoU."""
 
 
 def joint_gain(results: DatasetResults, joint: RatePoint) -> Replicates | None:
-    """IoU(joint) − IoU(control) at the actual rate of joint, paired.
+    """Estimate IoU(joint) − IoU(control) at the actual rate of joint, paired.
 
-    Controls on both sides of that rate are interpolated over log rate. Else the control of the same
-    λ is moved by what the codec's frozen curve, linear over log rate, changes from its rate to that
-    of joint.
+    The first applicable method is used:
 
-    Which of these serves is settled once, by rates averaged over seeds, so that all seeds estimate
-    the same; a seed whose own rates do not allow it has no gain.
+    1. Interpolate between controls with rates on both sides, linearly over log rate.
+    2. Take the control of the same λ. Add the change of the codec's frozen curve from the
+       control's rate to that of joint. The frozen curve is linear over log rate.
+    3. Take the control of the same λ if the rates differ by at most 1 %.
+
+    Rates averaged over seeds decide the method, so that all seeds estimate the same quantity. A
+    seed whose own rates do not allow that method has an undefined gain.
+
+    Args:
+        results: results of the dataset and segmenter.
+        joint: a jointly trained point.
 
     Returns:
-        None where the frozen curve does not reach so far and the rates differ by over 1 %.
+        The gain, or None if no method applies.
     """
     points = [joint, *results.points(joint.codec, "control"), *_frozen(results, joint.codec)]
     at = np.array([results.rate(point) for point in points])
-    found = ((way, way(at)) for way in _ways(joint, points))
-    way, mixture = next(((w, m) for w, m in found if m is not None), (None, None))
-    if way is None or mixture is None:
+    found = ((method, method(at)) for method in _methods(joint, points))
+    usable = ((method, weights) for method, weights in found if weights is not None)
+    method, weights = next(usable, (None, None))
+    if method is None or weights is None:
         return None
     iou = [results.iou[point] for point in points]
     rates = np.stack([results.bpppb[point.coded] for point in points], axis=1)
     by_seed = np.stack([figure.by_seed for figure in iou], axis=1)
     return Replicates(
-        value=float(mixture @ [figure.value for figure in iou]),
-        resampled=np.stack([figure.resampled for figure in iou], axis=1) @ mixture,
+        value=float(weights @ [figure.value for figure in iou]),
+        resampled=np.stack([figure.resampled for figure in iou], axis=1) @ weights,
         by_seed=np.array(
-            [_of_seed(way(own), of_seed) for own, of_seed in zip(rates, by_seed, strict=True)]
+            [_of_seed(method(own), of_seed) for own, of_seed in zip(rates, by_seed, strict=True)]
         ),
     )
 
@@ -51,12 +59,12 @@ def _frozen(results: DatasetResults, codec: str) -> list[RatePoint]:
     return [p for p in results.points(codec, "frozen") if not results.lossless(p)]
 
 
-def _of_seed(mixture: Floats | None, iou: Floats) -> float:
-    return np.nan if mixture is None else float(mixture @ iou)
+def _of_seed(weights: Floats | None, iou: Floats) -> float:
+    return np.nan if weights is None else float(weights @ iou)
 
 
-def _ways(joint: RatePoint, points: list[RatePoint]) -> tuple[_Way, ...]:
-    """The ways to compare at equal rate, the most direct one first."""
+def _methods(joint: RatePoint, points: list[RatePoint]) -> tuple[_Method, ...]:
+    """Methods to compare at equal rate, in order of preference."""
     controls = np.array([point.regime == "control" for point in points])
     frozen = np.array([point.regime == "frozen" for point in points])
     own = points.index(joint._replace(regime="control"))
@@ -78,7 +86,10 @@ def _ways(joint: RatePoint, points: list[RatePoint]) -> tuple[_Way, ...]:
 
 
 def _interpolation(target: float, rates: Floats, among: NDArray[np.bool_]) -> Floats | None:
-    """Weights, [point], of the line over log rate through some points; None beyond their rates."""
+    """Weights, [point], that interpolate some points linearly over log rate at a target rate.
+
+    None if the target is outside their rates.
+    """
     chosen = np.flatnonzero(among)[np.argsort(rates[among])]
     if not chosen.size or not rates[chosen[0]] <= target <= rates[chosen[-1]]:
         return None

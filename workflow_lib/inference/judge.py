@@ -1,4 +1,4 @@
-"""What a study says."""
+"""Judge a study: turn its tidy table into findings."""
 
 from collections.abc import Iterator
 
@@ -9,25 +9,31 @@ from workflow_lib.inference.claims import claims, of_kind
 from workflow_lib.inference.comparisons import compare
 from workflow_lib.inference.dataset_results import DatasetResults
 from workflow_lib.inference.fairness import checks
-from workflow_lib.inference.findings import Comparison, Finding, Findings, PointFinding, Verdict
+from workflow_lib.inference.findings import (
+    CodecComparison,
+    Finding,
+    Findings,
+    PointFinding,
+    Verdict,
+)
 from workflow_lib.inference.gather import gather
 from workflow_lib.inference.multiplicity import corrected
 from workflow_lib.inference.points import BASELINE, ORIGINAL, RatePoint
 from workflow_lib.inference.verdict import verdict
 
 REGIMES = ("frozen", "retrained")
-"""Regimes in which codecs are compared and verdicts passed; the first one is primary."""
+"""Regimes for comparisons and verdicts; the first one is primary."""
 
 
 def judge(study: Study, table: pd.DataFrame) -> Findings:
-    """Estimates, comparisons, verdicts, claims and checks of all datasets that were run.
+    """Compute estimates, comparisons, verdicts, claims and checks of all datasets that were run.
 
     Args:
-        study: the study.
+        study: configuration of the study.
         table: its tidy table, see `measure.table`.
 
     Raises:
-        DownlinkError: the table lacks what the study names.
+        DownlinkError: the table lacks a point that the study names.
     """
     results = [
         gather(study, table, name, segmenter)
@@ -35,7 +41,7 @@ def judge(study: Study, table: pd.DataFrame) -> Findings:
         for segmenter in study.datasets[name].segmenters
     ]
     findings = [_finding(study, found) for found in results]
-    made = [
+    uncorrected = [
         claim
         for found, finding in zip(results, findings, strict=True)
         for claim in claims(study, found, finding.testable)
@@ -45,7 +51,7 @@ def judge(study: Study, table: pd.DataFrame) -> Findings:
         resamples=study.statistics.resamples,
         conditional=any(found.seeds == 1 for found in results),
         findings=tuple(findings),
-        claims=corrected(made),
+        claims=corrected(uncorrected),
     )
 
 
@@ -74,7 +80,7 @@ def _finding(study: Study, results: DatasetResults) -> Finding:
 
 
 def _points(results: DatasetResults) -> list[RatePoint]:
-    """All maps of coded imagery, and coded points of which there is none."""
+    """All maps of coded imagery, and all coded points without maps."""
     maps = [point for point in results.iou if point.codec]
     return [*maps, *(p for p in results.psnr if p not in {point.coded for point in maps})]
 
@@ -89,8 +95,8 @@ def _point(results: DatasetResults, point: RatePoint) -> PointFinding:
     )
 
 
-def _comparisons(study: Study, results: DatasetResults) -> Iterator[Comparison]:
-    """Every codec against JPEG 2000 and against JPEG 2000 after a KLT."""
+def _comparisons(study: Study, results: DatasetResults) -> Iterator[CodecComparison]:
+    """Compare every codec with JPEG 2000 and with JPEG 2000 after a KLT."""
     codecs = list(results.dataset.rates)
     anchors = [
         n for kind in ("jpeg2000", "klt-jpeg2000") for n in of_kind(study, results, kind)[:1]

@@ -1,4 +1,4 @@
-"""Figures of the tidy table by point, metric and seed."""
+"""Look up figures of the tidy table by point, metric and seed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ from workflow_lib.inference.replicates import Floats
 
 _POINT = list(RatePoint._fields)
 _UNTRAINED = -1
-"""Stands for the seed of what was not trained."""
+"""Represents the missing seed of untrained points."""
 
 
 @dataclass(frozen=True)
 class Measurements:
-    """Figures of one dataset and segmenter, over all its blocks or block by block.
+    """Figures of one dataset and segmenter, over all blocks or block by block.
 
     Attributes:
-        dataset: its name.
-        frame: values, a row per point, metric and seed; a column per block.
-        seeds: those of the trainings that every trained point has.
+        dataset: name of the dataset.
+        frame: values, with a row for each point, metric and seed and a column for each block.
+        seeds: training seeds that every trained point has.
     """
 
     dataset: str
@@ -32,12 +32,12 @@ class Measurements:
 
     @classmethod
     def by_block(cls, dataset: str, rows: pd.DataFrame, side: int) -> Self:
-        """Sums over blocks of `side` × `side` tiles; no block spans two scenes.
+        """Sum figures over blocks of `side` × `side` tiles; no block spans two scenes.
 
         Args:
-            dataset: its name.
-            rows: of tiles, with figures that can be added up.
-            side: of a block, in tiles.
+            dataset: name of the dataset.
+            rows: rows of single tiles, with figures that can be added up.
+            side: side of a block in tiles.
 
         Raises:
             DownlinkError: points were scored on different tiles, or share no seed.
@@ -49,21 +49,21 @@ class Measurements:
         odd = tiles.index[(tiles != tiles.iloc[0]).any(axis=1)]
         if len(odd):
             raise DownlinkError(
-                f"{dataset}: {RatePoint(*odd[0][:4])} was scored on other tiles than the rest. "
+                f"{dataset}: {RatePoint(*odd[0][:4])} was scored on other tiles than the others. "
                 "Delete the dataset's tables of metrics and run the study again."
             )
         return cls(dataset, of_tiles["sum"].unstack("block"), _shared_seeds(dataset, tiles))
 
     def pooled(self, rows: pd.DataFrame) -> Self:
-        """Figures over all blocks, with the same seeds."""
+        """Figures over all blocks, from rows of pooled figures, with the same seeds."""
         frame = _trained(rows).set_index([*_POINT, "metric", "seed"])[["value"]].sort_index()
         return type(self)(self.dataset, frame, self.seeds)
 
     def values(self, point: RatePoint, metric: str) -> Floats:
-        """Values of a point, float64 [seed, block]; one row where nothing was trained.
+        """Values of a point, float64 [seed, block]; one row if nothing was trained.
 
         Raises:
-            DownlinkError: there are none.
+            DownlinkError: the table has no such metric of the point.
         """
         if (*point, metric) not in self.frame.index:
             raise DownlinkError(

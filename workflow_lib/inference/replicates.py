@@ -1,4 +1,4 @@
-"""One figure in every resample of the blocks and for every seed of the trainings."""
+"""Replicates of a figure: its value in every resample of blocks and for every training seed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Replicates:
-    """A figure with what becomes of it; nan where it is undefined.
+    """A figure with its values over resamples and seeds; nan where it is undefined.
 
     Attributes:
-        value: over all blocks, of the counts averaged over seeds.
-        resampled: the same in every resample of the blocks, float64 [resample].
-        by_seed: over all blocks, of every seed's own counts, float64 [seed].
+        value: the figure over all blocks, from counts averaged over seeds.
+        resampled: the figure in every resample of the blocks, float64 [resample].
+        by_seed: the figure over all blocks, from the counts of each seed, float64 [seed].
     """
 
     value: float
@@ -28,7 +28,7 @@ class Replicates:
     by_seed: Floats
 
     def __sub__(self, other: Self) -> Self:
-        """The paired difference."""
+        """Paired difference of two figures."""
         return type(self)(
             self.value - other.value,
             self.resampled - other.resampled,
@@ -37,7 +37,7 @@ class Replicates:
 
     @classmethod
     def mean(cls, parts: Sequence[Self]) -> Self:
-        """The mean of several figures, paired."""
+        """Paired mean of several figures."""
         return cls(
             float(np.mean([part.value for part in parts])),
             np.mean([part.resampled for part in parts], axis=0),
@@ -45,25 +45,24 @@ class Replicates:
         )
 
     def estimate(self, blocks_df: int) -> Estimate:
-        """The figure with its uncertainty; see `intervals.estimate`."""
+        """Estimate the figure's uncertainty; see `intervals.estimate`."""
         return estimate(self.value, self.resampled, self.by_seed, blocks_df)
 
     def is_always(self, value: float) -> bool:
-        """Whether the figure is this one in every resample and for every seed."""
+        """Whether the figure equals `value` in every resample and for every seed."""
         return all(bool(np.all(part == value)) for part in (self.resampled, self.by_seed))
 
 
 def replicates(
     sums: Floats, weights: Floats, seeds: int, figure: Callable[[Floats], Floats]
 ) -> Replicates:
-    """A figure of sums over blocks.
+    """Compute a figure from sums over blocks, for every resample and seed.
 
     Args:
-        sums: what the figure is made of, float64 [sum, seed, block]; one seed where nothing was
-            trained.
-        weights: of the blocks in every resample, float64 [resample, block].
-        seeds: of the trainings.
-        figure: from sums over all blocks, [sum, ...], to figures, [...].
+        sums: sums in each block, float64 [sum, seed, block]; one seed if nothing was trained.
+        weights: weights of the blocks in each resample, float64 [resample, block].
+        seeds: number of training seeds.
+        figure: maps sums over all blocks, [sum, ...], to figures, [...].
     """
     averaged = sums.mean(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):

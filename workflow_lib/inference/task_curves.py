@@ -1,8 +1,8 @@
-"""Rate at equal IoU: the Bjøntegaard difference where the curve may be flat, noisy or saturated.
+"""BD-rate at equal IoU, for curves that may be flat, noisy or saturated.
 
-IoU need not rise with rate, so the curves are first made to: by isotonic least squares (Barlow et
-al., Statistical Inference under Order Restrictions, 1972), straight between points over log rate.
-A flat part then costs what its cheapest rate costs.
+IoU need not rise with rate. Isotonic least squares make the curves non-decreasing first (Barlow et
+al., Statistical Inference under Order Restrictions, 1972). Curves are linear between points over
+log rate. An IoU on a flat part is reached at the lowest rate of that part.
 """
 
 import numpy as np
@@ -34,11 +34,11 @@ def task_bd_rate(
     Args:
         anchor_rate, test_rate: actual rates in bpppb, [point].
         anchor_iou, test_iou: IoU, [point].
-        baseline: IoU of the threshold baseline; below it nothing is compared.
-        top: IoU of the originals less ε; above it nothing is compared.
+        baseline: IoU of the threshold baseline, the lower limit of the comparison.
+        top: IoU on originals minus ε, the upper limit of the comparison.
 
-    Only IoU that both curves reach counts. Over it each curve must rise for the octaves of rate
-    that an overlap needs.
+    The comparison covers the IoU that both curves reach. Over it, each curve must rise for at
+    least MIN_OCTAVES octaves of rate.
     """
     curves = (
         ordered(anchor_rate, np.atleast_2d(np.asarray(anchor_iou, np.float64))),
@@ -60,12 +60,12 @@ def task_bd_rate_resampled(
     baseline: ArrayLike,
     top: ArrayLike,
 ) -> Floats:
-    """`task_bd_rate` of each resample in percent, float64 [resample]; nan where there is none.
+    """`task_bd_rate` of each resample in percent, float64 [resample]; nan where it is undefined.
 
     Args:
         anchor_rate, test_rate: actual rates in bpppb, [point].
         anchor_iou, test_iou: IoU, float64 [resample, point].
-        baseline, top: one IoU for all, or [resample].
+        baseline, top: one IoU for all resamples, or [resample].
     """
     found = np.full(len(anchor_iou), np.nan)
     curves = ordered(anchor_rate, anchor_iou), ordered(test_rate, test_iou)
@@ -81,13 +81,13 @@ def task_bd_rate_resampled(
 
 
 def isotonic(y: Floats) -> Floats:
-    """The non-decreasing rows nearest to `y` in least squares, float64 [row, point]."""
+    """Fit a non-decreasing sequence to each row of `y` by least squares, float64 [row, point]."""
     points = y.shape[1]
     sums = np.cumsum(np.pad(y, ((0, 0), (1, 0))), axis=1)
     first, behind = np.triu_indices(points, 0)[0], np.triu_indices(points, 0)[1] + 1
     means = np.full((len(y), points, points), np.inf)
     means[:, first, behind - 1] = (sums[:, behind] - sums[:, first]) / (behind - first)
-    # greatest over starts up to a point of the least mean over ends from it on
+    # min–max formula: maximum over starts before the point of the minimum over ends after it
     least = np.minimum.accumulate(means[:, :, ::-1], axis=2)[:, :, ::-1]
     return np.asarray(np.diagonal(np.maximum.accumulate(least, axis=1), axis1=1, axis2=2))
 
@@ -95,7 +95,7 @@ def isotonic(y: Floats) -> Floats:
 def _compare(
     anchor: tuple[Floats, Floats], test: tuple[Floats, Floats], baseline: Floats, top: Floats
 ) -> tuple[Floats, Floats]:
-    """Percent, and octaves that the shorter curve rises over the common IoU; [resample]."""
+    """BD-rate in percent, and octaves over which both curves rise; both [resample]."""
     curves = [(np.log2(rate), isotonic(iou)) for rate, iou in (anchor, test)]
     low = np.max([baseline, *(iou[:, 0] for _, iou in curves)], axis=0)
     high = np.min([top, *(iou[:, -1] for _, iou in curves)], axis=0)

@@ -1,4 +1,4 @@
-"""How far a codec may go: the cheapest rate whose maps are as good as those of originals."""
+"""Find the lowest rate of a codec whose maps are as good as maps of originals."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ _Z = 1.645
 def verdict(
     results: DatasetResults, codec: str, regime: str, epsilon: float, testable: bool
 ) -> Verdict:
-    """The verdict on one codec from its maps in one regime.
+    """Judge one codec by its maps in one regime.
 
     Args:
-        results: of one dataset and segmenter.
-        codec: its name.
+        results: results of one dataset and segmenter.
+        codec: name of the codec.
         regime: "frozen" or "retrained".
-        epsilon: IoU that a map may lose.
-        testable: whether the maps of originals are better than the threshold baseline.
+        epsilon: the IoU that a map may lose.
+        testable: whether maps of originals are better than the threshold baseline.
     """
     steps = [
         Step(
@@ -48,31 +48,31 @@ def verdict(
 
 
 def fixed_sequence(steps: Sequence[Step], epsilon: float, blocks: int) -> tuple[Step, ...]:
-    """Test one rate after the other at one-sided 5 % each, and stop at the first failure.
+    """Test rates one by one at the one-sided 5 % level; stop at the first failure.
 
-    H0 of a step: IoU − IoU on originals ≤ −ε. A sequence that is fixed beforehand and stops at the
+    H0 of a step: IoU − IoU on originals ≤ −ε. A sequence that is fixed in advance and stops at the
     first failure needs no further correction (Maurer, Hothorn & Lehmacher 1995).
 
     Args:
-        steps: from the highest rate down, untested.
-        epsilon: IoU that a map may lose.
-        blocks: that the changes rest on.
+        steps: untested steps, from the highest rate down.
+        epsilon: the IoU that a map may lose.
+        blocks: number of scored blocks.
     """
     tested = []
-    going = True
+    passed = True
     for step in steps:
-        if going:
-            going = _within(step.change, epsilon)
-            needed = None if going else blocks_needed(step.change, epsilon, blocks)
-            step = step.model_copy(update={"passed": going, "blocks_needed": needed})
+        if passed:
+            passed = _within(step.change, epsilon)
+            needed = None if passed else blocks_needed(step.change, epsilon, blocks)
+            step = step.model_copy(update={"passed": passed, "blocks_needed": needed})
         tested.append(step)
     return tuple(tested)
 
 
 def blocks_needed(change: Estimate, epsilon: float, blocks: int) -> float | None:
-    """Blocks that would show a loss below ε, were it as large as it seems.
+    """Estimate how many blocks a test needs to pass if the true change is the observed Δ.
 
-    n·[1.645·se/(ε − |Δ|)]²; None, infinitely many, where |Δ| ≥ ε or no standard error is known.
+    The formula is n·[1.645·se/(ε − |Δ|)]². None if |Δ| ≥ ε or the standard error is unknown.
     """
     if change.value is None or change.se is None or abs(change.value) >= epsilon:
         return None

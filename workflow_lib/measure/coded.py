@@ -1,4 +1,4 @@
-"""Rate and distortion of a coded scene's held-out tiles."""
+"""Measure rate and distortion of a coded scene's held-out tiles."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,20 +26,24 @@ def coded_table(
     training_tiles: int = 0,
     borrowed: bool = False,
 ) -> pa.Table:
-    """Figures of every held-out tile, and of each fold's held-out tiles of the scene together.
+    """Measure every held-out tile, and each fold's held-out tiles of the scene together.
 
-    A unit's bytes are charged by the share of its valid pixels that are held out: whole or not at
-    all where units are tiles or folds. The common header is charged by the largest such share,
-    that is whole unless the scene is one unit, and to no single tile.
+    A fold pays for a share of each unit's bytes: the share of the unit's valid pixels that are
+    held out. This share is 0 or 1 where units are tiles or folds. A fold pays for the largest such
+    share of the common header, which is all of it unless the whole scene is one unit. Figures of
+    single tiles leave the common header out.
 
     Args:
         key: dataset, codec and rate.
         tiles: all tiles of the scene.
-        image: what the bitstream decodes to, uint16 [tile, band, y, x].
-        size: of the bitstream.
-        held_out: the folds that are scored: of a trained codec the one that it has not seen.
-        training_tiles: tiles that the codec was trained on.
-        borrowed: they are another dataset's, so that nothing is known of PSNR on them.
+        image: the decoded bitstream, uint16 [tile, band, y, x].
+        size: bytes of the bitstream.
+        held_out: the folds to score. For a trained codec: the fold it has not seen.
+        training_tiles: number of tiles that the codec was trained on.
+        borrowed: the training tiles belong to another dataset, so their PSNR is unknown.
+
+    Returns:
+        A tidy table, see `measure.table`.
     """
     folds = [(replace(key, fold=fold), tiles.holding_out(fold)) for fold in held_out]
     return join(
@@ -87,7 +91,7 @@ def _of_fold(
 
 
 def _shares(units: Sequence[UnitSize], tiles: Tiles) -> list[float]:
-    """The share of each unit's valid pixels that are held out; of its tiles where none is valid."""
+    """Share of each unit's valid pixels that are held out; its share of tiles if none is valid."""
     pixels, held_out = tiles.valid.sum(axis=(1, 2)), tiles.split == "test"
     shares = []
     for unit in units:
@@ -102,7 +106,10 @@ def _times(coded: CodedBytes, share: float) -> CodedBytes:
 
 
 def _rate_of_tiles(scored: list[UnitSize], held_out: Tiles) -> dict[str, NDArray[np.float64]]:
-    """Bits per valid pixel and band of every tile, where each is a unit; nan without a pixel."""
+    """Bits per valid pixel and band, float64 [tile]; empty unless every unit is one tile.
+
+    The rate of a tile without valid pixels is nan.
+    """
     if len(scored) != len(held_out) or any(len(unit.tiles) != 1 for unit in scored):
         return {}
     in_order = sorted(scored, key=lambda unit: unit.tiles)

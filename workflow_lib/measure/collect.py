@@ -1,4 +1,4 @@
-"""All tables of a study as one, with figures pooled over each dataset."""
+"""Collect all tables of a study into one and pool figures over each dataset."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -30,12 +30,12 @@ _REPLICATE = ["dataset", "codec", "rate", "regime", "trained_on", "segmenter", "
 def collect(
     infos: Mapping[str, TileInfo], tables: Iterable[Path], metrics: Path, main: Path
 ) -> None:
-    """Join the tables, add what is pooled over folds and scenes, write the tidy and the main table.
+    """Join tables, add figures pooled over folds and scenes, write the tidy and the main table.
 
     Args:
-        infos: what the counts of each dataset mean, in the order of the report.
-        tables: tables of rate and distortion by scene, and of scores by fold; of their tiles only
-            sums are kept.
+        infos: bands and units of each dataset, in the order of the report.
+        tables: Parquet files with rate and distortion by scene, or scores by fold. Of single
+            tiles, only sums are kept.
         metrics: Parquet file to write.
         main: CSV file to write.
     """
@@ -53,12 +53,12 @@ def collect(
 
 
 def _kept(table: pd.DataFrame) -> pd.Series:
-    """Of single tiles only the sums on which statistics rest: their own tables hold everything."""
+    """Rows to keep: of single tiles only the sums that the statistics need."""
     return table["row"].isna() | table["metric"].isin(_OF_TILES)
 
 
 def _replicates(table: pd.DataFrame) -> Iterator[tuple[Key, pd.DataFrame]]:
-    """The rows of every codec, regime and seed, of all folds."""
+    """Rows of all folds, for every codec, regime and seed."""
     for values, rows in table.groupby(_REPLICATE, dropna=False, sort=False):
         named = dict(zip(_REPLICATE, cast(tuple[Any, ...], values), strict=True))
         seed = None if pd.isna(named["seed"]) else int(named["seed"])
@@ -88,7 +88,10 @@ def _pooled_coding(key: Key, rows: pd.DataFrame, info: TileInfo) -> pd.DataFrame
 
 
 def _pooled_maps(key: Key, rows: pd.DataFrame, info: TileInfo) -> pd.DataFrame:
-    """Sums over all folds, but the mean of average precision: a segmenter ranks its own pixels."""
+    """Scores from sums over all folds; average precision is the mean over folds.
+
+    Probabilities of two segmenters cannot be ranked together, so average precision has no sum.
+    """
     of_folds = rows[rows["scene"] == ""].groupby("metric")["value"].mean()
     means = (
         metric_names.AVERAGE_PRECISION,

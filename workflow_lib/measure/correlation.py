@@ -1,4 +1,4 @@
-"""How far labels resemble themselves: what spatial blocks must be larger than."""
+"""Correlation length of labels, the least size of independent spatial blocks."""
 
 import math
 
@@ -9,20 +9,24 @@ from workflow_lib.data.pixel_values import IGNORE
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.segmentation.labels import scored_label
 
-_FALLEN = math.exp(-1)
+_THRESHOLD = math.exp(-1)
 
 Floats = NDArray[np.float64]
 
 
 def correlation_length(tiles: Tiles) -> float:
-    """Lag, in pixels, at which the labels' autocorrelation falls below 1/e.
+    """Find the lag, in pixels, at which the labels' autocorrelation falls below 1/e.
 
-    Pairs of labelled pixels of one scene, along rows and along columns, about the mean of all
-    scenes: scenes of one class only count as alike from end to end. Between two lags it is linear.
+    The autocorrelation uses pairs of labelled pixels in one scene, along rows and along columns.
+    Deviations are taken from the mean of all scenes. Hence a scene with only one class is fully
+    correlated. The crossing is interpolated linearly between two lags.
+
+    Args:
+        tiles: labelled tiles of any number of scenes.
 
     Returns:
-        0 where fewer than two classes are labelled; the largest scene's side where it never falls
-        so far.
+        0 if fewer than two classes are labelled. The longest side of any scene if the
+        autocorrelation never falls below 1/e.
     """
     scenes = [_mosaic(tiles.of_scene(str(scene))) for scene in np.unique(tiles.scene)]
     values = np.concatenate([label[label != IGNORE] for label in scenes] or [np.zeros(0)])
@@ -42,7 +46,7 @@ def correlation_length(tiles: Tiles) -> float:
 
 
 def _mosaic(tiles: Tiles) -> NDArray[np.float64]:
-    """The labels of one scene's tiles in their places, [y, x]; 255 elsewhere."""
+    """Place the labels of one scene's tiles on a grid, [y, x]; 255 where there is no tile."""
     side = tiles.label.shape[1]
     rows, cols = tiles.row - tiles.row.min(), tiles.col - tiles.col.min()
     grid = np.full((rows.max() + 1, cols.max() + 1, side, side), float(IGNORE))
@@ -51,19 +55,19 @@ def _mosaic(tiles: Tiles) -> NDArray[np.float64]:
 
 
 def _autoproduct(field: Floats) -> Floats:
-    """Sum over the rows of field [row, x] of field(x) · field(x + lag), [lag]."""
+    """Sum field(x) · field(x + lag) over x and over the rows of field [row, x]; [lag]."""
     from scipy.fft import irfft, next_fast_len, rfft
 
     size = field.shape[1]
-    padded = next_fast_len(2 * size, real=True)  # no row wraps into itself
+    padded = next_fast_len(2 * size, real=True)  # padding keeps rows from wrapping
     power = (np.abs(rfft(field, padded, axis=1)) ** 2).sum(axis=0)
     return np.asarray(irfft(power, padded)[:size])
 
 
 def _crossing(lag: NDArray[np.intp], correlation: Floats, longest: int) -> float:
-    below = np.flatnonzero(correlation < _FALLEN)
+    below = np.flatnonzero(correlation < _THRESHOLD)
     if not below.size:
         return float(longest)
     after, before = below[0], below[0] - 1
-    share = (correlation[before] - _FALLEN) / (correlation[before] - correlation[after])
+    share = (correlation[before] - _THRESHOLD) / (correlation[before] - correlation[after])
     return float(lag[before] + share * (lag[after] - lag[before]))

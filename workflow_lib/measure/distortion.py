@@ -1,7 +1,6 @@
-"""How far reconstructions are from their originals.
+"""Measure the distortion of reconstructed tiles: PSNR, RMSE, SSIM, spectral angle.
 
-Everything is kept as sums per tile, so that figures of any set of tiles, of one scene or of many,
-come from the same sums.
+Errors are kept as sums per tile. Figures of any set of tiles follow from these sums.
 """
 
 from collections.abc import Iterable
@@ -19,10 +18,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _WINDOW = 7
-"""Side of the windows of structural similarity, in pixels."""
+"""Side of the SSIM windows in pixels."""
 
 _AT_ONCE = 32
-"""Tiles whose errors are in memory at a time."""
+"""Number of tiles whose errors are in memory at a time."""
 
 Floats = NDArray[np.float64]
 
@@ -32,14 +31,14 @@ class Distortion:
     """Sums over the valid pixels of tiles, float64 [tile] unless another shape is given.
 
     Attributes:
-        sse: squared errors in counts², [tile, band].
-        pixels: valid pixels.
-        sse_label, pixels_label: squared errors over all bands, and pixels, where the label is 1.
-        sse_background, pixels_background: the same where the label is 0.
+        sse: sum of squared errors in counts², [tile, band].
+        pixels: number of valid pixels.
+        sse_label, pixels_label: squared errors over all bands and number of pixels, label 1.
+        sse_background, pixels_background: the same for label 0.
         ssim: structural similarity, summed over windows and averaged over bands.
-        windows: windows of 7×7 pixels that are wholly valid.
+        windows: number of windows of 7×7 pixels without nodata.
         angle: angle between spectra in radians, summed over pixels.
-        info: what is true of all tiles.
+        info: bands and units of all tiles.
     """
 
     sse: Floats
@@ -55,14 +54,14 @@ class Distortion:
 
     @classmethod
     def join(cls, parts: Iterable[Self]) -> Self:
-        """The sums of the tiles of all parts, which must share one `info`."""
+        """Concatenate the sums of several sets of tiles, which must share one `info`."""
         parts = list(parts)
         arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _sums()}
         return cls(**arrays, info=parts[0].info)
 
     @classmethod
     def from_rows(cls, rows: "pd.DataFrame", info: TileInfo) -> Self:
-        """The sums behind the rows of tiles that `per_tile` made, in one codec and rate."""
+        """Recover the sums from rows of tiles that `per_tile` made, for one codec and rate."""
         tiles = rows[rows["row"].notna()]
         wide = tiles.pivot(index=["scene", "row", "col"], columns="metric", values="value")
         bands = len(info.bands)
@@ -91,13 +90,13 @@ class Distortion:
         )
 
     def pooled(self) -> dict[str, float]:
-        """Figures of all tiles together: sums first, then the ratio."""
+        """Figures of all tiles together, by metric name: ratios of sums, not means of ratios."""
         sums = {name: getattr(self, name).sum(axis=0, keepdims=True) for name in _sums()}
         figures = type(self)(**sums, info=self.info).per_tile()
         return {name: float(values[0]) for name, values in figures.items()}
 
     def per_tile(self) -> dict[str, Floats]:
-        """Figures of each tile, float64 [tile], by metric name; nan where nothing is valid."""
+        """Figures of each tile, float64 [tile], by metric name; nan without valid pixels."""
         bands = len(self.info.bands)
         samples = self.pixels * bands
         sse = self.sse.sum(axis=1)
@@ -134,12 +133,12 @@ class Distortion:
 
 
 def psnr(sse: ArrayLike, samples: ArrayLike, data_range: float) -> Floats:
-    """PSNR in dB; infinite without loss, nan without samples.
+    """PSNR in dB; infinite for a lossless reconstruction, nan without samples.
 
     Args:
         sse: sums of squared errors in counts².
-        samples: how many samples they are of.
-        data_range: the peak, in counts.
+        samples: number of samples behind each sum.
+        data_range: peak value in counts.
     """
     with np.errstate(divide="ignore"):
         return np.asarray(10 * np.log10(data_range**2 / _ratio(sse, samples)))
@@ -148,19 +147,21 @@ def psnr(sse: ArrayLike, samples: ArrayLike, data_range: float) -> Floats:
 def measure(original: Tiles, reconstruction: NDArray[np.uint16]) -> Distortion:
     """Compare reconstructed counts with the originals, on the originals' valid pixels.
 
+    Structural similarity follows Wang et al. (2004), IEEE Trans. Image Process. 13:600–612. The
+    spectral angle follows Kruse et al. (1993), Remote Sens. Environ. 44:145–163. It is π/2 where
+    the reconstructed spectrum is zero.
+
     Args:
         original: the tiles that were coded.
-        reconstruction: counts, uint16 [tile, band, y, x], of the same tiles.
+        reconstruction: counts of the same tiles, uint16 [tile, band, y, x].
 
     Raises:
         ValueError: the shapes differ.
-
-    Structural similarity: Wang et al. (2004), IEEE Trans. Image Process. 13:600–612. Spectral
-    angle: Kruse et al. (1993), Remote Sens. Environ. 44:145–163; π/2 where the reconstructed
-    spectrum is zero.
     """
     if original.image.shape != reconstruction.shape:
-        raise ValueError(f"tiles {original.image.shape} against {reconstruction.shape}")
+        raise ValueError(
+            f"originals have shape {original.image.shape}, reconstructions {reconstruction.shape}"
+        )
     valid = original.valid
     parts = (slice(first, first + _AT_ONCE) for first in range(0, max(len(original), 1), _AT_ONCE))
     return Distortion.join(
@@ -176,7 +177,11 @@ def measure(original: Tiles, reconstruction: NDArray[np.uint16]) -> Distortion:
 
 
 def squared_error(original: Tiles, reconstruction: NDArray[np.uint16]) -> tuple[float, float]:
-    """Sum of squared errors in counts² over the valid pixels, and their samples; see `measure`."""
+    """Sum of squared errors in counts² over the valid pixels, and the number of valid samples.
+
+    Args:
+        original, reconstruction: see `measure`.
+    """
     valid = original.valid
     total = sum(
         float((squared * mask).sum())
@@ -193,7 +198,7 @@ def _measure(
     valid: NDArray[np.bool_],
     info: TileInfo,
 ) -> Distortion:
-    # both sides alike where nothing is known: what a codec leaves there cannot matter
+    # zero nodata pixels on both sides: what a codec decodes there must not count
     before, after = before * valid[:, None], after * valid[:, None]
     squared = (before.astype(np.int64) - after) ** 2
     label, background = valid & (labels == 1), valid & (labels == 0)
@@ -255,7 +260,7 @@ def _similarity(
 def _angles(
     before: NDArray[np.uint16], after: NDArray[np.uint16], valid: NDArray[np.bool_]
 ) -> Floats:
-    # torchmetrics has this too, but costs every job that codes a scene seconds to import
+    # not from torchmetrics: its import would cost every coding job seconds
     sums = np.zeros(len(before))
     if before.shape[1] == 1:
         return sums

@@ -1,4 +1,4 @@
-"""How many labelled objects a map finds, and how many it makes up."""
+"""Count labelled objects (events) that a map finds, and its false alarms."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -14,20 +14,22 @@ from workflow_lib.segmentation.labels import scored_label
 if TYPE_CHECKING:
     import pandas as pd
 
-_EIGHT = np.ones((3, 3), bool)
-"""Neighbours that connect: the diagonal ones as well."""
+_CONNECTIVITY = np.ones((3, 3), bool)
+"""Diagonal neighbours connect as well."""
 
 Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Events:
-    """Objects of each tile, int64 [tile]; an object that spans tiles counts where it starts.
+    """Number of objects in each tile, int64 [tile].
+
+    An object that spans tiles counts in the tile of its first pixel.
 
     Attributes:
-        events: connected labelled pixels.
+        events: connected groups of labelled pixels.
         found: events of which the map has at least one pixel.
-        false_alarms: connected mapped pixels that hold no labelled one.
+        false_alarms: connected groups of mapped pixels without a labelled pixel.
     """
 
     events: Counts
@@ -36,14 +38,14 @@ class Events:
 
     @classmethod
     def from_rows(cls, rows: "pd.DataFrame") -> Self:
-        """The counts behind the rows of tiles, of one map."""
+        """Recover the counts from the rows of tiles of one map."""
         tiles = rows[rows["row"].notna()]
         wide = tiles.pivot(index=["scene", "row", "col"], columns="metric", values="value")
         columns = (metric_names.EVENTS, metric_names.EVENTS_FOUND, metric_names.FALSE_ALARMS)
         return cls(*(wide[name].to_numpy(np.int64) for name in columns))
 
     def summed(self) -> Self:
-        """The counts of all tiles together, as if they were one."""
+        """Add up the counts of all tiles; int64 [1] each."""
         return type(self)(
             *(each.sum(keepdims=True) for each in (self.events, self.found, self.false_alarms))
         )
@@ -52,11 +54,11 @@ class Events:
 def detect(tiles: Tiles, predicted: NDArray[np.bool_]) -> Events:
     """Compare a map with the labels, object by object.
 
-    Objects are followed across tiles of a scene, diagonals included. Ignored and nodata pixels are
-    neither labelled nor mapped.
+    Objects may span several tiles of a scene. Diagonal neighbours connect. Ignored and nodata
+    pixels count as neither labelled nor mapped.
 
     Args:
-        tiles: those that are scored.
+        tiles: the tiles to score.
         predicted: their map, bool [tile, y, x].
     """
     label = scored_label(tiles)
@@ -64,7 +66,7 @@ def detect(tiles: Tiles, predicted: NDArray[np.bool_]) -> Events:
     for scene in np.unique(tiles.scene):
         own = tiles.scene == scene
         row, col = tiles.row[own].astype(np.int64), tiles.col[own].astype(np.int64)
-        # true places: tiles that do not touch must not become neighbours
+        # keep gaps between tiles: tiles that do not touch must not become neighbours
         mosaic = Mosaic(row - row.min(), col - col.min(), tiles.image.shape[-1])
         counts[:, own] = _of_scene(mosaic, label[own] == 1, (predicted & (label <= 1))[own])
     return Events(*counts)
@@ -89,10 +91,10 @@ def _of_scene(mosaic: Mosaic, labelled: NDArray[np.bool_], mapped: NDArray[np.bo
 def _objects(
     pixels: NDArray[np.bool_], other: NDArray[np.bool_]
 ) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """First pixel (y, x) of every object, and whether `other` has one of its pixels."""
+    """First pixel of every object, [object, (y, x)], and whether `other` overlaps the object."""
     from scipy.ndimage import label
 
-    numbered, count = label(pixels, _EIGHT)
+    numbered, count = label(pixels, _CONNECTIVITY)
     inside = np.flatnonzero(numbered)
     numbers, first = np.unique(numbered.ravel()[inside], return_index=True)
     starts = np.stack(np.unravel_index(inside[first], pixels.shape), axis=1)

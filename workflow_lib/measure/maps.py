@@ -1,4 +1,4 @@
-"""Scores of maps of the held-out tiles."""
+"""Store maps of held-out tiles and score them against the labels."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,12 +20,12 @@ from workflow_lib.segmentation.threshold_baseline import ThresholdBaseline
 
 @dataclass(frozen=True)
 class Predictions:
-    """A segmenter's maps.
+    """Maps that a segmenter made.
 
     Attributes:
-        probability: float32 [tile, y, x].
-        threshold: the map is probability ≥ threshold.
-        scene, row, col: the tiles, [tile].
+        probability: of the positive class, float32 [tile, y, x].
+        threshold: a pixel is mapped where probability ≥ threshold.
+        scene, row, col: identify the tiles, [tile].
     """
 
     probability: NDArray[np.float32]
@@ -36,13 +36,13 @@ class Predictions:
 
 
 def write_predictions(predictions: Predictions, file: Path) -> None:
-    """Store maps as a compressed npz file."""
+    """Write maps to a compressed npz file."""
     with atomic(file) as draft, draft.open("wb") as handle:
         np.savez_compressed(handle, allow_pickle=False, **asdict(predictions))
 
 
 def read_predictions(file: Path) -> Predictions:
-    """What `write_predictions` wrote."""
+    """Read maps that `write_predictions` wrote."""
     with np.load(file, allow_pickle=False) as stored:
         return Predictions(**{name: stored[name] for name in stored.files})
 
@@ -50,40 +50,46 @@ def read_predictions(file: Path) -> Predictions:
 def score_table(
     key: Key, originals: Tiles, predictions: Predictions, training_tiles: int
 ) -> pa.Table:
-    """Scores of every tile and of the fold's tiles together, against the originals' labels.
+    """Score every tile, and the fold's tiles together, against the originals' labels.
 
     Args:
-        key: whose maps these are, with the fold that is held out.
-        originals: that fold's tiles.
-        predictions: their maps.
-        training_tiles: tiles that the segmenter was trained on.
+        key: identifies the maps; its fold is the held-out one.
+        originals: tiles of that fold.
+        predictions: maps of the same tiles.
+        training_tiles: number of tiles that the segmenter was trained on.
+
+    Returns:
+        A tidy table, see `measure.table`.
     """
     precision = average_precision(scored_label(originals), predictions.probability)
     figures = {
         metric_names.AVERAGE_PRECISION: precision,
         metric_names.TRAINING_TILES: float(training_tiles),
     }
-    return _compared(key, originals, predictions.probability >= predictions.threshold, figures)
+    return _score_rows(key, originals, predictions.probability >= predictions.threshold, figures)
 
 
 def baseline_table(baseline: ThresholdBaseline, tiles: Tiles, fold: int) -> pa.Table:
-    """Scores of a threshold baseline of the tiles of a fold, and the labels' correlation length.
+    """Score a threshold baseline on one fold and measure the labels' correlation length.
 
     Args:
-        baseline: chosen on the other folds.
-        tiles: all tiles, for the labels' correlation length.
-        fold: the one held out.
+        baseline: the threshold baseline, chosen on the other folds.
+        tiles: tiles of all folds. The correlation length uses all of them.
+        fold: the held-out fold.
+
+    Returns:
+        A tidy table, see `measure.table`.
     """
     key = Key(tiles.info.dataset, regime="baseline", fold=fold)
     held_out = tiles.of_fold(fold)
     figures = {metric_names.CORRELATION_PX: correlation_length(tiles)}
-    return _compared(key, held_out, baseline.predict(held_out.image), figures)
+    return _score_rows(key, held_out, baseline.predict(held_out.image), figures)
 
 
-def _compared(
+def _score_rows(
     key: Key, tiles: Tiles, predicted: NDArray[np.bool_], figures: dict[str, float]
 ) -> pa.Table:
-    """Rows of a map's scores, with further figures of all tiles together."""
+    """Scores of a map as rows; `figures` are added to those of all tiles together."""
     scores = MapScores.of(tiles, predicted)
     return join(
         [tile_rows(key, tiles, scores.per_tile()), pooled_rows(key, figures | scores.pooled())]

@@ -1,18 +1,18 @@
-"""Names of the metrics, as they stand in the tidy table."""
+"""Names of the metrics in the tidy table."""
 
 BPPPB = "bpppb"
 """Bits per valid pixel and band."""
 BPPPB_NATIVE = "bpppb_native"
-"""Bits per sample that the sensor took, where bands are coarser than the grid."""
+"""Bits per native sample: fewer than `bpppb` counts where bands are coarser than the grid."""
 BPP = "bpp"
 """Bits per valid pixel."""
 COMPRESSION_RATIO = "compression_ratio"
-"""16-bit samples over coded bytes."""
+"""Bytes of the samples at 16 bits each, divided by coded bytes."""
 PAYLOAD_BYTES = "payload_bytes"
 HEADER_BYTES = "header_bytes"
 SIDE_BYTES = "side_bytes"
 AT_FLOOR = "at_floor"
-"""1 where the codec could not go as low as asked, else 0."""
+"""1 if the codec could not reach the requested rate, else 0."""
 
 PSNR_DB = "psnr_db"
 """Peak signal-to-noise ratio; `psnr_db/BAND` is that of one band."""
@@ -37,7 +37,7 @@ SAMPLES_BACKGROUND = "samples_background"
 SSIM_WINDOWS = "ssim_windows"
 """Windows behind `ssim`."""
 PSNR_TRAINING_DB = "psnr_training_db"
-"""PSNR of the tiles that a codec held out for the same fold was trained on."""
+"""PSNR of the training tiles of the codec that holds out the same fold."""
 SSE_TRAINING = "sse_training"
 SAMPLES_TRAINING = "samples_training"
 
@@ -47,13 +47,13 @@ PRECISION = "precision"
 RECALL = "recall"
 AVERAGE_PRECISION = "average_precision"
 TP, FP, FN, TN = "tp", "fp", "fn", "tn"
-"""Pixels by outcome."""
+"""Number of pixels by outcome: true positives, false positives, and so on."""
 EVENTS = "events"
-"""Labelled objects: connected positive pixels, diagonals included."""
+"""Labelled objects: groups of positive pixels that touch, also diagonally."""
 EVENTS_FOUND = "events_found"
-"""Events of which at least one pixel was mapped."""
+"""Events with at least one mapped pixel."""
 FALSE_ALARMS = "false_alarms"
-"""Mapped objects that touch no labelled pixel."""
+"""Mapped objects without a labelled pixel."""
 EVENT_RECALL = "event_recall"
 """Share of events found."""
 FALSE_ALARMS_PER_MPX = "false_alarms_per_mpx"
@@ -61,9 +61,9 @@ FALSE_ALARMS_PER_MPX = "false_alarms_per_mpx"
 CORRELATION_PX = "correlation_px"
 """Correlation length of the labels, in pixels."""
 TRAINING_TILES = "training_tiles"
-"""Tiles that a segmenter was trained on."""
+"""Number of tiles that a segmenter was trained on."""
 CODEC_TRAINING_TILES = "codec_training_tiles"
-"""Tiles that a codec was trained on; 0 where it is not trained."""
+"""Number of tiles that a codec was trained on; 0 for classical codecs."""
 
 _PER_BAND = (PSNR_DB, SSE)
 _ALL = {
@@ -74,11 +74,11 @@ _ALL = {
 
 
 def of_band(metric: str, band: str) -> str:
-    """The name of a metric of one band, e.g. psnr_db/B02."""
+    """Name of a metric of one band, e.g. psnr_db/B02."""
     return f"{metric}/{band}"
 
 
 def is_known(name: str) -> bool:
-    """Whether a metric's name is one of the above."""
+    """Whether this module defines a metric of this name."""
     metric, _, band = name.partition("/")
     return metric in _PER_BAND if band else name in _ALL

@@ -1,4 +1,4 @@
-"""Rates, counted from the bytes on disk."""
+"""Compute rates from the bytes on disk."""
 
 from workflow_lib.codecs.base import CodedBytes
 from workflow_lib.data.info import TileInfo
@@ -8,18 +8,18 @@ _BITS_PER_SAMPLE = 16
 
 
 def rates(coded: CodedBytes, pixels: int, info: TileInfo) -> dict[str, float]:
-    """Bits per pixel per band, per native sample and per pixel, compression ratio, and the bytes.
+    """Rates, compression ratio and bytes of coded pixels, by metric name.
 
     Args:
-        coded: bytes of the scored blocks.
-        pixels: their valid pixels.
+        coded: bytes of the scored pixels.
+        pixels: number of valid pixels.
         info: bands and native sampling.
 
     Raises:
-        ValueError: there is no valid pixel to share the bytes between.
+        ValueError: `pixels` is not positive.
     """
     if pixels <= 0:
-        raise ValueError("a rate needs at least one valid pixel")
+        raise ValueError(f"a rate needs at least one valid pixel, got {pixels}")
     bits = 8 * coded.total
     samples = pixels * len(info.bands)
     return {

@@ -1,4 +1,4 @@
-"""All scores of a map that come from sums over tiles: pixels by outcome, and events."""
+"""Scores of a map that follow from sums over tiles: pixels by outcome and events."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -20,19 +20,19 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class MapScores:
-    """Sums behind a map's scores, by tile."""
+    """Counts of pixels and events in each tile of a map."""
 
     pixels: Confusion
     events: Events
 
     @classmethod
     def of(cls, tiles: Tiles, predicted: NDArray[np.bool_]) -> Self:
-        """A map of tiles, bool [tile, y, x], against their labels."""
+        """Compare `predicted`, bool [tile, y, x], with the tiles' labels."""
         return cls(confusion(scored_label(tiles), predicted), detect(tiles, predicted))
 
     @classmethod
     def from_rows(cls, rows: "pd.DataFrame") -> Self:
-        """The sums behind the rows of tiles that `per_tile` made, of one map."""
+        """Recover the counts from rows of tiles that `per_tile` made, for one map."""
         return cls(Confusion.from_rows(rows), Events.from_rows(rows))
 
     def per_tile(self) -> dict[str, Floats]:
@@ -54,6 +54,6 @@ class MapScores:
             }
 
     def pooled(self) -> dict[str, float]:
-        """Scores of all tiles together: sums first, then the ratio."""
+        """Scores of all tiles together, by metric name: ratios of sums, not means of ratios."""
         whole = type(self)(self.pixels.summed(), self.events.summed())
         return {name: float(value[0]) for name, value in whole.per_tile().items()}

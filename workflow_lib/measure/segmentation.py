@@ -1,4 +1,4 @@
-"""How good maps are."""
+"""Confusion counts, IoU, F1, precision, recall and average precision of maps."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Confusion:
-    """Labelled pixels of each tile by outcome, int64 [tile]."""
+    """Number of labelled pixels in each tile by outcome, int64 [tile]."""
 
     tp: NDArray[np.int64]
     fp: NDArray[np.int64]
@@ -27,30 +27,30 @@ class Confusion:
 
     @classmethod
     def join(cls, parts: Iterable[Self]) -> Self:
-        """The counts of the tiles of all parts."""
+        """Concatenate the counts of several sets of tiles."""
         parts = list(parts)
         return cls(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in _outcomes()})
 
     @classmethod
     def from_rows(cls, rows: "pd.DataFrame") -> Self:
-        """The counts behind the rows of tiles that `per_tile` made, of one map."""
+        """Recover the counts from rows of tiles that `per_tile` made, for one map."""
         tiles = rows[rows["row"].notna()]
         wide = tiles.pivot(index=["scene", "row", "col"], columns="metric", values="value")
         return cls(**{name: wide[name].to_numpy(np.int64) for name in _outcomes()})
 
     def summed(self) -> Self:
-        """The counts of all tiles together, as if they were one."""
+        """Add up the counts of all tiles; int64 [1] each."""
         return type(self)(**{n: getattr(self, n).sum(keepdims=True) for n in _outcomes()})
 
     def pooled(self) -> dict[str, float]:
-        """Scores of all tiles together: sums first, then the ratio."""
+        """Scores of all tiles together, by metric name: ratios of sums, not means of ratios."""
         return {name: float(value[0]) for name, value in self.summed().per_tile().items()}
 
     def per_tile(self) -> dict[str, Floats]:
         """Scores of each tile, float64 [tile], by metric name.
 
-        A score is nan where it is undefined: IoU and F1 where nothing is labelled and nothing
-        predicted, precision where nothing is predicted, recall where nothing is labelled.
+        Undefined scores are nan. Precision needs a predicted pixel and recall needs a labelled
+        one. IoU and F1 need either.
         """
         return {
             metric_names.IOU: _ratio(self.tp, self.tp + self.fp + self.fn),
@@ -65,10 +65,10 @@ def confusion(label: NDArray[np.uint8], predicted: NDArray[np.bool_]) -> Confusi
     """Compare maps with labels, tile by tile.
 
     Args:
-        label: uint8 [tile, y, x]; 255 counts nowhere. See `segmentation.labels.scored_label`.
+        label: uint8 [tile, y, x]; 255 is ignored. See `segmentation.labels.scored_label`.
         predicted: bool [tile, y, x].
     """
-    # in torchmetrics 1.9 samplewise counts of a single tile raise IndexError
+    # not from torchmetrics 1.9: its samplewise counts raise IndexError for a single tile
     positive, negative = label == 1, label == 0
     return Confusion(
         tp=_count(positive & predicted),
@@ -79,23 +79,25 @@ def confusion(label: NDArray[np.uint8], predicted: NDArray[np.bool_]) -> Confusi
 
 
 def average_precision(label: NDArray[np.uint8], probability: NDArray[np.float32]) -> float:
-    """Area below the precision–recall curve of all labelled pixels together.
+    """Area under the precision–recall curve of all labelled pixels together.
 
     Args:
-        label: uint8 [tile, y, x]; 255 counts nowhere.
-        probability: float32 [tile, y, x], 0 to 1.
+        label: uint8 [tile, y, x]; 255 is ignored.
+        probability: of the positive class, float32 [tile, y, x], 0 to 1.
 
     Returns:
-        nan where no pixel is positive.
+        Average precision, or nan if no pixel is positive.
     """
-    # torchmetrics agrees (tests), but takes longer to import than a job takes to score
+    # not from torchmetrics: its import takes longer than scoring; a test compares the two
     counted = label != IGNORE
     target = label[counted] == 1
     if not target.any():
         return float("nan")
     falling = np.argsort(-probability[counted], kind="stable")
     scores, hits = probability[counted][falling], np.cumsum(target[falling])
-    last = np.append(np.flatnonzero(np.diff(scores)), scores.size - 1)  # equal scores fall together
+    last = np.append(
+        np.flatnonzero(np.diff(scores)), scores.size - 1
+    )  # equal scores share a threshold
     precision, recall = hits[last] / (last + 1), hits[last] / hits[-1]
     return float(np.sum(np.diff(recall, prepend=0) * precision))
 

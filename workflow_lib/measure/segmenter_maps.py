@@ -1,4 +1,7 @@
-"""The maps that a trained segmenter makes; apart from `maps`, which needs no torch."""
+"""Make maps with a trained segmenter.
+
+This module is separate from `measure.maps` because it needs torch.
+"""
 
 from pathlib import Path
 
@@ -10,6 +13,6 @@ from workflow_lib.segmentation.predict import predict
 
 
 def predictions_of(weights: Path, seen: Tiles) -> Predictions:
-    """The maps that a segmenter makes of tiles, originals or reconstructions."""
+    """Map tiles, originals or reconstructions, with a trained segmenter."""
     probability, threshold = predict(weights, seen.image)
     return Predictions(probability, np.float64(threshold), seen.scene, seen.row, seen.col)

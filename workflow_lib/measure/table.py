@@ -1,4 +1,4 @@
-"""The study's tidy table as a pandas data frame, one row per figure, and its main table."""
+"""Build, check, read and write the study's tidy table: one row per figure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -57,7 +57,7 @@ def validate(table: pd.DataFrame) -> None:
     """Check a table; see `rows.validate`.
 
     Raises:
-        ValueError: with what is wrong.
+        ValueError: the table fails a check; the message names the first offending values.
     """
     rows.validate(_arrow(table))
 
@@ -83,13 +83,14 @@ def read(paths: Iterable[Path]) -> pd.DataFrame:
 
 
 def main_table(table: pd.DataFrame, datasets: Sequence[str]) -> pd.DataFrame:
-    """The study's main table: rate, PSNR and IoU by dataset, codec, rate point and segmenter.
+    """Build the main table: rate, PSNR and IoU by dataset, codec, rate point and segmenter.
 
-    Figures pooled over each dataset's scored folds, averaged over seeds; nan where there is none.
+    Figures are pooled over each dataset's scored folds and averaged over seeds. A missing figure
+    is nan.
 
     Args:
         table: the tidy table.
-        datasets: names of the datasets to show, in their order.
+        datasets: names of the datasets to show, in this order.
     """
     pooled = table[(table["scene"] == "") & table["fold"].isna() & table["dataset"].isin(datasets)]
     coded, iou = pooled[pooled["regime"] == ""], pooled[pooled["metric"] == metric_names.IOU]
@@ -121,24 +122,24 @@ def main_table(table: pd.DataFrame, datasets: Sequence[str]) -> pd.DataFrame:
 
 
 def read_main_table(path: Path) -> pd.DataFrame:
-    """The main table from the CSV file that it was written to.
+    """Read the main table from its CSV file.
 
     Raises:
         DownlinkError: the file is missing or damaged.
     """
     numbers = [metric_names.BPPPB, metric_names.PSNR_DB, *_IOU.values()]
-    words = ["dataset", "codec", "rate", "segmenter"]
+    names = ["dataset", "codec", "rate", "segmenter"]
     try:
         return pd.read_csv(
             path,
-            usecols=[*words, *numbers],
-            dtype=dict.fromkeys(words, "str") | dict.fromkeys(numbers, "float64"),
+            usecols=[*names, *numbers],
+            dtype=dict.fromkeys(names, "str") | dict.fromkeys(numbers, "float64"),
             keep_default_na=False,  # a dataset may be called NA
             na_values={name: [""] for name in numbers},
         )
     except FileNotFoundError as error:
         raise DownlinkError(
-            f"{path}: not there yet. Run the study first (make), or name another one (STUDY=FILE)."
+            f"{path}: does not exist. Run the study first (make), or name another one (STUDY=FILE)."
         ) from error
     except (OSError, ValueError) as error:
         raise DownlinkError(
@@ -147,7 +148,7 @@ def read_main_table(path: Path) -> pd.DataFrame:
 
 
 def format_main_table(main: pd.DataFrame) -> str:
-    """The main table as aligned text for a terminal; the segmenter only where there are several."""
+    """Format the main table as aligned text; name segmenters only if there are several."""
     several = len(set(main["segmenter"]) - {""}) > 1
     shown = main if several else main.drop(columns="segmenter")
     digits = {metric_names.BPPPB: 3, metric_names.PSNR_DB: 2} | dict.fromkeys(_IOU.values(), 3)
@@ -169,7 +170,7 @@ def _arrow(table: pd.DataFrame) -> pa.Table:
 def _means(
     table: pd.DataFrame, index: list[str], columns: str, wanted: Sequence[str]
 ) -> pd.DataFrame:
-    """Means over seeds, one column per wanted name."""
+    """Means over seeds, with one column for each wanted name."""
     kept = table[table[columns].isin(wanted)]
     means = kept.groupby([*index, columns])["value"].mean()
     return means.unstack(columns).reindex(columns=list(wanted)).rename_axis(columns=None)

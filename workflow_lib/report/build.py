@@ -1,4 +1,4 @@
-"""The report of a study whose artifacts are complete."""
+"""Build the report of a finished study from its artifacts."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,10 +21,10 @@ from workflow_lib.segmentation.threshold_baseline import ThresholdBaseline
 
 
 def build_report(study: Study, target: Path) -> None:
-    """Write the report from the artifacts that the study's paths name.
+    """Read the study's artifacts and write its report.
 
     Args:
-        study: the study.
+        study: configuration of the study.
         target: HTML file to write.
 
     Raises:
@@ -43,7 +43,7 @@ def build_report(study: Study, target: Path) -> None:
 
 
 def _baseline(study: Study, paths: Paths, dataset: str) -> str:
-    """What the threshold baseline does; by fold where that differs."""
+    """Describe the threshold baseline, by fold if folds differ."""
     folds = study.datasets[dataset].tiling.folds.held_out
     maps = [
         ThresholdBaseline.from_json(Path(paths.threshold_baseline(dataset, f)).read_text())
@@ -51,8 +51,8 @@ def _baseline(study: Study, paths: Paths, dataset: str) -> str:
     ]
     if len({baseline.name for baseline in maps}) == 1:
         return maps[0].name
-    told = zip(folds, maps, strict=True)
-    return "; ".join(f"{baseline.name} where fold {fold} is held out" for fold, baseline in told)
+    by_fold = zip(folds, maps, strict=True)
+    return "; ".join(f"fold {fold} held out: {baseline.name}" for fold, baseline in by_fold)
 
 
 def _notes(study: Study, paths: Paths, dataset: str) -> list[str]:
@@ -64,7 +64,7 @@ def _notes(study: Study, paths: Paths, dataset: str) -> list[str]:
 
 
 def _strip(study: Study, paths: Paths, dataset: str) -> Strip:
-    """The tile shown, with the maps of the first segmenter, held-out fold and seed."""
+    """Choose a tile and collect its maps of the first segmenter, held-out fold and seed."""
     config = study.datasets[dataset]
     scenes = listing.scenes(config.source)
     fold, seed, segmenter = config.tiling.folds.held_out[0], study.seeds[0], config.segmenters[0]
@@ -100,7 +100,7 @@ def _points(rates: Mapping[str, Sequence[Rate]]) -> list[Point]:
 
 
 def _prediction(scores: str, shown: Tiles, paths: Paths) -> Prediction:
-    """The prediction of one tile, and its threshold."""
+    """Read the prediction of one tile and its threshold."""
     maps = read_predictions(Path(paths.predictions(scores)))
     same = (maps.scene == shown.scene) & (maps.row == shown.row) & (maps.col == shown.col)
     return maps.probability[same][0], float(maps.threshold)

@@ -1,4 +1,4 @@
-"""What a reader must know of a dataset before its numbers."""
+"""Summarise a dataset for the report: bands, units, sizes, class share, folds."""
 
 import pandas as pd
 
@@ -13,13 +13,13 @@ _JOINED = "\N{NO-BREAK SPACE}"
 def dataset_summary(
     study: Study, name: str, table: pd.DataFrame, findings: list[Finding]
 ) -> dict[str, str]:
-    """A dataset's size and units, by heading.
+    """Summarise a dataset as texts by heading.
 
     Args:
-        study: the study.
-        name: of the dataset.
+        study: configuration of the study.
+        name: name of the dataset.
         table: the tidy table.
-        findings: those on this dataset.
+        findings: findings on this dataset.
     """
     dataset = study.datasets[name]
     own = table[table["dataset"] == name]
@@ -28,7 +28,7 @@ def dataset_summary(
         f"{band.name} ({band.wavelength_um:g}{_JOINED}µm)" for band in study.bands(name)
     )
     peak = quantity.data_range * quantity.scale
-    told = {
+    summary = {
         "Sensor": dataset.sensor,
         count(len(dataset.bands), "band"): bands,
         "Quantity": f"{quantity.name}, 1 count = {amount(quantity.scale, quantity.unit)}",
@@ -39,10 +39,10 @@ def dataset_summary(
         "Held out": _held_out(study, name),
     }
     if findings:
-        told |= _sizes(findings[0])
+        summary |= _sizes(findings[0])
     if dataset.codec_from is not None:
-        told["Learned codecs"] = f"trained on {dataset.codec_from}, not on this dataset"
-    return told
+        summary["Learned codecs"] = f"trained on {dataset.codec_from}, not on this dataset"
+    return summary
 
 
 def _held_out(study: Study, name: str) -> str:
@@ -53,16 +53,17 @@ def _held_out(study: Study, name: str) -> str:
         numbers = ", ".join(map(str, folds.held_out))
         which = f"fold {numbers} of {folds.count} (numbered from 0)"
     if folds.by == "scene":
-        return f"{which}, by whole scenes"
-    return f"{which}, in blocks of {folds.block_tiles}{_JOINED}×{_JOINED}{folds.block_tiles} tiles"
+        return f"{which}; whole scenes"
+    size = folds.block_tiles
+    return f"{which}; blocks of {size}{_JOINED}×{_JOINED}{size} tiles"
 
 
 def _sizes(finding: Finding) -> dict[str, str]:
     learned = "".join(f", {n}: {tiles:,}" for n, tiles in finding.codec_training_tiles.items())
     return {
         "Resampled blocks": f"{finding.blocks:,} of {finding.block_px} × {finding.block_px} px, "
-        f"{finding.positive_blocks:,} with the class",
-        "Correlation length": f"{finding.correlation_px:.0f} px, of the labels",
+        f"{finding.positive_blocks:,} of which hold the class",
+        "Correlation length of labels": f"{finding.correlation_px:.0f} px",
         "Training tiles": f"segmenter: {finding.training_tiles:,}{learned}",
         "Seeds": f"{finding.seeds}",
     }

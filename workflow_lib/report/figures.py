@@ -1,4 +1,4 @@
-"""The report's curves, as SVG that takes on the page's colours."""
+"""Draw the report's curves as SVG in the page's colours."""
 
 import io
 import re
@@ -17,15 +17,15 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from workflow_lib.inference.findings import Estimate, Finding, PointFinding
 from workflow_lib.paths import FINETUNED
 
-# Okabe and Ito's colours, which also people with colour vision deficiencies tell apart, without the
-# two that vanish on white or on black.
+# Okabe and Ito's colours, which suit people with colour vision deficiencies. Yellow and black are
+# left out because they vanish on white or on black.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 _SIZE = (5.4, 3.9)
-"""Width and height of a figure, in inches."""
+"""Width and height of a figure in inches."""
 
-# Stand-ins that become the page's own colours, light or dark.
+# Placeholders that `_svg` replaces by the page's colours, light or dark.
 _INK, _RULE = "#123456", "#654321"
 _STYLE: Any = {
     "svg.hashsalt": "downlink",
@@ -53,7 +53,7 @@ _STYLE: Any = {
 
 @dataclass(frozen=True)
 class Look:
-    """How a codec is drawn, the same on every page and figure."""
+    """Colour and marker of a codec, the same in all figures."""
 
     colour: str
     marker: str
@@ -61,7 +61,7 @@ class Look:
 
 @dataclass(frozen=True)
 class CurveStyle:
-    """How a regime is marked; with the codec's own marker where it has none."""
+    """Marker of a regime; an empty marker means the codec's own."""
 
     marker: str
     filled: bool
@@ -77,7 +77,7 @@ _MARKERS_OF = {
 
 
 def looks(codecs: Iterable[str]) -> dict[str, Look]:
-    """The look of each of the study's codecs, whatever their order."""
+    """Assign a look to each of the study's codecs, independent of their order."""
     return {
         codec: Look(_COLOURS[n % len(_COLOURS)], _MARKERS[n % len(_MARKERS)])
         for n, codec in enumerate(sorted(codecs))
@@ -86,7 +86,7 @@ def looks(codecs: Iterable[str]) -> dict[str, Look]:
 
 @dataclass(frozen=True)
 class Dot:
-    """A figure of one codec at one rate."""
+    """One figure, e.g. PSNR, of one codec at one rate."""
 
     codec: str
     bpppb: float
@@ -95,14 +95,14 @@ class Dot:
 
 
 def rate_distortion(points: Sequence[PointFinding], looks: Mapping[str, Look], name: str) -> Markup:
-    """PSNR over rate with 95 % intervals: a line per codec, fine-tuned codecs as own markers.
+    """Draw PSNR over rate with 95 % intervals: lines for codecs, markers for fine-tuned ones.
 
-    Points without a PSNR, which lose nothing, are left out.
+    Lossless points are left out.
 
     Args:
-        points: of one dataset, see `results.coded_points`.
-        looks: by codec.
-        name: of the figure, unique on the page.
+        points: points of one dataset, see `results.coded_points`.
+        looks: looks by codec.
+        name: name of the figure, unique on the page.
     """
     with matplotlib.rc_context(_STYLE):
         standalone = _dots(points, ("",), "psnr")
@@ -111,21 +111,20 @@ def rate_distortion(points: Sequence[PointFinding], looks: Mapping[str, Look], n
         for regime in FINETUNED:
             handles += _marked(axes, _dots(points, (regime,), "psnr"), looks, regime)
         figure.legend(handles=handles, loc="outside lower center", ncols=4)
-        return _svg(figure, name, _told("PSNR in dB", standalone))
+        return _svg(figure, name, _alternative_text("PSNR in dB", standalone))
 
 
 def rate_task(finding: Finding, epsilon: float, looks: Mapping[str, Look], name: str) -> Markup:
-    """IoU over rate with 95 % intervals: frozen as lines, other regimes as own markers.
+    """Draw IoU over rate with 95 % intervals: lines for frozen, markers for other regimes.
 
-    Across lie the IoU on originals with its interval, what is ε below it, and that of the
-    threshold baseline.
-    Points that lose nothing are left out.
+    Horizontal lines show the IoU on originals with its interval, ε below it, and the IoU of the
+    threshold baseline. Lossless points are left out.
 
     Args:
-        finding: of one dataset and segmenter.
-        epsilon: IoU that a map may lose.
-        looks: by codec.
-        name: of the figure, unique on the page.
+        finding: findings on one dataset and segmenter.
+        epsilon: the IoU that a map may lose.
+        looks: looks by codec.
+        name: name of the figure, unique on the page.
     """
     with matplotlib.rc_context(_STYLE):
         lossy = [point for point in finding.points if point.psnr.value is not None]
@@ -138,11 +137,11 @@ def rate_task(finding: Finding, epsilon: float, looks: Mapping[str, Look], name:
         for regime in _MARKERS_OF:
             lines += _marked(axes, _dots(lossy, (regime,), "iou"), looks, regime)
         figure.legend(handles=lines + handles, loc="outside lower center", ncols=3)
-        return _svg(figure, name, _told("IoU of frozen segmenters", frozen))
+        return _svg(figure, name, _alternative_text("IoU of frozen segmenters", frozen))
 
 
 def _dots(points: Iterable[PointFinding], regimes: Sequence[str], quality: str) -> list[Dot]:
-    """The defined figures of some regimes, by rising rate."""
+    """Defined figures of some regimes, sorted by rate."""
     dots = [
         Dot(point.codec, point.bpppb, found.value, found)
         for point in points
@@ -192,7 +191,7 @@ def _line(axes: Axes, dots: list[Dot], look: Look, label: str) -> Line2D:
 
 
 def _marked(axes: Axes, dots: list[Dot], looks: Mapping[str, Look], regime: str) -> list[Line2D]:
-    """Markers in the codecs' colours, and one for the legend where there are any."""
+    """Draw markers in the codecs' colours; return a legend entry if there are any."""
     style = _MARKERS_OF[regime]
     for dot in dots:
         look = looks[dot.codec]
@@ -215,7 +214,7 @@ def _marked(axes: Axes, dots: list[Dot], looks: Mapping[str, Look], regime: str)
 
 
 def _bars(axes: Axes, dots: Iterable[Dot], look: Look) -> None:
-    """The intervals, where there are any."""
+    """Draw the intervals of dots that have one."""
     for dot in dots:
         if dot.found.low is not None and dot.found.high is not None:
             ends = [dot.found.low, dot.found.high]
@@ -225,7 +224,7 @@ def _bars(axes: Axes, dots: Iterable[Dot], look: Look) -> None:
 
 
 def _levels(axes: Axes, finding: Finding, epsilon: float) -> list[Line2D]:
-    """The IoU on originals, the one that a map may fall to, and the threshold baseline's."""
+    """Draw the IoU on originals, ε below it, and the IoU of the threshold baseline."""
     ceiling, baseline = finding.ceiling, finding.baseline.value
     if ceiling.low is not None and ceiling.high is not None:
         axes.axhspan(ceiling.low, ceiling.high, color=_INK, alpha=0.09, lw=0)
@@ -239,25 +238,25 @@ def _levels(axes: Axes, finding: Finding, epsilon: float) -> list[Line2D]:
     ]
 
 
-def _told(quality: str, dots: Sequence[Dot]) -> str:
-    """The figure in words, for those who cannot see it."""
+def _alternative_text(quality: str, dots: Sequence[Dot]) -> str:
+    """Describe the figure for readers who cannot see it."""
     ends = [
         f"{codec} from {own[0].value:.3g} at {own[0].bpppb:.3g} "
         f"to {own[-1].value:.3g} at {own[-1].bpppb:.3g} bpppb"
         for codec, own in _by_codec(dots)
     ]
-    told = "; ".join(ends) or "lossless points only"
-    return f"{quality} over rate: {told}. All numbers and intervals are in the tables."
+    curves = "; ".join(ends) or "lossless points only"
+    return f"{quality} over rate: {curves}. The tables give all numbers and intervals."
 
 
 def _svg(figure: Figure, name: str, alt: str) -> Markup:
-    """The figure as an element for an HTML page, its ids unique there."""
+    """Convert a figure to an SVG element for an HTML page, with ids unique on the page."""
     buffer = io.StringIO()
     undated = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     figure.savefig(buffer, format="svg", metadata=undated)
     text = buffer.getvalue()
     text = text[text.index("<svg") :].strip()
-    # What only stand-alone files need: HTML knows SVG's namespaces, and a style in it would leak.
+    # drop what only stand-alone files need: namespaces and a style that would affect the page
     text = re.sub(r'\s+(xmlns(:\w+)?|version)="[^"]*"', "", text)
     text = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", text, flags=re.DOTALL)
     text = re.sub(r'(<svg)((?:\s+(?:width|height)="[^"]*")+)', r"\1", text)
@@ -267,7 +266,7 @@ def _svg(figure: Figure, name: str, alt: str) -> Markup:
 
 
 def standalone(figures: Sequence[Markup]) -> str:
-    """Figures side by side as one SVG file, dark on white."""
+    """Join figures side by side into one SVG file, dark on white."""
     width, height = (round(72 * inches) for inches in _SIZE)
     placed = [
         str(figure).replace("<svg", f'<svg x="{n * width}" width="{width}" height="{height}"', 1)

@@ -1,4 +1,4 @@
-"""Findings in words and numbers, the same on the page and in the terminal."""
+"""Format findings as text, for the report and for the terminal."""
 
 import math
 import re
@@ -20,56 +20,60 @@ MARKS: Mapping[Outcome, str] = {
     "undecided": "?",
     "not testable": "○",
 }
-"""What tells outcomes apart without colour."""
+"""Marks that distinguish outcomes without colour."""
 
 _JOINED = "\N{NO-BREAK SPACE}"
 _BIT_DEPTH = 16
 
 
 def fixed(value: float, digits: int) -> str:
-    """A number with thousands set apart and a true minus; a dash where there is none."""
+    """Format a number with thousands separators and a minus sign; nan becomes a dash."""
     if math.isnan(value):
         return "–"
     return "∞" if math.isinf(value) else f"{value:,.{digits}f}".replace("-", "−")
 
 
 def signed(value: float, digits: int) -> str:
-    """The same with its sign."""
+    """Format a number like `fixed`, with its sign."""
     return ("+" if value >= 0 else "") + fixed(value, digits)
 
 
 def share(part: float, total: float) -> str:
-    """Percent of a total; a dash where there is none."""
+    """Format a share of a total in percent; a dash if the total is 0."""
     return fixed(100 * part / total, 1) if total else "–"
 
 
 def amount(value: float, unit: str) -> str:
-    """A physical value with its unit; that of a ratio, "1", stays unsaid."""
+    """Format a physical value with its unit; the unit "1" is omitted."""
     return f"{value:g}" if unit == "1" else f"{value:g} {unit}"
 
 
 def count(number: int, one: str) -> str:
-    """How many there are of something whose plural ends in s."""
+    """Format a number of things, e.g. "1 block" or "2 blocks"."""
     return f"{number:,} {one}{'s' * (number != 1)}"
 
 
 def compression(bpppb: float) -> str:
-    """16-bit samples over coded bits, e.g. 80:1."""
+    """Format the compression ratio against 16-bit samples, e.g. 80:1."""
     ratio = _BIT_DEPTH / bpppb
     return f"{ratio:,.0f}:1" if ratio >= 10 else f"{ratio:.1f}:1"
 
 
 def level(found: Estimate, digits: int, unit: str = "") -> str:
-    """A figure and its interval, e.g. 0.512 [0.481, 0.543], or why there is none."""
-    return _told(found, None if found.value is None else fixed(found.value, digits), digits, unit)
+    """Format a figure and its interval, e.g. 0.512 [0.481, 0.543], or why it is undefined."""
+    return _with_interval(
+        found, None if found.value is None else fixed(found.value, digits), digits, unit
+    )
 
 
 def difference(found: Estimate, digits: int, unit: str = "") -> str:
-    """A difference, with its sign, and its interval, or why there is none."""
-    return _told(found, None if found.value is None else signed(found.value, digits), digits, unit)
+    """Format a signed difference and its interval, or why it is undefined."""
+    return _with_interval(
+        found, None if found.value is None else signed(found.value, digits), digits, unit
+    )
 
 
-def _told(found: Estimate, value: str | None, digits: int, unit: str) -> str:
+def _with_interval(found: Estimate, value: str | None, digits: int, unit: str) -> str:
     if value is None:
         return f"undefined: {found.reason}"
     unit = f"{_JOINED}{unit}" if unit else ""
@@ -80,8 +84,11 @@ def _told(found: Estimate, value: str | None, digits: int, unit: str) -> str:
     )
 
 
-def measured(measure: Measure) -> tuple[str, str]:
-    """A measure of a claim: its name, and its figure in the unit that ends the name in brackets."""
+def name_and_figure(measure: Measure) -> tuple[str, str]:
+    """Split a measure of a claim into its name and its formatted figure.
+
+    A unit in brackets at the end of the name moves to the figure.
+    """
     parts = re.fullmatch(r"(.*) \((dB|%)\)", measure.name)
     if parts is None:
         return measure.name, difference(measure.estimate, 4)
@@ -89,63 +96,63 @@ def measured(measure: Measure) -> tuple[str, str]:
     return parts[1], difference(measure.estimate, digits, parts[2])
 
 
-def failed(verdict: Verdict) -> Step | None:
-    """The test at which a verdict's sequence stopped; None where none failed."""
+def failed_step(verdict: Verdict) -> Step | None:
+    """Find the failed test of a verdict's sequence; None if no test failed."""
     return next((step for step in verdict.steps if step.passed is False), None)
 
 
 def gate_in_words(finding: Finding) -> str:
-    """Why nothing can be said of compression from these maps."""
+    """Explain why a dataset is not testable."""
     if finding.gate.value is None:
-        return f"whether its maps beat the threshold baseline is undefined: {finding.gate.reason}"
+        return f"the lead over the threshold baseline is undefined: {finding.gate.reason}"
     return (
-        "its maps of originals are not shown to beat the threshold baseline, "
-        f"IoU {difference(finding.gate, 3)}"
+        "maps of originals are not significantly better than the threshold baseline, "
+        f"difference in IoU {difference(finding.gate, 3)}"
     )
 
 
-def needed(step: Step, finding: Finding) -> str:
-    """How many blocks would show what a failed test did not, or what else it would take."""
+def blocks_needed(step: Step, finding: Finding) -> str:
+    """Say how many blocks a failed test would need to pass, or what else it lacks."""
     if step.change.value is None or step.change.se is None:
-        return f"no test without an interval: {step.change.reason}"
+        return f"no interval, so no test: {step.change.reason}"
     if step.blocks_needed is None and step.change.value > 0:
-        return "a gain as large as ε, but too noisy to exclude a loss: needs more blocks"
+        return "IoU gains at least ε, but noise does not exclude a loss: needs more blocks"
     if step.blocks_needed is None:
-        return "would need infinitely many blocks"
+        return "no number of blocks would suffice, the loss is at least ε"
     blocks = math.ceil(step.blocks_needed)
     if blocks > finding.blocks:
         return f"would need about {count(blocks, 'block')}, {finding.blocks:,} were scored"
     return (
-        f"{count(blocks, 'block')} of the {finding.blocks:,} scored would do by the normal formula,"
-        f" but the {finding.positive_blocks:,} with the class leave too few degrees of freedom: "
+        f"the normal formula asks for {count(blocks, 'block')} of the {finding.blocks:,} scored, "
+        f"but {finding.positive_blocks:,} with the class give too few degrees of freedom: "
         "needs more blocks with the class"
     )
 
 
 def verdict_in_words(verdict: Verdict, finding: Finding) -> tuple[str, str]:
-    """How far a codec may go: the answer, and what there is to say beside it."""
+    """State a verdict: the lowest rate within ε, and a remark that may be empty."""
     if verdict.status == "not testable":
         return "not testable", "" if not finding.testable else "no rate point could be tested"
-    stop = failed(verdict)
-    beside = (
-        "the lowest rate tried"
+    stop = failed_step(verdict)
+    note = (
+        "the lowest rate tested"
         if stop is None
-        else f"not shown at {fixed(stop.bpppb, 3)} bpppb: {needed(stop, finding)}"
+        else f"test failed at {fixed(stop.bpppb, 3)} bpppb: {blocks_needed(stop, finding)}"
     )
     if verdict.bpppb is None:
-        return "inconclusive", beside
+        return "inconclusive", note
     lossless = "lossless, " if verdict.rate == "lossless" else ""
-    return f"{fixed(verdict.bpppb, 3)} bpppb ({lossless}{compression(verdict.bpppb)})", beside
+    return f"{fixed(verdict.bpppb, 3)} bpppb ({lossless}{compression(verdict.bpppb)})", note
 
 
 def remark(claim: Claim) -> str:
-    """Why a claim is undecided or not testable, where its measures do not say so already."""
-    said = "; ".join(measure.estimate.reason for measure in claim.measures)
-    return "" if claim.reason in said else claim.reason
+    """Reason why a claim is undecided or not testable, unless its measures already give it."""
+    given = "; ".join(measure.estimate.reason for measure in claim.measures)
+    return "" if claim.reason in given else claim.reason
 
 
 def trained_on(claim: Claim) -> str:
-    """How many tiles a claim's segmenter and learned codec were trained on."""
+    """Numbers of training tiles of a claim's segmenter and learned codec."""
     segmenter = f"segmenter {count(claim.training_tiles, 'training tile')}"
     if claim.codec_training_tiles is None:
         return segmenter
@@ -153,9 +160,9 @@ def trained_on(claim: Claim) -> str:
 
 
 def p_values(claim: Claim) -> str:
-    """A claim's one-sided p-values before correction, where it has any."""
-    told = (("support", claim.p_support), ("refute", claim.p_refute))
-    return ", ".join(f"p to {word} {_probability(p)}" for word, p in told if p is not None)
+    """A claim's one-sided p-values before correction; empty if it has none."""
+    tests = (("support", claim.p_support), ("refute", claim.p_refute))
+    return ", ".join(f"p to {test} {_probability(p)}" for test, p in tests if p is not None)
 
 
 def _probability(p: float) -> str:
@@ -163,12 +170,12 @@ def _probability(p: float) -> str:
 
 
 def claim_in_words(hypothesis: str, thermal_margin: float, joint_margin: float) -> str:
-    """What one of the paper's claims says, as this study tests it."""
+    """State one of the paper's claims as this study tests it."""
     return {
-        "H1": "On multi-band imagery the learned codec beats the classical one, in PSNR and in "
-        "segmentation: BD-PSNR and BD-IoU both above 0.",
-        "H2": "On thermal imagery JPEG 2000 stays competitive: its BD-IoU is above "
-        f"−{thermal_margin:g} against the learned codec.",
-        "H3": "Optimising codec and segmenter jointly does not beat optimising them apart: the "
-        f"gain in IoU, at the same rate, is below {joint_margin:g}.",
+        "H1": "On multi-band imagery the learned codec is better than the classical one in PSNR "
+        "and in segmentation: BD-PSNR and BD-IoU are both above 0.",
+        "H2": "On thermal imagery JPEG 2000 remains competitive: its BD-IoU against the learned "
+        f"codec is above −{thermal_margin:g}.",
+        "H3": "Joint optimisation of codec and segmenter is not better than separate "
+        f"optimisation: the gain in IoU at equal rate is below {joint_margin:g}.",
     }[hypothesis]

@@ -1,4 +1,4 @@
-"""The report: one HTML page that needs nothing besides itself."""
+"""Render the report as one self-contained HTML page."""
 
 import sys
 from collections.abc import Mapping
@@ -44,14 +44,14 @@ _SOFTWARE = (
 )
 
 Codecs = list[tuple[str, pd.DataFrame]]
-"""Names and points of codecs."""
+"""Name and rate points of each codec."""
 Rows = list[dict[Any, Any]]
-"""Rows of a table, values by column."""
+"""Rows of a table as values by column."""
 
 
 @dataclass(frozen=True)
 class TaskChapter:
-    """One dataset as one segmenter sees it, with its maps by regime; None where none was judged."""
+    """Results of one dataset with one segmenter; finding and figure are None without findings."""
 
     segmenter: str
     codecs: Codecs
@@ -62,7 +62,7 @@ class TaskChapter:
 
 @dataclass(frozen=True)
 class Chapter:
-    """What the page says of one dataset."""
+    """Content of the page about one dataset."""
 
     name: str
     dataset: Dataset
@@ -76,7 +76,7 @@ class Chapter:
 
     @property
     def codecs(self) -> Codecs:
-        """Rate and distortion by codec, which are the same for every segmenter."""
+        """Rate and distortion by codec; all segmenters share them."""
         return self.tasks[0].codecs
 
 
@@ -89,15 +89,15 @@ def write_report(
     strips: Mapping[str, Strip],
     target: Path,
 ) -> None:
-    """Write the study's report as one self-contained HTML page; same inputs give same bytes.
+    """Write the study's report as one self-contained HTML page; equal inputs give equal bytes.
 
     Args:
-        study: the study.
+        study: configuration of the study.
         table: its tidy table, see `measure.table`.
-        findings: what was judged of it.
-        baseline: what the threshold baseline does, in words, by dataset.
-        notes: what was done to the data that a reader should know, by dataset.
-        strips: the tile that is shown, by dataset.
+        findings: its findings.
+        baseline: description of the threshold baseline, by dataset.
+        notes: notes on how the data were prepared, by dataset.
+        strips: the tile to show, by dataset.
         target: HTML file to write.
 
     Raises:
@@ -144,7 +144,7 @@ def write_report(
 def _tasks(
     own: pd.DataFrame, figures: pd.DataFrame, findings: Findings, drawn: dict[str, Look]
 ) -> list[TaskChapter]:
-    """The dataset's tasks, from its points and figures."""
+    """One chapter for each segmenter, from the dataset's points and figures."""
     tasks = []
     for segmenter, rows in own.groupby("segmenter", sort=False):
         dataset = str(rows["dataset"].iloc[0])

@@ -1,4 +1,4 @@
-"""The figures of the tidy table that the report shows beside what was judged of them."""
+"""Select figures of the tidy table that the report shows next to the findings."""
 
 import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
@@ -45,10 +45,10 @@ _SHOWN = [
 
 
 def all_figures(study: Study, table: pd.DataFrame) -> pd.DataFrame:
-    """Figures over all scored blocks, averaged over seeds: a column for each metric.
+    """Tabulate figures over all scored blocks, averaged over seeds, with a column per metric.
 
-    Rows by dataset, regime, segmenter, codec, rate and trained_on, in the study's order and then by
-    rising rate. Maps of standalone codecs have these codecs' bpppb.
+    There is a row for each dataset, regime, segmenter, codec, rate and trained_on. Rows follow the
+    study's order, then the rate. Maps have the bpppb of their codec.
     """
     pooled = table[(table["scene"] == "") & table["fold"].isna()]
     keys = [*_POINT, "regime", "trained_on", "segmenter"]
@@ -61,10 +61,9 @@ def all_figures(study: Study, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def all_points(study: Study, table: pd.DataFrame) -> pd.DataFrame:
-    """The main table with the bytes of each point, in the study's order and by rising rate.
+    """Extend the main table by the bytes of each point, in the study's order, sorted by rate.
 
-    Further columns are named as in `measure.metric_names`; `at_floor` (bool) and `total_bytes`
-    are added.
+    Further columns: metrics by name, `at_floor` (bool) and `total_bytes`.
     """
     figures = all_figures(study, table)
     standalone = figures[figures["regime"] == ""].set_index(_POINT)
@@ -78,26 +77,26 @@ def all_points(study: Study, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def coded_points(points: pd.DataFrame, findings: Iterable[Finding]) -> list[PointFinding]:
-    """PSNR at every rate point of one dataset.
+    """List PSNR at every rate point of one dataset.
 
-    First those of codecs as they were trained, as regime "": with their intervals from the
-    findings, without where no map was judged. Then those of codecs fine-tuned for a segmenter.
+    Points of standalone codecs come first and have the regime "". Their intervals come from the
+    findings; points without findings have no interval. Points of fine-tuned codecs follow.
 
     Args:
         points: rows of `all_points` of one dataset.
-        findings: those on this dataset.
+        findings: findings on this dataset.
     """
     judged = [point for finding in findings for point in finding.points]
     standalone = {(p.codec, p.rate): p for p in judged if p.regime not in FINETUNED}
     once = points.drop_duplicates(["codec", "rate"]).to_dict("records")
-    found = [standalone.get((row["codec"], row["rate"])) or _unjudged(row) for row in once]
+    found = [standalone.get((row["codec"], row["rate"])) or _without_finding(row) for row in once]
     plain = [point.model_copy(update={"regime": "", "trained_on": ""}) for point in found]
     return plain + [point for point in judged if point.regime in FINETUNED]
 
 
-def _unjudged(row: Mapping[Hashable, Any]) -> PointFinding:
+def _without_finding(row: Mapping[Hashable, Any]) -> PointFinding:
     psnr = float(row[metric_names.PSNR_DB])
-    reason = "no map was judged" if math.isfinite(psnr) else "undefined without loss"
+    reason = "there are no findings" if math.isfinite(psnr) else "the point is lossless"
     none = Estimate(reason=reason)
     return PointFinding(
         codec=str(row["codec"]),
@@ -111,7 +110,7 @@ def _unjudged(row: Mapping[Hashable, Any]) -> PointFinding:
 
 
 def by_codec(points: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The points of each codec of one dataset and segmenter, in their order."""
+    """Group the points of one dataset and segmenter by codec, in their order."""
     for codec, rows in points.groupby("codec", sort=False):
         yield str(codec), rows
 

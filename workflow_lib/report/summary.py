@@ -1,10 +1,10 @@
-"""What the study found, in a few lines of plain text."""
+"""Summarise the findings of a study as plain text."""
 
 from workflow_lib.inference.findings import Claim, Finding, Findings
 from workflow_lib.report.formatting import (
     MARKS,
     gate_in_words,
-    measured,
+    name_and_figure,
     remark,
     trained_on,
     verdict_in_words,
@@ -12,8 +12,8 @@ from workflow_lib.report.formatting import (
 
 
 def summary(findings: Findings) -> str:
-    """Verdicts on frozen maps and the outcomes of all claims, for a terminal."""
-    lines = [f"Cheapest rate whose map is within {findings.epsilon:g} IoU of originals (frozen):"]
+    """Summarise verdicts on frozen maps and outcomes of all claims, for a terminal."""
+    lines = [f"Lowest rate whose maps lose less than {findings.epsilon:g} IoU (frozen):"]
     several = len({finding.segmenter for finding in findings.findings}) > 1
     for finding in findings.findings:
         lines += _verdicts(finding, f", {finding.segmenter}" if several else "")
@@ -34,18 +34,19 @@ def _verdicts(finding: Finding, segmenter: str) -> list[str]:
     lines = []
     for verdict in finding.verdicts:
         if verdict.regime == "frozen":
-            answer, beside = verdict_in_words(verdict, finding)
-            lines.append(f"{name}, {verdict.codec}: {answer}{f'; {beside}' if beside else ''}")
+            answer, note = verdict_in_words(verdict, finding)
+            lines.append(f"{name}, {verdict.codec}: {answer}{f'; {note}' if note else ''}")
     return lines
 
 
 def _claim(claim: Claim, segmenter: str) -> str:
     against = f" against {claim.against}" if claim.against else ""
-    beside = "" if claim.primary else ", secondary"
-    told = "; ".join(" ".join(measured(measure)) for measure in claim.measures)
+    secondary = "" if claim.primary else ", secondary"
+    figures = "; ".join(" ".join(name_and_figure(measure)) for measure in claim.measures)
     tiles = f"; {trained_on(claim)}" if claim.primary else ""
     why = f" ({remark(claim)})" if remark(claim) else ""
     return (
         f"  {MARKS[claim.outcome]} {claim.hypothesis} {claim.dataset}{segmenter}{against}"
-        f" ({claim.regime}{beside}): {claim.outcome}{why}{f'; {told}' if told else ''}{tiles}"
+        f" ({claim.regime}{secondary}): {claim.outcome}{why}"
+        f"{f'; {figures}' if figures else ''}{tiles}"
     )

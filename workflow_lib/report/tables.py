@@ -1,4 +1,4 @@
-"""Findings in the rows of the report's tables."""
+"""Arrange findings in rows of the report's tables."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from workflow_lib.paths import FINETUNED
 
 
 @dataclass(frozen=True)
-class Sequence:
-    """The tests of one codec in one regime, from the highest rate down.
+class RateSequence:
+    """Tests of one codec in one regime, from the highest rate down.
 
     Attributes:
-        codec: its name.
-        verdict: what they come to; None where there is none.
-        rows: every rate point, and its test; None where it was not reached.
+        codec: name of the codec.
+        verdict: the resulting verdict, or None.
+        rows: every rate point with its test, or None if it has no test.
     """
 
     codec: str
@@ -24,7 +24,7 @@ class Sequence:
 
 @dataclass(frozen=True)
 class PairRow:
-    """A codec fine-tuned together with a segmenter, and its control; None where one is missing."""
+    """A jointly fine-tuned codec and its control; None if one is missing."""
 
     codec: str
     rate: str
@@ -32,12 +32,12 @@ class PairRow:
     control: PointFinding | None
 
 
-def sequences(finding: Finding, regime: str) -> list[Sequence]:
-    """The tests of each codec in one regime."""
+def sequences(finding: Finding, regime: str) -> list[RateSequence]:
+    """Test sequences of all codecs in one regime."""
     verdicts = {v.codec: v for v in finding.verdicts if v.regime == regime}
     codecs = dict.fromkeys(p.codec for p in finding.points if p.regime == regime)
     return [
-        Sequence(codec, verdicts.get(codec), _rows(finding, regime, verdicts.get(codec), codec))
+        RateSequence(codec, verdicts.get(codec), _rows(finding, regime, verdicts.get(codec), codec))
         for codec in codecs
     ]
 
@@ -52,7 +52,7 @@ def _rows(
 
 
 def pairs(finding: Finding) -> list[PairRow]:
-    """What joint fine-tuning and its control came to, by codec and rate point."""
+    """Pair joint fine-tuning with its control, by codec and rate point."""
     joint, control = (
         {(p.codec, p.rate): p for p in finding.points if p.regime == regime} for regime in FINETUNED
     )

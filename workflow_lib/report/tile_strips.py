@@ -1,4 +1,4 @@
-"""One tile as every codec and rate leaves it: what is lost, and what it does to the map."""
+"""Draw one tile at every codec and rate: its reconstruction, error and map."""
 
 import base64
 import io
@@ -18,7 +18,7 @@ from workflow_lib.errors import DownlinkError
 Point = tuple[str, str]
 """Codec and rate point, by name."""
 Prediction = tuple[NDArray[np.float32], float]
-"""Probability of the class looked for, [y, x], and the threshold from which on it is mapped."""
+"""Probability of the class, [y, x], and the threshold from which on a pixel is mapped."""
 Bytes = NDArray[np.uint8]
 
 _RED_GREEN_BLUE_UM = (0.665, 0.56, 0.49)
@@ -33,7 +33,7 @@ OUTCOMES = {
     "missed": "#56b4e9",
     "not scored": "#808080",
 }
-"""Colours of a map's pixels, in the order of the numbers above."""
+"""Colours of a map's pixels by outcome, in the order of the numbers above."""
 
 _MAX_SIDE = 128
 _MIN_SIDE = 32
@@ -42,16 +42,16 @@ _PAGE_BYTES = 5_000_000
 
 @dataclass(frozen=True)
 class Strip:
-    """One tile, its reconstructions and the maps made of them.
+    """One tile, its reconstructions and the maps made from them.
 
     Attributes:
-        info: what is true of the dataset's tiles.
-        scene, row, col: where the tile lies.
+        info: bands and units of the dataset.
+        scene, row, col: position of the tile.
         image: original counts, uint16 [band, y, x].
         label: uint8 [y, x].
         reconstructions: decoded counts, uint16 [band, y, x], by point.
-        maps: where the segmenter finds the class, bool [y, x], by point.
-        map_of_original: the same on the original, or None.
+        maps: maps made from reconstructions, bool [y, x], by point.
+        map_of_original: map made from the original, bool [y, x], or None.
     """
 
     info: TileInfo
@@ -66,13 +66,13 @@ class Strip:
 
     @property
     def valid(self) -> NDArray[np.bool_]:
-        """Where every band has a value, bool [y, x]."""
+        """Pixels with a value in every band, bool [y, x]."""
         return np.asarray((self.image != NODATA).all(axis=0))
 
 
 @dataclass(frozen=True)
 class StripCell:
-    """Pictures of one point, as data URIs; None where there is none."""
+    """Pictures of one point as data URIs; None if missing."""
 
     reconstruction: str | None
     error: str | None
@@ -84,14 +84,14 @@ class Pictures:
     """A strip as pictures (data URIs).
 
     Attributes:
-        place: which tile is shown, in words.
-        side: pixels along an edge.
-        channels: bands shown as red, green and blue, or the one shown in grey.
-        error_peak: error at the upper end of the colour scale, in physical units.
-        unit: that unit.
-        scale: the colour scale of the error.
-        original, label, map: of the original tile; `map` may be None.
-        cells: of the points.
+        place: description of the tile's position.
+        side: side of the pictures in pixels.
+        channels: bands shown as red, green and blue, or the band shown in grey.
+        error_peak: error at the upper end of the colour scale, in `unit`.
+        unit: physical unit.
+        scale: picture of the error's colour scale.
+        original, label, map: pictures of the original tile; `map` may be None.
+        cells: pictures of reconstructions, by point.
     """
 
     place: str
@@ -107,9 +107,13 @@ class Pictures:
 
 
 def choose_tile(tiles: Tiles) -> int:
-    """The held-out tile that shows most: with the most pixels of whichever class is rarer in it.
+    """Choose the held-out tile that shows both classes best.
 
-    Tiles without nodata come first; of equally good ones the first is taken.
+    This is the tile with the most pixels of its rarer class. Tiles without nodata take precedence.
+    Of equal tiles the first is chosen.
+
+    Returns:
+        Index of the tile.
 
     Raises:
         DownlinkError: no tile is held out.
@@ -134,23 +138,25 @@ def make_strip(
     predictions: Mapping[Point, Prediction],
     on_original: Prediction | None = None,
 ) -> Strip:
-    """The strip of one tile.
+    """Collect the strip of one tile.
 
     Args:
-        tiles: originals.
-        index: which of them.
+        tiles: original tiles.
+        index: index of the tile.
         reconstructions: the decoded tile, uint16 [band, y, x], by codec and rate.
-        predictions: of the frozen segmenter on those, by codec and rate.
+        predictions: predictions of the frozen segmenter on them, by codec and rate.
         on_original: its prediction on the original.
 
     Raises:
-        ValueError: an array is not of the tile's size.
+        ValueError: an array does not have the size of the tile.
     """
     image = tiles.image[index]
     maps = {point: _map(prediction, image.shape[1:]) for point, prediction in predictions.items()}
     for point, decoded in reconstructions.items():
         if decoded.shape != image.shape:
-            raise ValueError(f"{point}: reconstruction {decoded.shape} of a tile {image.shape}")
+            raise ValueError(
+                f"{point}: the reconstruction has shape {decoded.shape}, the tile {image.shape}"
+            )
     return Strip(
         info=tiles.info,
         scene=str(tiles.scene[index]),
@@ -167,24 +173,24 @@ def make_strip(
 def _map(prediction: Prediction, size: tuple[int, ...]) -> NDArray[np.bool_]:
     probability, threshold = prediction
     if probability.shape != size:
-        raise ValueError(f"map {probability.shape} of a tile {size}")
+        raise ValueError(f"the map has shape {probability.shape}, the tile {size}")
     return np.asarray(probability >= threshold)
 
 
 def affordable_side(strips: Iterable[Strip]) -> int:
-    """Side in pixels of the pictures, such that a page with all strips stays below 6 MB."""
+    """Side of the pictures in pixels that keeps a page with all strips below 6 MB."""
     side = int(np.sqrt(_PAGE_BYTES / max(sum(map(_bytes_per_pixel, strips)), 1)))
     return min(max(side, _MIN_SIDE), _MAX_SIDE)
 
 
 def _bytes_per_pixel(strip: Strip) -> float:
-    """Bytes at worst, in base64: photo, error and map of each point, and the original by codec."""
+    """Most bytes in base64: photo, error and map of each point, and the original per codec."""
     columns = len(strip.reconstructions) + len({codec for codec, _ in strip.reconstructions})
     return 4 / 3 * columns * (len(_channels(strip.info)) + 1.25)
 
 
 def draw(strip: Strip, side: int) -> Pictures:
-    """Pictures of the strip, cut to `side` pixels around the class where the tile is larger."""
+    """Draw the strip; larger tiles are cut to `side` pixels around the class."""
     place = _place(strip, side)
     strip = _cut(strip, side)
     shown = _channels(strip.info)
@@ -220,7 +226,7 @@ def draw(strip: Strip, side: int) -> Pictures:
 
 def _place(strip: Strip, side: int) -> str:
     whole = strip.label.shape[0]
-    part = f", the middle of its class cut from {whole} × {whole} px" if whole > side else ""
+    part = f", cut from {whole} × {whole} px around the class" if whole > side else ""
     return f"row {strip.row}, column {strip.col} of scene {strip.scene}{part}"
 
 
@@ -241,7 +247,7 @@ def _cut(strip: Strip, side: int) -> Strip:
 
 
 def _window(label: Bytes, side: int) -> tuple[slice, slice]:
-    """Rows and columns around the middle of the class, or of the tile where it has none."""
+    """Rows and columns around the middle of the class, or of the tile if it lacks the class."""
     places = np.nonzero(label == 1)
     slices = []
     for length, along in zip(label.shape, places, strict=True):
@@ -286,7 +292,7 @@ def _error(strip: Strip, decoded: NDArray[np.uint16]) -> NDArray[np.float64]:
 
 
 def _peak(errors: Mapping[Point, NDArray[np.float64]], strip: Strip) -> float:
-    """A round error that 99 % of the pixels of all points stay below; one count at least."""
+    """Rounded 99th percentile of the error over all points, at least one count."""
     everything = np.concatenate([np.zeros(1), *(error[strip.valid] for error in errors.values())])
     return float(f"{max(np.percentile(everything, 99), strip.info.scale):.2g}")
 
@@ -313,7 +319,7 @@ def _outcome(strip: Strip, found: NDArray[np.bool_]) -> str:
 
 
 def _png(picture: Bytes, palette: Bytes | None = None) -> str:
-    """A data URI of brightness [y, x], colours [y, x, 3] or, with a palette, its indices [y, x]."""
+    """PNG as a data URI, from grey [y, x], colours [y, x, 3] or indices of a palette [y, x]."""
     image = Image.fromarray(picture)
     if palette is not None:
         image = image.convert("L")

@@ -1,4 +1,4 @@
-"""Studies whose truth is known: a configuration, and a table of metrics to go with it."""
+"""Generate studies with a known truth: a configuration and its table of metrics."""
 
 from dataclasses import dataclass, field
 
@@ -14,7 +14,7 @@ from workflow_lib.measure.rows import Key
 
 TILE = 16
 POSITIVES = 10_000
-"""Positive pixels of a tile that holds any; without false positives IoU = Σtp / Σpositives."""
+"""Positive pixels of a tile with positives; without false positives IoU = Σtp / Σpositives."""
 RATES = {"0.025": 0.025, "0.05": 0.05, "0.1": 0.1, "0.2": 0.2, "0.4": 0.4, "0.8": 0.8}
 RATES |= {"lossless": 6.0}
 _TRAINING = {"steps": 1, "batch": 2, "crop": 16, "learning_rate": 1e-3}
@@ -34,7 +34,7 @@ OPTICAL = {"bands": 2, "unit": "1"}
 
 
 def dataset(bands=1, unit="K", **changes):
-    """The configuration of one dataset."""
+    """Configuration of one dataset."""
     return {
         "title": "toy",
         "caption": "made up",
@@ -51,7 +51,7 @@ def dataset(bands=1, unit="K", **changes):
 
 
 def study(seeds=(0,), statistics=None, **datasets):
-    """A study of datasets as `dataset` makes them."""
+    """Configuration of a study, from datasets made by `dataset`."""
     joint = {"gammas": [1.0], "codec_learning_rate": 1e-4, "training": _TRAINING}
     return validate(
         {
@@ -89,20 +89,20 @@ def saturating(point):
 
 @dataclass(frozen=True)
 class Truth:
-    """What is planted.
+    """True figures of a generated study.
 
     Attributes:
-        iou: of a point's maps.
+        iou: IoU of a point's maps.
         ceiling, baseline: IoU on originals and of the threshold baseline.
-        psnr: of a coded point in dB.
+        psnr: PSNR of a coded point in dB.
         bpppb: actual rate of a coded point.
-        blocks, positive: scored blocks, of one tile each, and how many of them hold positives.
-        noise: deviation of a block's share of positives found, by itself at every point.
-        between_seeds: deviation of IoU between trainings.
+        blocks, positive: number of scored blocks, of one tile each, and of those with positives.
+        noise: standard deviation of a block's recall, independent between points.
+        between_seeds: standard deviation of IoU between trainings.
         correlation_px: correlation length of the labels.
-        rate_noise: relative deviation of a learned codec's rate between trainings.
-        folds: over which the blocks are dealt.
-        scenes: in which they lie.
+        rate_noise: relative standard deviation of a learned codec's rate between trainings.
+        folds: folds that the blocks are assigned to.
+        scenes: number of scenes that hold the blocks.
     """
 
     iou: object = saturating
@@ -121,7 +121,7 @@ class Truth:
 
 
 def table(study, name, truth, draw=0):
-    """The tidy table of one dataset in which `truth` holds."""
+    """Generate the tidy table of one dataset from its true figures."""
     return tables.join(_rows(study, name, truth, np.random.default_rng(draw)))
 
 
@@ -226,7 +226,7 @@ def _tiles(count, scenes):
 
 
 def judged(planted, *draw, **datasets):
-    """What is found on datasets, given as (configuration, truth)."""
+    """Findings on datasets, given as (configuration, truth)."""
     configured = study(**planted, **{name: config for name, (config, _) in datasets.items()})
     rows = [table(configured, name, truth, *draw) for name, (_, truth) in datasets.items()]
     return judge(configured, tables.join(rows))

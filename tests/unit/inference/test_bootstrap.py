@@ -14,7 +14,7 @@ def _strata(positive, negative):
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 30), st.integers(0, 30), st.integers(0, 2**32))
-def test_every_resample_holds_as_much_of_either_kind(positive, negative, seed):
+def test_weights_of_each_stratum_add_up_to_its_blocks(positive, negative, seed):
     kinds = _strata(positive, negative)
     weights = block_weights(kinds, 50, seed)
     assert weights[:, kinds].sum(axis=1) == pytest.approx(positive)
@@ -23,7 +23,7 @@ def test_every_resample_holds_as_much_of_either_kind(positive, negative, seed):
 
 
 @pytest.mark.parametrize("sizes", [(2, 3), (4, 30), (50, 1)])
-def test_variance_of_a_total_is_the_textbook_one(sizes):
+def test_variance_of_a_total_agrees_with_the_textbook_formula(sizes):
     kinds = _strata(*sizes)
     values = np.random.default_rng(1).normal(10, 3, len(kinds))
     totals = block_weights(kinds, 40_000, 3) @ values
@@ -34,12 +34,12 @@ def test_variance_of_a_total_is_the_textbook_one(sizes):
     assert totals.mean() == pytest.approx(values.sum(), abs=5 * (textbook / 40_000) ** 0.5)
 
 
-def test_a_block_alone_of_its_kind_is_always_there():
+def test_the_only_block_of_a_stratum_always_weighs_one():
     kinds = _strata(1, 5)
     assert (block_weights(kinds, 100, 0)[:, kinds] == 1).all()
 
 
-def test_equal_maps_differ_by_nothing_in_every_resample():
+def test_equal_maps_have_no_difference_in_any_resample():
     rng = np.random.default_rng(0)
     tp, wrong = rng.integers(0, 50, (2, 3, 12)).astype(float)
     weights = block_weights(_strata(5, 7), 200, 0)
@@ -51,7 +51,7 @@ def test_equal_maps_differ_by_nothing_in_every_resample():
     assert np.var(iou(tp, wrong) - iou(tp.copy(), wrong.copy())) == 0
 
 
-def test_weights_come_from_the_seed():
+def test_equal_seeds_give_equal_weights():
     kinds = _strata(4, 9)
     assert (block_weights(kinds, 20, 5) == block_weights(kinds, 20, 5)).all()
     assert (block_weights(kinds, 20, 5) != block_weights(kinds, 20, 6)).any()
@@ -68,14 +68,14 @@ def test_weights_come_from_the_seed():
         ((1, 1), 0, 0),
     ],
 )
-def test_maps_have_degrees_of_freedom_of_blocks_with_positives_images_of_all(
+def test_degrees_of_freedom_count_positive_blocks_for_maps_and_all_blocks_for_images(
     sizes, of_maps, of_images
 ):
     assert block_df(_strata(*sizes)) == of_maps
     assert image_df(_strata(*sizes)) == of_images
 
 
-def test_drawing_takes_no_more_memory_than_the_weights():
+def test_drawing_needs_little_memory_beyond_the_weights():
     kinds = _strata(1000, 1000)
     tracemalloc.start()
     weights = block_weights(kinds, 1000, 0)

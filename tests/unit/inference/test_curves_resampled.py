@@ -35,14 +35,14 @@ def _one_by_one(difference, anchor, test):
 
 
 @pytest.mark.parametrize("noise", [0.3, 3.0])
-def test_resampled_quality_is_that_of_each_resample(noise):
+def test_resampled_bd_quality_agrees_with_single_curves(noise):
     anchor, test = _curves(0, noise)
     found = bd_quality_resampled(ANCHOR_RATE, anchor, TEST_RATE, test)
     assert found == pytest.approx(_one_by_one(bd_quality, anchor, test))
 
 
 @pytest.mark.parametrize("noise", [0.3, 1.5, 3.0])
-def test_resampled_rate_is_that_of_each_resample(noise):
+def test_resampled_bd_rate_agrees_with_single_curves(noise):
     anchor, test = _curves(1, noise)
     found = bd_rate_resampled(ANCHOR_RATE, anchor, TEST_RATE, test)
     expected = _one_by_one(bd_rate, anchor, test)
@@ -51,7 +51,7 @@ def test_resampled_rate_is_that_of_each_resample(noise):
     assert np.isfinite(expected).any()
 
 
-def test_the_package_gives_the_same():
+def test_results_agree_with_the_package_bjontegaard():
     anchor, test = _curves(2, 0.3)
     rates = bd_rate_resampled(ANCHOR_RATE, anchor, TEST_RATE, test)
     gains = bd_quality_resampled(ANCHOR_RATE, anchor, TEST_RATE, test)
@@ -61,7 +61,7 @@ def test_the_package_gives_the_same():
         assert gain == pytest.approx(bjontegaard.bd_psnr(*arguments, min_overlap=0))
 
 
-def test_order_repeats_and_lossless_points_do_not_matter():
+def test_order_duplicates_and_lossless_points_do_not_count():
     anchor, test = _curves(3, 0.3)
     more = np.append(TEST_RATE, [TEST_RATE[0], 9])[::-1]
     columns = np.column_stack([test, test[:, 0], np.full(len(test), np.inf)])[:, ::-1]
@@ -71,7 +71,7 @@ def test_order_repeats_and_lossless_points_do_not_matter():
 
 
 @pytest.mark.parametrize("difference", [bd_quality_resampled, bd_rate_resampled])
-def test_only_resamples_that_lack_a_point_fail(difference):
+def test_only_resamples_without_a_point_are_undefined(difference):
     anchor, test = _curves(4, 0.3)
     test[3, 1] = np.nan
     test[5, 4] = np.inf
@@ -83,7 +83,7 @@ def test_only_resamples_that_lack_a_point_fail(difference):
 @pytest.mark.parametrize(
     "rate", [TEST_RATE * 1000, [0, 0.1, 0.2, 0.3, 0.4], [0.1, 0.1, 0.2, 0.4, 0.8]]
 )
-def test_rates_that_allow_no_difference_fail_everywhere(difference, rate):
+def test_unusable_rates_make_every_resample_undefined(difference, rate):
     anchor, test = _curves(5, 0.3)
     if difference is bd_rate_resampled and rate is not None and np.min(rate) > 1:
         test = test + 100  # beyond the anchor's quality as well
@@ -96,7 +96,7 @@ def test_rates_that_allow_no_difference_fail_everywhere(difference, rate):
     st.lists(st.floats(0.01, 5), min_size=7, max_size=7),
     st.tuples(st.floats(0, 1), st.floats(0, 1)).filter(lambda b: abs(b[0] - b[1]) > 1e-3),
 )
-def test_a_rising_curve_is_scipys(steps, rises, places):
+def test_monotone_cubic_agrees_with_scipy(steps, rises, places):
     x, y = np.cumsum(steps), np.cumsum(rises[: len(steps)])
     low, high = x[0] + np.sort(places) * (x[-1] - x[0])
     ours, theirs = MonotoneCubic(x[None], y[None]), PchipInterpolator(x, y)

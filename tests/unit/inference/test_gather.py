@@ -1,4 +1,4 @@
-"""Evidence against sums straight from the table."""
+"""Gathered results against direct sums over the table."""
 
 import subprocess
 import sys
@@ -42,7 +42,7 @@ def test_figures_are_ratios_of_sums_over_blocks_and_seeds():
 
 
 def test_blocks_are_paired_across_points():
-    # whatever blocks have in common cancels: the change varies far less than either map
+    # variation between blocks cancels: the change varies far less than either map
     configured = study(toy=dataset(rates={"jpeg2000": [0.1]}))
     rows = table(configured, "toy", Truth(noise=0.001))
     results = gather(configured, rows, "toy", "unet")
@@ -51,13 +51,13 @@ def test_blocks_are_paired_across_points():
 
 
 @pytest.mark.parametrize(("correlation", "side"), [(0, 4), (64, 4), (65, 8), (200, 16)])
-def test_a_block_is_at_least_as_wide_as_labels_are_correlated(correlation, side):
+def test_a_block_is_at_least_as_wide_as_the_correlation_length(correlation, side):
     tiling = study(toy=dataset()).datasets["toy"].tiling
     folds = tiling.folds.model_copy(update={"block_tiles": 4})
     assert block_side(tiling.model_copy(update={"folds": folds}), correlation) == side
 
 
-def test_the_script_writes_what_judge_finds(tmp_path):
+def test_the_script_writes_the_findings_of_judge(tmp_path):
     configured = study(toy=dataset(rates={"jpeg2000": [0.1, "lossless"]}))
     rows = table(configured, "toy", replace(Truth(), blocks=8, positive=5))
     write(rows, tmp_path / "metrics.parquet")

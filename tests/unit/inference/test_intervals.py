@@ -15,14 +15,14 @@ ONE_SEED = np.array([0.5])
 
 
 def _with_variance(variance, count=1000):
-    """Numbers of just this sample variance."""
+    """Random numbers with exactly this sample variance."""
     draws = np.random.default_rng(0).normal(size=count)
     return (draws - draws.mean()) / draws.std(ddof=1) * variance**0.5
 
 
 @pytest.fixture
 def welch():
-    """Two samples whose means have the two parts of an estimate's variance, and scipy's test."""
+    """Two samples whose means have the two parts of an estimate's variance, and Welch's test."""
     rng = np.random.default_rng(4)
     blocks, seeds = rng.normal(0.6, 0.2, 12), rng.normal(0.1, 0.05, 5)
     figure = estimate(
@@ -34,7 +34,7 @@ def welch():
     return figure, lambda side: stats.ttest_ind(blocks, seeds, equal_var=False, alternative=side)
 
 
-def test_degrees_of_freedom_and_interval_are_those_of_welch(welch):
+def test_degrees_of_freedom_and_interval_agree_with_welch(welch):
     figure, test = welch
     interval = test("two-sided").confidence_interval(0.95)
     assert figure.df == pytest.approx(test("two-sided").df)
@@ -43,7 +43,7 @@ def test_degrees_of_freedom_and_interval_are_those_of_welch(welch):
     assert figure.upper == pytest.approx(test("less").confidence_interval(0.95).high)
 
 
-def test_degrees_of_freedom_are_those_of_statsmodels():
+def test_degrees_of_freedom_agree_with_statsmodels():
     rng = np.random.default_rng(8)
     blocks, seeds = rng.normal(size=9), rng.normal(size=4)
     variance = blocks.var(ddof=1) / len(blocks)
@@ -56,11 +56,11 @@ def test_degrees_of_freedom_are_those_of_statsmodels():
 @patch("gc.collect", Mock())  # multipletests calls it each time
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
-def test_holm_is_that_of_statsmodels(p):
+def test_holm_agrees_with_statsmodels(p):
     assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
 
 
-def test_p_values_are_those_of_welch(welch):
+def test_p_values_agree_with_welch(welch):
     figure, test = welch
     assert p_above(figure, 0) == pytest.approx(test("greater").pvalue)
     assert p_below(figure, 0) == pytest.approx(test("less").pvalue)
@@ -68,19 +68,21 @@ def test_p_values_are_those_of_welch(welch):
 
 @settings(max_examples=50, deadline=None)
 @given(st.floats(-1, 1), st.floats(1e-4, 1), st.integers(1, 60), st.floats(-1, 1))
-def test_a_bound_excludes_a_threshold_just_where_p_is_below_five_percent(value, var, df, threshold):
+def test_a_bound_excludes_a_threshold_if_and_only_if_p_is_below_five_percent(
+    value, var, df, threshold
+):
     figure = estimate(value, _with_variance(var, 50), ONE_SEED, df)
     if min(abs(figure.lower - threshold), abs(figure.upper - threshold)) > 1e-9:
         assert (figure.lower > threshold) == (p_above(figure, threshold) < 0.05)
         assert (figure.upper < threshold) == (p_below(figure, threshold) < 0.05)
 
 
-def test_one_seed_leaves_only_the_blocks():
+def test_one_seed_gives_the_variance_of_blocks_only():
     figure = estimate(0.5, _with_variance(0.04), ONE_SEED, 7)
     assert (figure.se, figure.df) == pytest.approx((0.2, 7))
 
 
-def test_without_variance_the_figure_is_certain():
+def test_without_variance_all_bounds_equal_the_figure():
     figure = estimate(0.0, np.zeros(100), np.zeros(3), 9)
     assert (figure.se, figure.low, figure.high, figure.lower, figure.upper) == (0, 0, 0, 0, 0)
     assert (p_above(figure, -0.01), p_above(figure, 0.0), p_below(figure, 0.01)) == (0, 1, 0)
@@ -97,7 +99,7 @@ def test_without_variance_the_figure_is_certain():
         (0.5, 0, [0.4, np.inf], 0, "for 1 of 2 seeds"),
     ],
 )
-def test_undefined_says_why(value, missing, seeds, df, reason):
+def test_undefined_estimates_have_a_reason(value, missing, seeds, df, reason):
     draws = _with_variance(0.01)
     draws[:missing] = np.nan
     figure = estimate(value, draws, np.array(seeds), df)
@@ -105,7 +107,7 @@ def test_undefined_says_why(value, missing, seeds, df, reason):
     assert reason in figure.reason
 
 
-def test_a_few_missing_resamples_are_left_out():
+def test_a_few_undefined_resamples_are_left_out():
     draws = np.append(_with_variance(0.01), [np.nan] * 50)
     figure = estimate(0.5, draws, np.array([0.4, 0.6]), 9)
     assert figure.se == pytest.approx((0.01 + 0.02 / 2) ** 0.5)
@@ -119,7 +121,7 @@ def test_too_few_blocks_give_a_value_without_error():
 
 
 def test_holm_by_hand():
-    # 4 · 0.005, 3 · 0.01, then 2 · 0.03, and 0.04 raised to what came before it
+    # 4 · 0.005, 3 · 0.01, 2 · 0.03; then 0.04 is raised to the adjusted p-value before it
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([]) == []
 
@@ -127,7 +129,7 @@ def test_holm_by_hand():
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
 def test_holm_is_the_closure_of_bonferroni(p):
-    # a hypothesis falls where Bonferroni rejects every family that holds it
+    # closed testing: reject a hypothesis if Bonferroni rejects every set that contains it
     families = [f for n in range(1, len(p) + 1) for f in combinations(range(len(p)), n)]
     bonferroni = {f: min(1, len(f) * min(p[i] for i in f)) for f in families}
     closed = [max(bonferroni[f] for f in families if i in f) for i in range(len(p))]

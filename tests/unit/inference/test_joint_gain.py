@@ -1,4 +1,4 @@
-"""What joint training gains, at the rate that it spends."""
+"""Gain of joint training at equal rate."""
 
 from dataclasses import replace
 
@@ -12,9 +12,9 @@ from workflow_lib.inference.points import RatePoint
 
 
 def gains(points, of_joint, rates=LOSSY):
-    """Gain of every joint point that was run, where joint spends `of_joint` times the bits.
+    """Gains of all joint points, if joint needs `of_joint` times the bits of its control.
 
-    IoU is linear in log rate; joint adds 0.02 to what its rate is worth.
+    IoU is linear in log rate. The true gain of joint at equal rate is 0.02.
     """
 
     def bpppb(point):
@@ -37,35 +37,35 @@ def gathered(config, truth):
 @pytest.mark.parametrize(
     ("points", "of_joint"),
     [
-        ([0.1, 0.2], 1.5),  # 0.1 between two controls, 0.2 along the frozen curve
+        ([0.1, 0.2], 1.5),  # 0.1 is between two controls, 0.2 needs the frozen curve
         ([0.2], 0.6),
         ([0.1], 1.0),
     ],
 )
-def test_the_gain_is_taken_at_equal_rate(points, of_joint):
+def test_the_gain_is_estimated_at_equal_rate(points, of_joint):
     for gain in gains(points, of_joint):
         assert gain.value == pytest.approx(0.02, abs=1e-3)
         assert gain.by_seed == pytest.approx([0.02, 0.02], abs=1e-3)
         assert gain.resampled == pytest.approx(np.full(400, 0.02), abs=1e-3)
 
 
-def test_the_curve_is_never_extrapolated():
+def test_the_frozen_curve_is_never_extrapolated():
     assert gains([0.4], 1.5) == [None]
     assert gains([0.05], 0.5) == [None]
 
 
 @pytest.mark.parametrize(("of_joint", "defined"), [(1.009, True), (0.991, True), (1.02, False)])
-def test_rates_that_agree_need_no_curve(of_joint, defined):
+def test_equal_rates_need_no_curve(of_joint, defined):
     (gain,) = gains([0.1], of_joint, rates=[0.1])  # a single rate is no curve
     assert (gain is not None) == defined
     assert gain is None or gain.value == pytest.approx(0.02, abs=1e-3)
 
 
-def test_all_seeds_are_compared_in_the_same_way():
+def test_all_seeds_use_the_same_method():
     joint = RatePoint("dgml", "0.1", "joint")
     config = dataset(rates={"dgml": LOSSY}, regimes={"joint": {"dgml": [0.1, 0.2]}})
     results = gathered(config, Truth(rate_noise=0))
-    # on average between both controls, in the second training beyond them on the frozen curve
+    # on average between both controls; in the second training beyond them, on the frozen curve
     rates = dict(results.bpppb) | {joint: np.array([0.12, 0.24])}
     gain = joint_gain(replace(results, bpppb=rates), joint)
     assert np.isnan(gain.by_seed).tolist() == [False, True]

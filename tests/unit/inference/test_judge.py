@@ -1,4 +1,4 @@
-"""Planted truths, through the whole of `judge`."""
+"""`judge` recovers the truth of generated studies."""
 
 import numpy as np
 import pytest
@@ -30,14 +30,14 @@ def claim(findings, hypothesis, regime=None, against=None):
 
 
 def better(by, codec="dgml"):
-    """`codec` better by a constant IoU, and by 3 dB."""
+    """Truth in which `codec` is better by a constant IoU and by 3 dB."""
     return {
         "iou": lambda p: saturating(p) + by * (p.codec == codec),
         "psnr": lambda p: 60 + 5 * np.log2(RATES[p.rate]) + 3 * (p.codec == codec),
     }
 
 
-def test_a_better_codec_is_found_to_be_better():
+def test_a_better_codec_supports_h1():
     truth = Truth(**better(0.03))
     found = judged({"seeds": (0, 1)}, optical=(dataset(**OPTICAL, rates=WITH_KLT), truth))
     h1 = claim(found, "H1", against="jpeg2000")
@@ -49,12 +49,12 @@ def test_a_better_codec_is_found_to_be_better():
     assert (beside.outcome, beside.primary) == ("supported", False)
     comparison = found.findings[0].comparisons[1]
     assert (comparison.codec, comparison.anchor) == ("dgml", "jpeg2000")
-    # 5 dB for twice the rate: 3 dB are worth 2 ** -0.6
+    # doubling the rate gains 5 dB, so 3 dB save a factor of 2 ** -0.6
     assert comparison.rate.low < 100 * (2**-0.6 - 1) < comparison.rate.high
 
 
-def test_a_better_codec_goes_further():
-    # at 0.2 and above nothing is lost by jpeg2000, by dgml not even at 0.05
+def test_a_better_codec_passes_at_a_lower_rate():
+    # jpeg2000 loses no IoU at 0.2 and above, dgml not even at 0.05
     def iou(point):
         return 0.5 if point.codec == "jpeg2000" and RATES[point.rate] < 0.2 else 0.7
 
@@ -67,7 +67,7 @@ def test_a_better_codec_goes_further():
     assert jpeg2000.steps[3].blocks_needed is None
 
 
-def test_without_loss_nothing_changes():
+def test_lossless_maps_do_not_change():
     found = judged({}, fire=(dataset(), Truth(noise=0.2)))
     first = found.findings[0].verdicts[0].steps[0]
     assert (first.rate, first.passed) == ("lossless", True)
@@ -77,7 +77,7 @@ def test_without_loss_nothing_changes():
 
 
 @pytest.mark.parametrize(("blocks", "answer"), [(80, "supported"), (5, "undecided")])
-def test_where_nothing_differs(blocks, answer):
+def test_equal_codecs_need_many_blocks_to_support_h2_and_h3(blocks, answer):
     truth = Truth(blocks=blocks, positive=blocks - 2, noise=0.03)
     found = judged(
         {"seeds": (0, 1)},
@@ -90,14 +90,14 @@ def test_where_nothing_differs(blocks, answer):
     assert not found.conditional
 
 
-def test_h2_is_refuted_where_the_learned_codec_is_far_ahead():
+def test_h2_is_refuted_if_the_learned_codec_is_far_better():
     found = judged({}, thermal=(dataset(), Truth(**better(0.06))))
     assert claim(found, "H2").outcome == "refuted"
     assert claim(found, "H2").measures[0].estimate.value == pytest.approx(-0.06, abs=0.01)
     assert found.conditional
 
 
-def test_h1_is_refuted_by_one_of_its_two_measures():
+def test_one_of_two_measures_refutes_h1():
     def psnr(point):
         return 60 + 5 * np.log2(RATES[point.rate]) + 3 * (point.codec == "dgml")
 
@@ -107,8 +107,8 @@ def test_h1_is_refuted_by_one_of_its_two_measures():
 
 
 @pytest.mark.parametrize(("by", "answer"), [(-3, "refuted"), (3, "undecided")])
-def test_one_undefined_measure_neither_supports_nor_saves_a_claim(by, answer):
-    # maps at two rates are no curve
+def test_an_undefined_measure_prevents_support_but_not_refutation(by, answer):
+    # maps at two rates are too few for a curve
     config = dataset(**OPTICAL, regimes={"frozen": {"jpeg2000": "all", "dgml": [0.1, 0.2]}})
     psnr = {"psnr": lambda p: 60 + 5 * np.log2(RATES[p.rate]) + by * (p.codec == "dgml")}
     h1 = claim(judged({}, optical=(config, Truth(**psnr))), "H1")
@@ -117,8 +117,8 @@ def test_one_undefined_measure_neither_supports_nor_saves_a_claim(by, answer):
     assert "lossy points" in h1.reason
 
 
-def test_a_gain_of_joint_training_is_found_at_its_own_rate():
-    # joint spends twice the bits of its control and lies on the same curve: no gain at equal rate
+def test_gain_of_joint_training_is_estimated_at_its_own_rate():
+    # joint needs 1.9 times the bits of its control on the same curve: no gain at equal rate
     def bpppb(point):
         return RATES[point.rate] * (1.9 if point.regime == "joint" else 1)
 
@@ -144,14 +144,14 @@ def test_joint_beyond_the_frozen_curve_is_undecided():
 
 
 def test_joint_beyond_the_frozen_curve_at_one_point_is_undecided():
-    # where joint stays on the curve it gains nothing; where it left it nothing is known
+    # joint gains nothing within the curve's rates; beyond them its gain is unknown
     def bpppb(point):
         return RATES[point.rate] * (9 if (point.rate, point.regime) == ("0.2", "joint") else 1)
 
     config = dataset(regimes={"joint": {"dgml": [0.1, 0.2]}})
     h3 = claim(judged({}, thermal=(config, Truth(bpppb=bpppb))), "H3")
     assert (h3.outcome, h3.measures[0].estimate.value) == ("undecided", None)
-    assert h3.reason.endswith("joint's: dgml at 0.2")
+    assert h3.reason.endswith("that of joint: dgml at 0.2")
     assert h3.measures[0].name.endswith("dgml at 0.1, dgml at 0.2")
 
 
@@ -160,7 +160,7 @@ def test_joint_that_was_not_run_is_undecided():
     assert (h3.outcome, h3.reason) == ("undecided", "joint was not run")
 
 
-def test_a_weak_ceiling_makes_everything_untestable():
+def test_a_weak_ceiling_makes_all_claims_untestable():
     truth = Truth(ceiling=0.2, iou=lambda p: 0.2)
     found = judged({}, optical=(dataset(**OPTICAL, regimes=ALL), truth))
     assert not found.findings[0].testable
@@ -172,14 +172,14 @@ def test_a_weak_ceiling_makes_everything_untestable():
 
 
 @pytest.mark.parametrize(("blocks", "positive"), [(1, 1), (2, 1), (12, 1), (1, 0), (12, 0)])
-def test_few_blocks_with_positives_never_support_anything(blocks, positive):
+def test_few_blocks_with_positives_never_support_a_claim(blocks, positive):
     truth = Truth(blocks=blocks, positive=positive, **better(0.3))
     found = judged({}, optical=(dataset(**OPTICAL, regimes=ALL), truth))
     assert not {c.outcome for c in found.claims} & {"supported", "refuted"}
     assert Findings.parse(found.canonical()) == found
 
 
-def test_images_are_compared_where_one_block_holds_positives():
+def test_images_are_compared_even_with_one_positive_block():
     truth = Truth(blocks=12, positive=1, **better(0))
     (finding,) = judged({}, optical=(dataset(**OPTICAL), truth)).findings
     (comparison,) = finding.comparisons
@@ -221,7 +221,7 @@ def test_primary_claims_come_first():
     ]
 
 
-def test_claims_say_how_much_was_trained_on():
+def test_claims_give_the_number_of_training_tiles():
     regimes = {"joint": {"dgml": [0.1]}}
     found = judged(
         {}, a=(dataset(regimes=regimes), Truth()), b=(dataset(rates={"jpeg2000": LOSSY}), Truth())

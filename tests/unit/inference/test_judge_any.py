@@ -1,4 +1,4 @@
-"""Studies of any shape are judged: folds, blocks, seeds, what is missing, fairness."""
+"""`judge` handles studies of any shape: folds, blocks, seeds, missing rows, fairness."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ from workflow_lib.inference.judge import judge
 ALL = {"retrained": "all", "joint": {"dgml": [0.1, 0.2]}}
 
 
-def test_folds_are_scored_as_one():
+def test_folds_are_pooled():
     config = dataset() | {
         "tiling": {
             "tile": 16,
@@ -38,7 +38,7 @@ def test_folds_are_scored_as_one():
     assert finding.codec_training_tiles == {"dgml": 24}
 
 
-def test_blocks_are_merged_until_they_are_as_wide_as_the_labels_are_correlated():
+def test_blocks_are_merged_up_to_the_correlation_length():
     finding = judged({}, thermal=(dataset(), Truth(correlation_px=20))).findings[0]
     # two scenes of 3 × 8 tiles with rows of 8, 8 and 4
     assert (finding.block_px, finding.blocks) == (32, 2 * (4 + 2))
@@ -47,7 +47,7 @@ def test_blocks_are_merged_until_they_are_as_wide_as_the_labels_are_correlated()
     assert "2 × 2" in check.answer
 
 
-def test_codecs_without_maps_are_still_compared_in_psnr():
+def test_codecs_without_maps_are_compared_in_psnr():
     rates = {"jpeg2000": LOSSY, "jpegxl": LOSSY}
     config = dataset(rates=rates, regimes={"frozen": {"jpeg2000": "all"}})
     finding = judged({}, thermal=(config, Truth())).findings[0]
@@ -76,14 +76,14 @@ def test_seeds_that_a_point_lacks_are_left_out():
         (lambda r: (r["rate"] == "0.1") & (r["row"] == 0), "scored on other tiles"),
     ],
 )
-def test_a_table_that_lacks_something_is_refused(lacks, message):
+def test_an_incomplete_table_is_refused(lacks, message):
     configured = study(thermal=dataset())
     rows = table(configured, "thermal", Truth())
     with pytest.raises(DownlinkError, match=message):
         judge(configured, rows[~lacks(rows)])
 
 
-def test_fairness_is_computed():
+def test_fairness_is_checked():
     def bpppb(point):
         return RATES[point.rate] * (4 if point.codec == "dgml" else 1)
 
@@ -99,22 +99,22 @@ def test_fairness_is_computed():
     checks = {c.question: c for c in judge(configured, rows).findings[0].checks}
     expected = {
         "Do rate ranges overlap?": "dgml 1.0",
-        "Does every codec go as low as asked?": "jpeg2000 at 0.05 (0.050 bpppb)",
+        "Does every codec reach the requested rates?": "jpeg2000 at 0.05 (0.050 bpppb)",
         "What share of the bytes is not payload?": "jpeg2000 at 0.05 25.0 %",
         "How many blocks hold positives?": "7 of 40",
         "Do the blocks lie in several scenes?": "In 2 scenes",
-        "Do learned codecs know their training tiles better than others?": "trained on other.",
+        "Do learned codecs overfit their training tiles?": "trained on other.",
         "Were learned codecs trained on this dataset's own tiles?": "of other",
         "Was everything trained more than once?": "conditional",
     }
-    for question, said in expected.items():
-        assert said in checks[question].answer
+    for question, expected_text in expected.items():
+        assert expected_text in checks[question].answer
         assert not checks[question].fair
-    gap = checks["Do learned codecs know their training tiles better than others?"]
-    assert gap.answer == "Not known here: trained on other."
+    gap = checks["Do learned codecs overfit their training tiles?"]
+    assert gap.answer == "Unknown: trained on other."
     own = study(thermal=dataset())
     checks = {c.question: c for c in judge(own, rows).findings[0].checks}
-    gap = checks["Do learned codecs know their training tiles better than others?"]
+    gap = checks["Do learned codecs overfit their training tiles?"]
     assert not gap.fair
     assert "dgml +2.3 dB (classical codecs +0.1 dB)" in gap.answer
     fair = judged({"seeds": (0, 1)}, thermal=(dataset(), Truth(scenes=5))).findings[0].checks
@@ -133,7 +133,7 @@ rates = st.lists(st.sampled_from(LOSSY), min_size=1, max_size=4, unique=True)
 
 @settings(max_examples=10, deadline=None)
 @given(st.data())
-def test_any_study_is_judged_and_what_is_found_comes_back(data):
+def test_findings_of_any_study_round_trip(data):
     codecs = {
         name: data.draw(rates)
         for name in ("jpeg2000", "klt-jpeg2000", "jpegxl", "hyperprior", "dgml")

@@ -1,4 +1,4 @@
-"""Rates at equal IoU through the whole of `judge`: planted, found, and in percent."""
+"""`judge` recovers BD-rates at equal IoU, in percent."""
 
 import numpy as np
 import pytest
@@ -17,12 +17,12 @@ from workflow_lib.inference.findings import Estimate
 
 
 def half_the_rate(point):
-    """IoU that rises by 0.05 with every octave of rate, of which dgml needs one less."""
+    """IoU that rises by 0.05 per octave of rate; dgml needs one octave less."""
     return 0.3 + 0.05 * (np.log2(RATES[point.rate] / 0.025) + (point.codec == "dgml"))
 
 
 def task_rate(ceiling, baseline=0.2, noise=0.01):
-    """BD-rate at equal IoU where the curves share 0.35 to 0.55, four octaves."""
+    """BD-rate at equal IoU of curves that share IoU 0.35 to 0.55, which spans four octaves."""
     rates = {codec: [0.025, *LOSSY, 0.8] for codec in ("jpeg2000", "dgml")}
     levels = {"ceiling": ceiling, "baseline": baseline, "noise": noise}
     truth = Truth(iou=half_the_rate, between_seeds=0.001, **levels)
@@ -31,7 +31,7 @@ def task_rate(ceiling, baseline=0.2, noise=0.01):
 
 
 @pytest.mark.parametrize(("ceiling", "baseline"), [(0.7, 0.2), (0.51, 0.2), (0.7, 0.4)])
-def test_the_rate_that_a_task_needs_is_found(ceiling, baseline):
+def test_bd_rate_at_equal_iou_is_recovered(ceiling, baseline):
     found = task_rate(ceiling, baseline)
     assert found.value == pytest.approx(-50, abs=4)
     assert found.low < -50 < found.high < 0
@@ -39,24 +39,24 @@ def test_the_rate_that_a_task_needs_is_found(ceiling, baseline):
 
 
 @pytest.mark.parametrize(("ceiling", "baseline"), [(0.41, 0.2), (0.7, 0.5)])
-def test_the_rate_that_a_task_needs_is_undefined_where_one_octave_is_left(ceiling, baseline):
+def test_bd_rate_at_equal_iou_is_undefined_over_one_octave(ceiling, baseline):
     found = task_rate(ceiling, baseline)  # less epsilon of 0.01
     assert (found.value, found.se) == (None, None)
     assert "octaves of rate, 2 are needed" in found.reason
 
 
-def test_no_interval_of_a_rate_passes_minus_100_percent():
+def test_intervals_of_bd_rates_stay_above_minus_100_percent():
     found = task_rate(0.7, noise=0.06)
     assert found.value is not None
     assert -100 < found.low < found.lower < found.value < found.upper < found.high
-    # even in log rate, hence not in percent
+    # symmetric in log rate, hence not in percent
     middle = (1 + found.low / 100) * (1 + found.high / 100)
     assert middle == pytest.approx((1 + found.value / 100) ** 2)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.floats(-12, 12), st.floats(0, 5))
-def test_rates_in_percent_and_in_octaves_are_the_same(value, half):
+def test_percent_and_octaves_convert_into_each_other(value, half):
     octaves = Estimate(
         value=value, se=half, low=value - half, high=value + half, lower=value, upper=value
     )

@@ -26,13 +26,13 @@ def outcomes(*claims):
     return {found.dataset: found.outcome for found in corrected(claims)}
 
 
-def test_two_of_a_family_need_half_the_level():
+def test_a_family_of_two_is_tested_at_half_the_level():
     pair = claim("a", 0.03, alone="supported"), claim("b", 0.6)
     assert outcomes(*pair) == {"a": "undecided", "b": "undecided"}
     assert outcomes(claim("a", 0.02, alone="supported"), pair[1])["a"] == "supported"
 
 
-def test_supports_and_refutations_are_corrected_each():
+def test_support_and_refutation_are_corrected_separately():
     found = outcomes(
         claim("a", p_support=0.02, alone="supported"),
         claim("b", p_refute=0.02, alone="refuted"),
@@ -48,26 +48,26 @@ def test_supports_and_refutations_are_corrected_each():
         claim("b", None, None, run=False),
     ],
 )
-def test_only_primary_claims_that_could_be_tested_are_in_the_family(outside):
+def test_the_family_holds_testable_primary_claims_only(outside):
     assert outcomes(claim("a", 0.03, alone="supported"), outside) == {
         "a": "supported",
         "b": outside.alone,
     }
 
 
-def test_an_undefined_figure_counts_as_a_test_that_failed():
+def test_an_undefined_figure_counts_as_a_failed_test():
     lacking = claim("b", None, None)
     assert outcomes(claim("a", 0.03, alone="supported"), lacking)["a"] == "undecided"
 
 
-def test_claims_beside_the_family_keep_their_own_outcome():
+def test_secondary_claims_keep_their_outcome():
     family = [claim(str(n), 0.04, alone="supported") for n in range(5)]
     found = corrected([claim("x", 0.04, alone="supported", primary=False), *family])
     assert [c.outcome for c in found] == ["undecided"] * 5 + ["supported"]
 
 
-def test_a_support_that_is_lost_is_no_refutation():
-    # a gain of joint training above 0 and below the margin: support comes first
+def test_a_claim_that_loses_support_is_not_refuted():
+    # e.g. a gain of joint training between 0 and the margin: support takes precedence
     found = outcomes(claim("a", 0.03, 0.001, alone="supported"), claim("b"))
     assert found["a"] == "undecided"
 
@@ -84,7 +84,7 @@ members = st.builds(
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(members, max_size=6))
-def test_correction_only_weakens(family):
+def test_correction_only_weakens_outcomes(family):
     for before, after in zip(family, corrected(family), strict=True):
         assert after.outcome in {before.alone, "undecided"}
         assert after == before.model_copy(update={"outcome": after.outcome})

@@ -1,4 +1,4 @@
-"""Tables of folds and scenes as one: what is pooled, and what is kept."""
+"""Collecting tables of folds and scenes: which figures are pooled and which rows are kept."""
 
 import json
 import os
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def coded(make_tiles, tmp_path):
-    """A scene coded off by one count, scored on both of its folds in turn, and its table."""
+    """Tiles, coded size and folder of a scene whose two folds are off by one and three counts."""
     tiles = make_tiles(side=32)
     config = Jpeg2000(kind="jpeg2000")
     size = encode_scene(tiles, Jpeg2000Codec(), config, 2.0, tmp_path / "scene.dlk")
@@ -55,7 +55,7 @@ def test_every_fold_is_charged_and_pooled_once(coded):
     assert figures["samples"] == tiles.valid.sum() * 2
     errors = np.where(tiles.fold == 0, 1, 9) * tiles.valid.sum(axis=(1, 2)) * 2
     assert figures["sse"] == errors.sum()
-    # each fold's training tiles are those of the other one that do not validate
+    # each fold trains on the other fold's tiles, except for validation tiles
     held = [tiles.holding_out(fold) for fold in (0, 1)]
     seen = [errors[h.split == "train"].sum() for h in held]
     samples = sum(h.where("train").valid.sum() * 2 for h in held)
@@ -63,7 +63,7 @@ def test_every_fold_is_charged_and_pooled_once(coded):
     assert figures["psnr_training_db"] == pytest.approx(10 * np.log10(10000**2 / mse))
 
 
-def test_nothing_is_said_of_training_tiles_that_are_another_datasets(coded):
+def test_psnr_of_borrowed_training_tiles_is_undefined(coded):
     tiles, size, folder = coded
     key = Key("made", "jpeg2000", "2")
     borrowed = coded_table(key, tiles, tiles.image, size, [1], 7, borrowed=True).to_pandas()
@@ -73,7 +73,7 @@ def test_nothing_is_said_of_training_tiles_that_are_another_datasets(coded):
     assert figures["codec_training_tiles"] == 7
 
 
-def test_maps_pool_their_pixels_and_average_their_precision(make_tiles, tmp_path):
+def test_pixels_of_folds_are_pooled_and_average_precision_is_averaged(make_tiles, tmp_path):
     tiles = make_tiles(side=32)
     mapped = tiles.image[:, 0] > 3300
     files = []
@@ -96,7 +96,7 @@ def test_maps_pool_their_pixels_and_average_their_precision(make_tiles, tmp_path
 
 
 def test_more_tables_than_a_command_line_holds(coded):
-    """Three hundred thousand names are too long for any exec; a few of them are enough to read."""
+    """300,000 names exceed the limit of any command line, so names come from standard input."""
     tiles, _, folder = coded
     command = [sys.executable, str(ROOT / "scripts/collect_metrics.py")]
     command += ["--infos", json.dumps({"made": tiles.info.model_dump()})]

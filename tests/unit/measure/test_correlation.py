@@ -21,7 +21,7 @@ INFO = TileInfo(
 
 
 def tiled(*scenes):
-    """Tiles of scenes' label maps [y, x], whose sides are multiples of SIDE."""
+    """Cut label maps of scenes, [y, x], into tiles; their sides are multiples of SIDE."""
     parts = []
     for number, label in enumerate(scenes):
         rows, cols = (size // SIDE for size in label.shape)
@@ -52,14 +52,14 @@ def squares(rng, side, size=512, count=60):
 
 
 def telegraph(rng, length, size):
-    """±1 with correlation exp(−lag / length)."""
+    """Random signal of ±1 with correlation exp(−lag / length)."""
     flips = rng.random(size) < (1 - np.exp(-1 / length)) / 2
     return np.where(np.cumsum(flips) % 2, -1, 1) * rng.choice([-1, 1])
 
 
 @pytest.mark.parametrize("side", [5, 12, 30])
 def test_sparse_squares(side):
-    # few squares: correlation 1 − lag / side, which is 1/e at 0.632 sides
+    # sparse squares have correlation 1 − lag / side, which is 1/e at 0.632 · side
     label = squares(np.random.default_rng(1), side, count=30)
     assert correlation_length(tiled(label)) == pytest.approx(side * (1 - 1 / np.e), rel=0.12)
 
@@ -75,7 +75,7 @@ def test_exponential_correlation_over_scenes_of_many_sizes(length):
     assert correlation_length(tiled(*scenes)) == pytest.approx(length, rel=0.1)
 
 
-def test_ignored_and_missing_pixels_change_little_and_their_values_nothing():
+def test_values_of_ignored_pixels_do_not_count():
     rng = np.random.default_rng(3)
     tiles = tiled(squares(rng, 12))
     whole = correlation_length(tiles)
@@ -91,7 +91,7 @@ def test_ignored_and_missing_pixels_change_little_and_their_values_nothing():
     assert correlation_length(absent) == pytest.approx(correlation_length(masked))
 
 
-def test_direct_sums_agree():
+def test_correlation_length_agrees_with_direct_sums():
     label = np.random.default_rng(4).choice([0, 1, 255], (32, 48), p=[0.5, 0.3, 0.2])
     known = np.where(label == 255, np.nan, label)
     d = known - np.nanmean(known)
@@ -105,10 +105,10 @@ def test_direct_sums_agree():
 
 
 @pytest.mark.parametrize("value", [0, 1, 255])
-def test_labels_that_never_change_have_no_length(value):
+def test_constant_labels_have_length_zero(value):
     assert correlation_length(tiled(np.full((32, 64), value))) == 0
 
 
-def test_never_longer_than_the_largest_scene():
+def test_correlation_length_is_at_most_the_longest_side_of_a_scene():
     scenes = [np.zeros((32, 32)), np.ones((16, 48)), np.ones((32, 16))]
     assert correlation_length(tiled(*scenes)) == 48

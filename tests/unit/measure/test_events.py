@@ -1,4 +1,4 @@
-"""Objects found and made up, by hand and against scikit-image's own labelling."""
+"""Events and false alarms, checked by hand and against scikit-image's labelling."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ from workflow_lib.measure.table import tile_rows
 
 
 def tiles_of(toy_tiles, label):
-    """One scene of 2 × 2 tiles from its label, uint8 [y, x]."""
+    """Cut a scene's label, uint8 [y, x], into 2 × 2 tiles; also return the side of a tile."""
     side = label.shape[0] // 2
     cut = label.reshape(2, side, 2, side).swapaxes(1, 2).reshape(4, side, side)
     tiles = toy_tiles(np.ones((4, 1, side, side)), cut)
@@ -28,13 +28,13 @@ def cut_alike(canvas, side):
 
 def test_an_event_spans_tiles_and_counts_once(toy_tiles):
     label = np.zeros((8, 8), np.uint8)
-    label[1, 2:6] = 1  # over two tiles
-    label[3, 3] = label[4, 4] = 1  # over a corner
+    label[1, 2:6] = 1  # spans two tiles
+    label[3, 3] = label[4, 4] = 1  # connected diagonally
     label[7, 0] = 1
     label[0, 7] = 255
     mapped = np.zeros((8, 8), bool)
-    mapped[1, 5] = mapped[0, 7] = True  # finds the first; the other lies where nothing is known
-    mapped[6, 6] = mapped[7, 7] = True  # one false alarm over a diagonal
+    mapped[1, 5] = mapped[0, 7] = True  # one event; one ignored pixel
+    mapped[6, 6] = mapped[7, 7] = True  # one false alarm, connected diagonally
     tiles, side = tiles_of(toy_tiles, label)
     found = detect(tiles, cut_alike(mapped, side))
     assert found.events.tolist() == [2, 0, 1, 0]
@@ -56,7 +56,7 @@ def test_tiles_that_do_not_touch_are_not_joined(toy_tiles):
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(0.02, 0.6))
-def test_counts_are_those_of_an_independent_labelling(toy_tiles, seed, share):
+def test_counts_agree_with_scikit_image(toy_tiles, seed, share):
     rng = np.random.default_rng(seed)
     label = (rng.random((16, 16)) < share).astype(np.uint8)
     mapped = rng.random((16, 16)) < share
@@ -68,7 +68,7 @@ def test_counts_are_those_of_an_independent_labelling(toy_tiles, seed, share):
     assert found.false_alarms.sum() == alarms.max() - len(set(alarms[label == 1]) - {0})
 
 
-def test_scores_come_back_from_the_table(toy_tiles):
+def test_scores_are_recovered_from_the_tidy_table(toy_tiles):
     rng = np.random.default_rng(3)
     tiles, side = tiles_of(toy_tiles, (rng.random((16, 16)) < 0.3).astype(np.uint8))
     scores = MapScores.of(tiles, cut_alike(rng.random((16, 16)) < 0.3, side))

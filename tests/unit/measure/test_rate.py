@@ -32,7 +32,7 @@ def test_uncompressed_counts_have_ratio_one(sentinel):
     assert figures["bpppb"] == 16
 
 
-def test_bytes_of_scenes_add_up():
+def test_coded_bytes_add_up():
     assert CodedBytes(1, 2, 3) + CodedBytes(10, 20, 30) == CodedBytes(11, 22, 33)
     assert CodedBytes(1, 2, 3).total == 6
 

@@ -18,7 +18,7 @@ def maps(seed, tiles=4, side=8):
 
 
 def precision_recall_area(label, probability):
-    """Sum over thresholds of precision × rise in recall, straight from the definition."""
+    """Average precision by definition: precision × increase in recall, summed over thresholds."""
     counted = label != 255
     label, probability = label[counted], probability[counted]
     area, before = 0.0, 0.0
@@ -45,9 +45,9 @@ def test_scores_are_pooled_not_averaged():
     label[0, 0, 0], label[1] = 1, 1
     predicted = np.zeros_like(label, bool)
     predicted[1] = True
-    measured = confusion(label, predicted)
-    assert measured.per_tile()["iou"].tolist() == [0, 1]
-    assert measured.pooled()["iou"] == 16 / 17
+    counts = confusion(label, predicted)
+    assert counts.per_tile()["iou"].tolist() == [0, 1]
+    assert counts.pooled()["iou"] == 16 / 17
 
 
 def test_undefined_scores_are_nan():
@@ -59,17 +59,17 @@ def test_undefined_scores_are_nan():
     assert np.isnan(false_alarm["recall"])
 
 
-def test_tiles_that_are_ignored_altogether_count_nothing():
+def test_ignored_tiles_do_not_count():
     label = np.full((2, 4, 4), 255, np.uint8)
     label[1, 0] = 1
-    measured = confusion(label, np.ones(label.shape, bool))
-    assert [getattr(measured, n)[0] for n in ("tp", "fp", "fn", "tn")] == [0, 0, 0, 0]
-    assert measured.pooled()["iou"] == 1
+    counts = confusion(label, np.ones(label.shape, bool))
+    assert [getattr(counts, n)[0] for n in ("tp", "fp", "fn", "tn")] == [0, 0, 0, 0]
+    assert counts.pooled()["iou"] == 1
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32 - 1))
-def test_against_torchmetrics(seed):
+def test_confusion_agrees_with_torchmetrics(seed):
     _, label, predicted = maps(seed)
     expected = binary_stat_scores(
         torch.from_numpy(predicted).int(),
@@ -77,14 +77,14 @@ def test_against_torchmetrics(seed):
         multidim_average="samplewise",
         ignore_index=255,
     ).numpy()
-    measured = confusion(label, predicted)
-    found = np.stack([measured.tp, measured.fp, measured.tn, measured.fn], axis=1)
+    counts = confusion(label, predicted)
+    found = np.stack([counts.tp, counts.fp, counts.tn, counts.fn], axis=1)
     assert np.array_equal(found, expected[:, :4])
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32 - 1))
-def test_ignored_pixels_and_order_never_matter(seed):
+def test_pooled_scores_do_not_depend_on_ignored_pixels_or_order(seed):
     rng, label, predicted = maps(seed)
     other = np.where(label == 255, rng.random(label.shape) < 0.5, predicted)
     order = rng.permutation(len(label))
@@ -94,12 +94,12 @@ def test_ignored_pixels_and_order_never_matter(seed):
     assert Confusion.join(parts).pooled() == pytest.approx(scores, nan_ok=True)
 
 
-def test_the_tidy_table_holds_enough_to_pool_scenes(toy_tiles):
+def test_confusion_is_recovered_from_the_tidy_table(toy_tiles):
     _, label, predicted = maps(5, side=16)
     tiles = toy_tiles(np.ones((4, 1, 16, 16)), label)
-    measured = confusion(label, predicted)
-    rows = tile_rows(Key("toy", regime="original", segmenter="u"), tiles, measured.per_tile())
-    assert Confusion.from_rows(rows).pooled() == measured.pooled()
+    counts = confusion(label, predicted)
+    rows = tile_rows(Key("toy", regime="original", segmenter="u"), tiles, counts.per_tile())
+    assert Confusion.from_rows(rows).pooled() == counts.pooled()
 
 
 def test_average_precision_by_definition():
@@ -118,7 +118,7 @@ def test_average_precision_by_definition():
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32 - 1))
-def test_against_scikit_learn(seed):
+def test_scores_agree_with_scikit_learn(seed):
     rng, label, predicted = maps(seed)
     probability = (rng.integers(0, 20, label.shape) / 20).astype(np.float32)
     counted = label != 255
@@ -134,6 +134,6 @@ def test_against_scikit_learn(seed):
     assert average_precision(label, probability) == pytest.approx(area)
 
 
-def test_average_precision_needs_a_positive_pixel():
+def test_average_precision_without_positives_is_nan():
     label = np.zeros((1, 4, 4), np.uint8)
     assert np.isnan(average_precision(label, np.ones(label.shape, np.float32)))

@@ -49,7 +49,7 @@ def test_main_table():
     assert main.iloc[1:]["iou_frozen"].isna().all()
 
 
-def test_originals_and_threshold_baseline_stand_beside_every_rate():
+def test_every_rate_shows_originals_and_threshold_baseline():
     main = table.main_table(study(), ["fire"])
     assert main["iou_originals"].tolist() == pytest.approx([0.75, 0.75])
     assert main["iou_baseline"].tolist() == pytest.approx([0.30, 0.30])
@@ -69,13 +69,13 @@ def test_segmenters_are_not_averaged_together():
     assert "segmenter" in table.format_main_table(main)
 
 
-def test_main_table_without_any_map():
+def test_main_table_without_maps():
     main = table.main_table(point("fire", "jpeg2000", "0.05", 0.05, 41.0), ["fire"])
     assert len(main) == 1
     assert main["iou_frozen"].isna().all()
 
 
-def test_text_is_aligned_and_says_what_is_missing():
+def test_text_is_aligned_and_marks_missing_figures():
     text = table.format_main_table(table.main_table(study(), ["fire", "building"]))
     lines = text.splitlines()
     assert len({len(line) for line in lines[1:]}) == 1
@@ -87,7 +87,7 @@ def test_text_is_aligned_and_says_what_is_missing():
     assert lines[-1].split()[-6:] == ["0.110", "∞", "–", "–", "–", "–"]
 
 
-def test_the_main_table_comes_back_from_its_file(tmp_path):
+def test_main_table_round_trip(tmp_path):
     main = table.main_table(
         table.join([study(), point("NA", "jpegxl", "1e-05", 1, 2)]), ["fire", "building", "NA"]
     )
@@ -102,18 +102,18 @@ def test_a_damaged_main_table_is_named(tmp_path, text):
         table.read_main_table(tmp_path / "main.csv")
 
 
-def test_a_study_that_has_not_run_is_said_to_be_so(tmp_path):
-    with pytest.raises(DownlinkError, match=r"main\.csv: not there yet. Run the study first"):
+def test_a_missing_main_table_asks_to_run_the_study(tmp_path):
+    with pytest.raises(DownlinkError, match=r"main\.csv: does not exist. Run the study first"):
         table.read_main_table(tmp_path / "main.csv")
 
 
-def test_no_figures_are_no_rows():
+def test_no_figures_give_no_rows():
     empty = table.pooled_rows(Key("toy"), {})
     table.validate(empty)
     assert len(table.join([empty, study()])) == len(study())
 
 
-def test_written_tables_come_back_and_have_equal_bytes(tmp_path, toy_tiles):
+def test_equal_tables_give_equal_bytes_and_can_be_read(tmp_path, toy_tiles):
     tiles = toy_tiles(np.ones((3, 1, 16, 16)))
     of_tiles = table.tile_rows(
         Key("toy", "jpegxl", "1"), tiles, {"psnr_db": [1.0, np.inf, np.nan], "sse": [0, 1, 2]}
@@ -126,7 +126,7 @@ def test_written_tables_come_back_and_have_equal_bytes(tmp_path, toy_tiles):
     pd.testing.assert_frame_equal(table.read([tmp_path / "a.parquet"]), everything)
 
 
-def test_tile_rows_keep_values_with_their_tiles(toy_tiles):
+def test_tile_rows_match_values_to_tiles(toy_tiles):
     tiles = toy_tiles(np.ones((6, 1, 16, 16)))
     rows = table.tile_rows(Key("toy"), tiles, {"iou": np.arange(6.0), "f1": 10 + np.arange(6.0)})
     found = rows.set_index(["metric", "row", "col"])["value"]
@@ -138,20 +138,20 @@ def test_tile_rows_keep_values_with_their_tiles(toy_tiles):
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"metric": "psnr"}, "metric"),
-        ({"metric": "iou/B01"}, "metric"),
-        ({"regime": "thawed"}, "regime"),
+        ({"metric": "psnr"}, "unknown metric"),
+        ({"metric": "iou/B01"}, "unknown metric"),
+        ({"regime": "thawed"}, "unknown regime"),
         ({"row": pd.array([1], "Int64")}, "without scene"),
         ({"value": [1]}, "columns"),
     ],
 )
-def test_rows_of_another_kind_are_refused(change, complaint):
+def test_invalid_rows_are_refused(change, complaint):
     row = table.pooled_rows(Key("toy"), {"iou": 0.5})
     with pytest.raises(ValueError, match=complaint):
         table.validate(row.assign(**change))
 
 
-def test_a_figure_cannot_stand_there_twice():
+def test_duplicate_figures_are_refused():
     row = scored("fire", 0.5)
     with pytest.raises(ValueError, match="twice"):
         table.join([row, row])

@@ -1,4 +1,4 @@
-"""A small made-up study."""
+"""Fixtures: a small made-up study and its report."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""A small made-up study whose results are drawn, not measured."""
+"""Generate a small made-up study with random results."""
 
 import copy
 from dataclasses import dataclass, field, replace
@@ -105,7 +105,7 @@ CONFIG = {
 
 @dataclass
 class Inputs:
-    """What `write_report` is given besides the target."""
+    """Arguments of `write_report` except for the target."""
 
     study: Study
     table: pd.DataFrame
@@ -157,7 +157,7 @@ def _table(study, tiles):
         seed = 0 if codec == "dgml" else None
         key = Key(name, codec, rate_name(rate), seed=seed)
         parts.append(pooled_rows(key, figures))
-        # what one fold alone came to must not be taken for all of them
+        # figures of a single fold must not be mistaken for those of all folds
         parts.append(pooled_rows(replace(key, fold=1), {"bpppb": 99.0, "psnr_db": 99.0}))
     for segmenter in study.datasets[name].segmenters:
         for (codec, rate, regime, trained_on), iou in ious(study, name).items():
@@ -190,7 +190,7 @@ def _strip(study, tiles, rng):
 
 
 def build(config):
-    """Inputs of a report on made-up results of a configured study."""
+    """Generate the inputs of a report from a study's configuration."""
     study = validate(copy.deepcopy(config))
     rng = np.random.default_rng(0)
     tiles = {name: tiles_of(study, name, rng) for name in study.run}

@@ -1,4 +1,4 @@
-"""What made-up codecs cost and lose, and how good made-up maps are."""
+"""Generate rates and distortions of made-up codecs and scores of made-up maps."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ def points(study, name):
 
 
 def coded(study, name, samples):
-    """What every rate point costs and loses, by codec and rate."""
+    """Rate and distortion of every rate point, by codec and rate."""
     figures = {}
     for number, (codec, rate, place) in enumerate(points(study, name)):
         bpppb = 0.05 * 2.1**place * (1 + 0.04 * number)
@@ -36,7 +36,7 @@ def coded(study, name, samples):
 
 
 def ious(study, name):
-    """IoU by codec, rate, regime and what the segmenter was trained on."""
+    """IoU by codec, rate, regime and `trained_on`."""
     dataset = study.datasets[name]
     ious = {}
     for number, (codec, rate, place) in enumerate(points(study, name)):

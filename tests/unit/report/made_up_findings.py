@@ -1,12 +1,12 @@
-"""Findings that are drawn, not judged."""
+"""Generate made-up findings."""
 
 from made_up_figures import coded, ious
 
 from workflow_lib.inference.findings import (
-    Check,
     Claim,
-    Comparison,
+    CodecComparison,
     Estimate,
+    FairnessCheck,
     Finding,
     Findings,
     Measure,
@@ -18,7 +18,7 @@ from workflow_lib.paths import rate_name
 
 
 def about(value, half, reason=""):
-    """An estimate with an interval of the given half width."""
+    """Estimate with an interval of the given half width."""
     return Estimate(
         value=value,
         se=half / 2,
@@ -59,7 +59,7 @@ def _point_findings(study, name):
 
 
 def _verdicts(points):
-    """Three kinds: the sequence ends somewhere, fails at once, or cannot start."""
+    """Verdicts of three kinds: some rate passes, the first rate fails, or no rate is tested."""
     verdicts = []
     for codec, regime in dict.fromkeys((p.codec, p.regime) for p in points):
         if regime not in ("frozen", "retrained"):
@@ -112,7 +112,7 @@ def _finding(study, name, segmenter):
         testable=True,
         points=points,
         comparisons=tuple(
-            Comparison(
+            CodecComparison(
                 codec=codec,
                 anchor="jpeg2000",
                 regime="frozen",
@@ -126,14 +126,16 @@ def _finding(study, name, segmenter):
         ),
         verdicts=_verdicts(points),
         checks=(
-            Check(question="Do rate ranges overlap?", fair=True, answer="by 2.4 octaves"),
-            Check(question="Is the ceiling weak?", fair=False, answer="IoU 0.64 on originals"),
+            FairnessCheck(question="Do rate ranges overlap?", fair=True, answer="by 2.4 octaves"),
+            FairnessCheck(
+                question="Is the ceiling weak?", fair=False, answer="IoU 0.64 on originals"
+            ),
         ),
     )
 
 
 def claim(dataset="fire", **changes):
-    """A claim whose figures are made up."""
+    """Claim with made-up figures."""
     measure = Measure(name="BD-IoU of jpeg2000 − dgml", estimate=about(-0.0071, 0.0152))
     plain = {
         "hypothesis": "H2",

@@ -1,4 +1,4 @@
-"""The report as its readers see it, and inputs with other findings."""
+"""Read the report's tables and text, and change findings among its inputs."""
 
 import html
 import io
@@ -9,7 +9,7 @@ import pandas as pd
 
 
 def shown(page):
-    """The main table as it stands on the page, as text, with merged cells repeated."""
+    """Read the page's main table as text, with merged cells repeated."""
     text = dict.fromkeys(range(9), str)
     (found,) = pd.read_html(io.StringIO(page), attrs={"id": "table-main"}, converters=text)
     return found.set_axis(
@@ -29,13 +29,13 @@ def shown(page):
 
 
 def texts(page):
-    """The page's text without its markup, spaces as they are read."""
+    """Text of the page without markup and with plain spaces."""
     plain = html.unescape(re.sub(r"<[^>]*>", " ", page))
     return re.sub(r"\s+", " ", plain)
 
 
-def told(estimate, digits, sign=""):
-    """An estimate as the page writes it."""
+def written(estimate, digits, sign=""):
+    """Format an estimate as the page does."""
     value, *ends = (
         f"{number:{plus}.{digits}f}".replace("-", "−")
         for number, plus in ((estimate.value, sign), (estimate.low, ""), (estimate.high, ""))
@@ -48,12 +48,12 @@ def changed(inputs, **update):
 
 
 def first(inputs, **update):
-    """The inputs with another first finding."""
+    """Inputs with a changed first finding."""
     head, *rest = inputs.findings.findings
     return changed(inputs, findings=(head.model_copy(update=update), *rest))
 
 
 def claims(page):
-    """The table of claims as it stands on the page."""
+    """Read the page's table of claims."""
     (found,) = pd.read_html(io.StringIO(page), attrs={"id": "table-claims"})
     return found

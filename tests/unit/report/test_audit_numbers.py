@@ -1,4 +1,4 @@
-"""The audit reads a real page as people do, and finds every number that was changed on it."""
+"""The audit reads a real page and finds every number that was changed on it."""
 
 import re
 
@@ -33,12 +33,12 @@ def faults(study, page):
     return list(page_follows(PATHS, study))
 
 
-def test_a_page_shows_what_its_tables_say(study):
+def test_an_unchanged_page_has_no_faults(study):
     assert list(report_numbers(PATHS, study)) == []
 
 
 def numbers_of(page, table):
-    """Where the last digits stand of the numbers that a table's cells begin with."""
+    """Positions of the last digits of numbers at the start of a table's cells."""
     start = re.search(table, page).start()
     cells = re.finditer(r'<td class="n[^>]*>(?:<span[^>]*>)?[+−]?[\d,]*\.\d+', page)
     end = page.index("</table>", start)
@@ -46,7 +46,7 @@ def numbers_of(page, table):
 
 
 @pytest.mark.parametrize("table", ['id="table-main"', 'class="wide sequence"'])
-def test_a_changed_digit_is_found_wherever_it_stands(study, page, table):
+def test_a_changed_digit_is_found(study, page, table):
     places = numbers_of(page, table)
     assert len(places) > 20
     for place in places[::7]:
@@ -54,7 +54,7 @@ def test_a_changed_digit_is_found_wherever_it_stands(study, page, table):
         assert len(faults(study, page[:place] + other + page[place + 1 :])) == 1
 
 
-def test_a_changed_end_of_an_interval_is_found(study, page):
+def test_a_changed_bound_of_an_interval_is_found(study, page):
     ends = [m.start(1) for m in re.finditer(r"(\d)\]</span></td>", page)]
     table = page.index('class="wide sequence"')
     place = next(end for end in ends if end > table)
@@ -65,13 +65,13 @@ def test_a_changed_end_of_an_interval_is_found(study, page):
 
 @pytest.mark.parametrize("table", ['id="table-main"', 'class="wide sequence"'])
 @pytest.mark.parametrize("lost", ["", "<td"])
-def test_a_page_without_its_tables_is_a_fault_and_no_accident(study, page, table, lost):
+def test_a_page_without_tables_is_reported_as_a_fault(study, page, table, lost):
     before, mark, after = page.partition(table)
     assert faults(study, before + (mark + after.replace(lost, "", 1) if lost else after))
 
 
 @pytest.mark.parametrize("file", ["metrics.parquet", "main_table.csv", "findings.json"])
-def test_what_cannot_be_read_is_a_fault_and_no_accident(study, page, file):
+def test_an_unreadable_file_is_reported_as_a_fault(study, page, file):
     faults(study, page)
     content = (study / "r" / file).read_bytes()
     (study / "r" / file).write_bytes(b"PAR1 nothing")
@@ -99,7 +99,7 @@ def test_what_cannot_be_read_is_a_fault_and_no_accident(study, page, file):
         ("nan", float("nan"), False),
     ],
 )
-def test_a_number_agrees_with_what_it_is_rounded_from(cell, value, same):
+def test_a_rounded_number_agrees_with_its_value(cell, value, same):
     assert shows_number(cell, value) is same
 
 
@@ -115,5 +115,5 @@ def test_a_number_agrees_with_what_it_is_rounded_from(cell, value, same):
         ("0.51", Estimate(reason="without loss"), False),
     ],
 )
-def test_an_estimate_is_told_with_its_interval(cell, estimate, same):
+def test_an_estimate_agrees_with_its_value_and_interval(cell, estimate, same):
     assert shows_estimate(cell, estimate) is same

@@ -1,4 +1,4 @@
-"""The report from artifacts on disk."""
+"""Building the report from artifacts on disk."""
 
 import re
 from dataclasses import replace
@@ -22,7 +22,7 @@ SCENE = "generated0"
 
 
 def write_tiles(tiles, target):
-    """A tile store as the data stage leaves it."""
+    """Write a tile store like the data stage."""
     variables = {
         "image": Variable(("tile", "band", "y", "x"), tiles.image),
         "label": Variable(("tile", "y", "x"), tiles.label),
@@ -49,7 +49,7 @@ def write_scene(tiles, target):
 
 @pytest.fixture
 def config(config, tmp_path):
-    """Two datasets that hold out other folds first; the second one's codec is the first one's."""
+    """Two datasets with different held-out folds; the second uses the codec of the first."""
     config |= {"results": str(tmp_path), "seeds": [3], "run": ["fire", "cloud"]}
     rates = {"rates": {"jpeg2000": [0.1], "dgml": [0.004]}, "regimes": {}}
     folds = {"block_tiles": 2, "salt": "a"}
@@ -62,7 +62,7 @@ def config(config, tmp_path):
 
 @pytest.fixture
 def study(config):
-    """A study whose report can be written: exactly what its first replicates leave is on disk."""
+    """A study with exactly the artifacts that its report needs."""
     inputs = build(config)
     study = inputs.study
     paths = Paths(study.results)
@@ -95,12 +95,12 @@ def test_the_report_shows_the_first_replicate(study, tmp_path):
     assert page.count('alt="map from dgml at 0.004"') == 2
     assert page.count("two values saturated") == 2
     text = texts(page)
-    assert "M1 &gt; 0 where fold 0 is held out; M1 &gt; 1 where fold 1 is held out" in page
+    assert "fold 0 held out: M1 &gt; 0; fold 1 held out: M1 &gt; 1" in page
     assert "each of 2 folds in turn" in text
     assert "fold 1 of 2 (numbered from 0)" in text
 
 
-def test_the_tile_shown_is_one_of_the_first_held_out_fold(study, tmp_path):
+def test_the_tile_belongs_to_the_first_held_out_fold(study, tmp_path):
     build_report(study, tmp_path / "report.html")
     fire, cloud = re.findall(r"Tile at row (\d), column", (tmp_path / "report.html").read_text())
     assert (fire, cloud) == ("0", "1")

@@ -9,13 +9,13 @@ import pandas as pd
 from made_up_findings import undefined
 from reading import changed, first, shown
 
-from workflow_lib.inference.findings import Check
+from workflow_lib.inference.findings import FairnessCheck
 from workflow_lib.measure.table import main_table
 
 HERE = Path(__file__).parent
 
 
-def test_the_page_asks_for_nothing(page):
+def test_the_page_loads_no_other_files(page):
     assert "http://" not in page
     assert "https://" not in page
     assert not re.search(r"<(script|link|iframe|object|embed)\b|@import|\bon\w+=", page)
@@ -24,7 +24,7 @@ def test_the_page_asks_for_nothing(page):
     assert all(target.startswith("#") for target in re.findall(r"url\((.*?)\)", page))
 
 
-def test_everything_of_the_study_is_there(inputs, page):
+def test_the_page_names_all_datasets_and_codecs(inputs, page):
     for name in inputs.study.run:
         dataset = inputs.study.datasets[name]
         for text in (dataset.title, dataset.caption, dataset.credit, inputs.baseline[name]):
@@ -37,7 +37,7 @@ def test_everything_of_the_study_is_there(inputs, page):
     assert "--configfile" in page
 
 
-def test_the_numbers_are_the_tables(inputs, page):
+def test_the_main_table_on_the_page_agrees_with_the_tidy_table(inputs, page):
     def text(values, digits):
         words = {"nan": "–", "inf": "∞"}
         return [words.get(str(value), f"{value:.{digits}f}") for value in values]
@@ -57,7 +57,7 @@ def test_the_numbers_are_the_tables(inputs, page):
     assert "–" in set(found["retrained"])
 
 
-def test_lossless_points_stand_in_tables(page):
+def test_tables_include_lossless_points(page):
     table = shown(page)
     lossless = table[table["rate"] == "lossless"]
     assert list(lossless[["codec", "psnr"]].itertuples(index=False)) == [("jpeg2000", "∞")]
@@ -74,13 +74,13 @@ def test_other_figures_come_from_the_table(page):
     assert coarsest.iloc[-1] == 0.25
 
 
-def test_a_dataset_with_lossless_points_alone_has_a_page(make_inputs, config, render):
+def test_a_dataset_with_lossless_points_only_has_a_page(make_inputs, config, render):
     config["run"] = ["building"]
     config["datasets"]["building"] |= {"rates": {"jpeg2000": ["lossless"]}, "regimes": {}}
     assert "lossless points only" in render(make_inputs(config))
 
 
-def test_facts_come_from_the_table(page):
+def test_the_dataset_summary_comes_from_the_table(page):
     assert "4 of 32 × 32 px" in page
     assert "4,096" in page
     assert "12.00 % of 1,000 labelled valid pixels" in page
@@ -92,28 +92,28 @@ def test_rates_at_the_floor_are_marked(inputs, page, make_inputs, config, render
     marked = shown(page)[shown(page)["bpppb"].str.contains("†")]
     assert list(marked["codec"]) == ["jpegxl"]
     assert list(marked["rate"]) == ["0.05"]
-    assert "hit its floor" in page
+    assert "cannot reach the requested rate" in page
     config["run"] = ["building"]
     without = render(make_inputs(config))
-    assert "hit its floor" not in without
+    assert "cannot reach the requested rate" not in without
     assert "†" not in without
 
 
-def test_pictures_and_figures_have_words(page):
+def test_pictures_and_figures_have_alternative_text(page):
     assert all('alt="' in tag for tag in re.findall(r"<img .*?>", page))
     figures = re.findall(r"<svg .*?>", page)
     assert len(figures) == 4
     assert all('role="img" aria-label="' in tag for tag in figures)
 
 
-def test_ids_are_unique_and_references_lead_somewhere(page):
+def test_ids_are_unique_and_references_resolve(page):
     ids = re.findall(r'\sid="(.*?)"', page)
     assert len(ids) == len(set(ids))
     wanted = re.findall(r'href="#(.*?)"', page) + re.findall(r"url\(#(.*?)\)", page)
     assert set(wanted) <= set(ids)
 
 
-def test_same_inputs_give_same_bytes_in_another_process(page, tmp_path):
+def test_equal_inputs_give_equal_bytes_in_another_process(page, tmp_path):
     target = tmp_path / "again.html"
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
@@ -129,7 +129,7 @@ def test_same_inputs_give_same_bytes_in_another_process(page, tmp_path):
     assert target.read_text(encoding="utf-8") == page
 
 
-def test_hostile_texts_stay_texts(make_inputs, config, render):
+def test_hostile_texts_are_escaped(make_inputs, config, render):
     attack = '<script>alert("1")</script>'
     for key in ("title", "caption", "credit"):
         config["datasets"]["fire"][key] = attack
@@ -141,7 +141,7 @@ def test_hostile_texts_stay_texts(make_inputs, config, render):
     hostile = claim.model_copy(
         update={"dataset": attack, "reason": attack, "against": attack, "measures": (measure,)}
     )
-    check = Check(question=attack, fair=False, answer=attack)
+    check = FairnessCheck(question=attack, fair=False, answer=attack)
     inputs = first(
         changed(inputs, claims=(hostile,)), gate=undefined(attack), testable=False, checks=(check,)
     )
@@ -152,7 +152,7 @@ def test_hostile_texts_stay_texts(make_inputs, config, render):
     assert page.count("&lt;script&gt;alert") >= 12
 
 
-def test_one_dataset_one_rate_and_nothing_else(make_inputs, config, render):
+def test_a_study_with_one_rate_and_no_maps_has_a_page(make_inputs, config, render):
     config["run"] = ["fire"]
     config["datasets"]["fire"] |= {"rates": {"dgml": [0.01]}, "regimes": {}}
     inputs = make_inputs(config)
@@ -174,11 +174,11 @@ def test_missing_maps_and_findings(inputs, render):
     table = inputs.table[inputs.table["regime"] == ""].reset_index(drop=True)
     page = render(replace(changed(inputs, findings=(), claims=()), table=table))
     assert set(shown(page)["frozen"]) == {"–"}
-    assert "No maps were judged." in page
+    assert "There are no findings on maps." in page
     assert page.count("<svg") == 2
 
 
-def test_several_segmenters_and_seeds_are_told_apart(make_inputs, config, render):
+def test_several_segmenters_and_seeds_are_named(make_inputs, config, render):
     config["segmenters"]["other"] = config["segmenters"]["unet"]
     config["datasets"]["fire"]["segmenters"] = ["unet", "other"]
     config["seeds"] = [0, 1]
@@ -187,4 +187,4 @@ def test_several_segmenters_and_seeds_are_told_apart(make_inputs, config, render
     assert "the mean of 2 seeds" in page
     assert {"fireunet", "fireother"} <= set(shown(page)["dataset"])
     assert "Active fires, mid-wave infrared · other" in page
-    assert "Every rate point, frozen · other" in page
+    assert "All rate points, frozen · other" in page

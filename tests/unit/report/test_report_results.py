@@ -24,7 +24,7 @@ def test_figures_of_one_fold_alone_are_not_shown(inputs):
     assert not (all_points(inputs.study, inputs.table)["bpppb"] == 99).any()
 
 
-def test_maps_have_the_rate_of_their_codec_and_finetuned_ones_their_own(inputs):
+def test_maps_have_the_rate_of_their_codec_or_of_the_fine_tuned_codec(inputs):
     figures = all_figures(inputs.study, inputs.table)
     fire = figures[(figures["dataset"] == "fire") & (figures["rate"] == "0.004")]
     rates = fire.set_index("regime")["bpppb"]
@@ -43,7 +43,7 @@ def test_figures_are_means_over_seeds(inputs):
     assert np.isclose(shown["ssim"], again["value"].iloc[0] + 0.005).all()
 
 
-def test_psnr_comes_from_the_findings_and_from_the_table_where_no_map_was_judged(inputs):
+def test_psnr_comes_from_findings_or_else_from_the_table(inputs):
     points = all_points(inputs.study, inputs.table)
     own = points[points["dataset"] == "fire"]
     finding = inputs.findings.findings[0]

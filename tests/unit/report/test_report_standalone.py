@@ -1,4 +1,4 @@
-"""Curves as a file of their own."""
+"""Curves in a stand-alone SVG file."""
 
 import re
 from xml.etree import ElementTree
@@ -25,7 +25,7 @@ def without(finding, *regimes):
 
 
 def bars(figure):
-    """How many intervals are drawn: they alone are translucent lines."""
+    """Number of drawn intervals, which are the only translucent lines."""
     return len(re.findall(r'<path d="[^"]*" clip-path="[^"]*" style="[^"]*opacity: 0.55', figure))
 
 
@@ -46,12 +46,12 @@ def test_a_codecs_look_does_not_depend_on_the_order():
 
 
 @pytest.mark.parametrize("regime", ["retrained", "mismatched", "joint", "control"])
-def test_a_regime_is_in_the_legend_where_there_is_one(regime, drawn, fire):
+def test_the_legend_names_a_regime_only_if_it_has_points(regime, drawn, fire):
     assert f">{regime}<" in rate_task(fire, 0.01, drawn, "a")
     assert f">{regime}<" not in rate_task(without(fire, regime), 0.01, drawn, "a")
 
 
-def test_intervals_are_drawn_where_there_are_any(drawn, fire):
+def test_defined_intervals_are_drawn(drawn, fire):
     certain = [
         point.model_copy(update={"iou": type(point.iou)(value=point.iou.value, reason="one block")})
         for point in fire.points
@@ -61,7 +61,7 @@ def test_intervals_are_drawn_where_there_are_any(drawn, fire):
     assert bars(rate_task(bare, 0.01, drawn, "a")) == 0
 
 
-def test_levels_that_are_undefined_are_not_drawn(drawn, fire):
+def test_undefined_levels_are_not_drawn(drawn, fire):
     none = type(fire.ceiling)(reason="no positives")
     figure = rate_task(
         fire.model_copy(update={"ceiling": none, "baseline": none}), 0.01, drawn, "a"

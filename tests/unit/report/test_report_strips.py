@@ -61,7 +61,7 @@ def colours(uri):
 
 @pytest.fixture
 def four():
-    """Four tiles whose share of the class rises: 1/16, 4/16, 8/16, 16/16."""
+    """Four tiles with a share of the class of 1/16, 4/16, 8/16 and 16/16."""
     label = np.zeros((4, 16), np.uint8)
     for tile, count in enumerate((1, 4, 8, 16)):
         label[tile, :count] = 1
@@ -69,16 +69,16 @@ def four():
     return tiles_of(image, label.reshape(4, 4, 4))
 
 
-def test_the_tile_that_shows_both_classes(four):
+def test_the_tile_with_both_classes_is_chosen(four):
     assert choose_tile(four) == 2
 
 
-def test_of_rare_classes_the_tile_with_most(four):
+def test_the_tile_with_most_pixels_of_a_rare_class_is_chosen(four):
     rare = replace(four, label=np.where(np.arange(4)[:, None, None] < 2, four.label, 0))
     assert choose_tile(rare) == 1
 
 
-def test_training_tiles_and_tiles_with_gaps_are_not_shown(four):
+def test_training_tiles_and_tiles_with_nodata_are_not_chosen(four):
     split = np.array(["test", "test", "train", "test"])
     image = four.image.copy()
     assert choose_tile(replace(four, split=split)) == 1
@@ -86,18 +86,18 @@ def test_training_tiles_and_tiles_with_gaps_are_not_shown(four):
     assert choose_tile(replace(four, split=split, image=image)) == 0
 
 
-def test_tiles_with_gaps_where_there_are_no_others(four):
+def test_a_tile_with_nodata_is_chosen_if_all_have_nodata(four):
     image = four.image.copy()
     image[:, 0, 3, 3] = 0
     assert choose_tile(replace(four, image=image)) == 2
 
 
-def test_no_tile_held_out(four):
+def test_a_fold_without_tiles_is_refused(four):
     with pytest.raises(DownlinkError, match="salt"):
         choose_tile(replace(four, split=np.full(4, "train")))
 
 
-def test_lossless_looks_like_the_original_and_has_no_error(four):
+def test_a_lossless_picture_equals_the_original_and_has_no_error(four):
     strip = make_strip(four, 2, {("a", "1"): four.image[2]}, {})
     pictures = draw(strip, 128)
     cell = pictures.cells["a", "1"]
@@ -118,7 +118,7 @@ def test_errors_are_in_physical_units_on_one_scale(four):
     assert tuple(scale[round(254 / 4)]) == quarter
 
 
-def test_maps_tell_hits_false_alarms_misses_and_what_is_not_scored():
+def test_map_colours_show_hits_false_alarms_misses_and_unscored_pixels():
     label = np.array([[[1, 1, 0, 0], [255, 1, 0, 255]]])
     tiles = tiles_of(np.full((1, 1, 2, 4), 700), label)
     probability = np.array([[0.9, 0.1, 0.9, 0.1], [0.9, 0.5, 0.4, 0.1]], np.float32)
@@ -128,7 +128,7 @@ def test_maps_tell_hits_false_alarms_misses_and_what_is_not_scored():
     assert found.tolist() == [[list(pixel) for pixel in row] for row in expected]
 
 
-def test_missing_pixels_are_grey_everywhere():
+def test_nodata_pixels_are_grey_in_all_pictures():
     image = np.full((1, 3, 4, 4), 5000)
     image[0, 1, 0, 0] = 0
     tiles = tiles_of(image, np.ones((1, 4, 4)))
@@ -141,13 +141,13 @@ def test_missing_pixels_are_grey_everywhere():
         assert tuple(pixels(uri)[1, 1]) != (128, 128, 128)
 
 
-def test_bands_nearest_to_red_green_and_blue():
+def test_pictures_use_the_bands_nearest_to_red_green_and_blue():
     wavelengths = (0.49, 0.56, 0.665, 0.842, 1.61)
     tiles = tiles_of(np.full((1, 5, 4, 4), 5), np.ones((1, 4, 4)), wavelengths=wavelengths)
     assert draw(make_strip(tiles, 0, {}, {}), 128).channels == ("B2", "B1", "B0")
 
 
-def test_false_colour_outside_the_visible_and_grey_below_three_bands():
+def test_false_colour_without_visible_bands_and_grey_below_three_bands():
     infrared = tiles_of(np.full((1, 3, 4, 4), 5), np.ones((1, 4, 4)), wavelengths=(3.8, 8.6, 11.5))
     two = tiles_of(np.full((1, 2, 4, 4), 5), np.ones((1, 4, 4)))
     assert draw(make_strip(infrared, 0, {}, {}), 128).channels == ("B2", "B1", "B0")
@@ -166,7 +166,7 @@ def test_large_tiles_are_cut_around_the_class(row, col):
     assert "cut from 64" in pictures.place
 
 
-def test_arrays_of_another_size_are_refused(four):
+def test_arrays_of_a_different_size_are_refused(four):
     with pytest.raises(ValueError, match="reconstruction"):
         make_strip(four, 0, {("a", "1"): four.image[0, :, :2]}, {})
     with pytest.raises(ValueError, match="map"):
