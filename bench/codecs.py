@@ -26,13 +26,13 @@ from tabulate import tabulate  # noqa: E402
 from timing import minima  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
+from workflow_lib.codecs.kinds.dgml import Dgml  # noqa: E402
 from workflow_lib.codecs.learned.codec import LearnedCodec  # noqa: E402
 from workflow_lib.codecs.learned.context import Context  # noqa: E402
 from workflow_lib.codecs.learned.determinism import each_alone  # noqa: E402
 from workflow_lib.codecs.learned.fit import CodecTask  # noqa: E402
 from workflow_lib.codecs.learned.model import LearnedModel  # noqa: E402
 from workflow_lib.codecs.learned.prior import Architecture  # noqa: E402
-from workflow_lib.config.codecs import Dgml  # noqa: E402
 from workflow_lib.config.schedule import TrainingSchedule  # noqa: E402
 from workflow_lib.data.info import TileInfo  # noqa: E402
 from workflow_lib.data.store import read_tiles  # noqa: E402

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from workflow_lib import torchinit
+from workflow_lib.codecs.learned.options import LearnedOptions
 from workflow_lib.config import study_files
-from workflow_lib.config.codecs import Learned
 from workflow_lib.config.schedule import TrainingSchedule
 from workflow_lib.config.segmenters import Segmenter
 from workflow_lib.config.study import Study
@@ -25,7 +25,7 @@ class Trainings:
     """Equal trainings: what is trained, on how many bands, how often and how long."""
 
     name: str
-    model: Learned | Segmenter
+    model: LearnedOptions | Segmenter
     bands: int
     training: TrainingSchedule
     count: int
@@ -51,7 +51,7 @@ def trainings(study: Study) -> Iterator[Trainings]:
         }
         for codec in dataset.rates if study.learns_on(name) else ():
             config = study.codecs[codec]
-            if isinstance(config, Learned):
+            if isinstance(config, LearnedOptions):
                 count = len(dataset.rates[codec]) * replicates
                 yield Trainings(f"{name}: {codec}", config, bands, config.training, count)
         for segmenter in dataset.segmenters:
@@ -65,9 +65,9 @@ def trainings(study: Study) -> Iterator[Trainings]:
             tuned, both = plan.training, 2 * len(plan.gammas) * replicates
             for codec, rates in dataset.points("joint").items():
                 for model in (study.codecs[codec], config):
-                    kind = "codec" if isinstance(model, Learned) else segmenter
+                    kind = "codec" if isinstance(model, LearnedOptions) else segmenter
                     title = f"{name}: fine-tuning, {kind}"
-                    assert isinstance(model, Learned | Segmenter)
+                    assert isinstance(model, LearnedOptions | Segmenter)
                     yield Trainings(title, model, bands, tuned, both * len(rates))
 
 
@@ -109,7 +109,7 @@ def build(work: Trainings) -> Any:
     from workflow_lib.segmentation.unet import UNet
 
     config = work.model
-    if isinstance(config, Learned):
+    if isinstance(config, LearnedOptions):
         return LearnedModel(Architecture.configured(config, work.bands))
     return UNet(config.encoder, config.depth, config.decoder_channels, work.bands)
 

@@ -22,8 +22,8 @@ from tabulate import tabulate
 from timing import minima
 
 from workflow_lib import devices, torchinit
+from workflow_lib.codecs.learned.options import LearnedOptions
 from workflow_lib.config import study_files
-from workflow_lib.config.codecs import Learned
 from workflow_lib.config.datasets import Band
 from workflow_lib.config.schedule import TrainingSchedule
 from workflow_lib.config.segmenters import Segmenter
@@ -99,7 +99,7 @@ def rivals(study: Study, tiles: Tiles, device: Any) -> Iterator[Rival]:
 
     segmenter, codec = study.segmenters["unet"], study.codecs["dgml"]
     assert isinstance(segmenter, Segmenter)
-    assert isinstance(codec, Learned)
+    assert isinstance(codec, LearnedOptions)
     unet = UNet.for_tiles(segmenter, tiles, 0)
     learned = CodecTask(
         LearnedModel(Architecture.configured(codec, tiles.image.shape[1])), tiles, codec, 0.05

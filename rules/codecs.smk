@@ -28,7 +28,7 @@ rule fit_codec:
         ),
         threads=STUDY.threads,
         device=STUDY.device,
-        code=code("fit_codec"),
+        code=codec_code("fit_codec"),
     message:
         "Training codec {wildcards.codec} at λ = {wildcards.rate} on {wildcards.dataset},"
         " fold {wildcards.fold} held out, seed {wildcards.seed}"
@@ -72,7 +72,7 @@ rule encode_scene:
         job=record("encode_scene"),
         tiles=PATHS.tiles("{dataset}", "{scene}"),
         options=coding_options,
-        code=signed(lambda w: code("encode_scene", MODULES[STUDY.codecs[w.codec].kind])),
+        code=codec_code("encode_scene"),
     shell:
         script(
             "encode_scene",

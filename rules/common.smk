@@ -11,7 +11,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 from snakemake.exceptions import WorkflowError
 
-from workflow_lib.codecs.registry import MODULES
+from workflow_lib.codecs.registry import module_of
 from workflow_lib.config.study import validate
 from workflow_lib.data import archives, listing
 from workflow_lib.data.folds import require_fair_folds, trained_on
@@ -128,6 +128,16 @@ def code(script, *modules):
     return code_digest(
         f"scripts/{script}.py", *(f"{module.replace('.', '/')}.py" for module in modules)
     )
+
+
+def codec_code(script):
+    """The digest of a rule whose jobs use the codec `codec`."""
+    return signed(lambda w: code(script, module_of(STUDY.codecs[w.codec].kind)))
+
+
+def study_code(script):
+    """The digest of a rule whose job parses the study, and so its codecs' options."""
+    return code(script, *{module_of(own.kind): 0 for own in STUDY.selected().codecs.values()})
 
 
 def clear_of_orphans():

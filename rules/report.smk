@@ -55,7 +55,7 @@ rule judge_study:
     params:
         job=record("judge_study"),
         study=lambda w: STUDY.judged().canonical(),
-        code=code("judge_study"),
+        code=study_code("judge_study"),
     message:
         "Judging the claims"
     shell:
@@ -86,7 +86,7 @@ rule write_report:
     params:
         job=record("write_report"),
         study=lambda w: STUDY.reported().canonical(),
-        code=code("write_report"),
+        code=study_code("write_report"),
     message:
         "Writing the report"
     shell:

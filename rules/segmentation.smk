@@ -164,7 +164,7 @@ rule finetune:
         run=run_folder("finetune", CHOICE),
         threads=STUDY.threads,
         device=STUDY.device,
-        code=code("finetune"),
+        code=codec_code("finetune"),
     message:
         "Fine-tuning {wildcards.codec} at λ = {wildcards.rate} and {wildcards.segmenter}"
         " ({wildcards.regime}) on {wildcards.dataset}, fold {wildcards.fold} held out,"

@@ -7,8 +7,7 @@ import numpy as np
 
 from workflow_lib import cli, devices
 from workflow_lib.codecs.coding import decode_scene, decode_tile
-from workflow_lib.codecs.registry import open_codec
-from workflow_lib.config.codecs import CodecConfig
+from workflow_lib.codecs.registry import CodecConfig, open_codec
 from workflow_lib.config.section import json_of
 from workflow_lib.data.store import read_tiles, write_reconstruction
 from workflow_lib.data.tiles import Tiles

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from workflow_lib import cli, devices
 from workflow_lib.codecs.coding import decode_scene, encode_scene
-from workflow_lib.codecs.registry import open_codec
-from workflow_lib.config.codecs import CodecConfig
+from workflow_lib.codecs.registry import CodecConfig, open_codec
 from workflow_lib.config.section import json_of
 from workflow_lib.data.store import read_tiles, write_reconstruction
 from workflow_lib.measure.coded import coded_table

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from workflow_lib import cli, devices, torchinit
-from workflow_lib.config.codecs import LearnedConfig
+from workflow_lib.codecs.registry import LearnedConfig
 from workflow_lib.config.section import json_of
 from workflow_lib.data.store import read_tiles
 

@@ -125,7 +125,7 @@ def walk(data: bytes | bytearray) -> tuple[list[tuple[int, int]], list[int], int
     checks: list[int] = []
     if len(data) < 12:
         return spans, checks, len(data)
-    flags, at = data[7], 12 + 8 * bool(data[7] & 4)
+    flags, at = data[7], 12 + data[5] + 8 * bool(data[7] & 4)
 
     def number() -> int:
         nonlocal at

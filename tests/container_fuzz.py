@@ -1,7 +1,7 @@
-"""Damaged containers, decoded in a process that is watched from outside."""
+"""Decode damaged containers in a process that is watched from outside."""
 
+import json
 import multiprocessing
-import os
 import resource
 import tempfile
 import time
@@ -14,19 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from codec_examples import example, example_options, example_tiles
 from container_damage import changed, changes
 from hypothesis import HealthCheck, Phase, assume, given, settings
-from pydantic import TypeAdapter
+from watched import MOST_MEMORY, PLAIN_MALLOC, environment, memory
 
 from workflow_lib.codecs.coding import decode_scene, decode_tile, encode_scene
 from workflow_lib.codecs.container import Container
-from workflow_lib.codecs.registry import MODULES, open_codec
-from workflow_lib.config.codecs import CodecConfig, Learned
-from workflow_lib.data.info import TileInfo
+from workflow_lib.codecs.registry import kinds, open_codec, parse_options
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.errors import BitstreamError
 
-KINDS = list(MODULES)
+KINDS = list(kinds())
 UNITS = ["fold", "tile", "scene"]
 
 SECONDS = 1.0
@@ -35,95 +34,34 @@ _HANG = 30.0
 """Wall seconds after which a decoder that does not answer is taken for dead."""
 _TIMES = 4
 """Decoded sizes that a damaged file may need beyond what the undamaged one needs."""
-_MOST_MEMORY = 2**30
-"""Address space of the watched process beyond its start; larger requests fail, as on a full
-machine, so that the tests cannot harm the machine that they run on."""
-_PLAIN_MALLOC = {
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": "65536",
-    "MALLOC_TRIM_THRESHOLD_": "65536",
-}
-"""glibc gives memory back at once, so that what it holds in reserve hides no allocation."""
-
-
-def fuzz_tiles() -> Tiles:
-    """Four textured tiles of 128 × 128 pixels in three bands, two folds, some nodata."""
-    rng = np.random.default_rng(0)
-    walks = rng.normal(0, 4, (4, 3, 128, 128)).cumsum(axis=2).cumsum(axis=3)
-    image = (3000 + walks + rng.normal(0, 10, walks.shape)).clip(1, 65535).astype(np.uint16)
-    image[0, :, :20, :30] = 0
-    number = np.arange(4, dtype=np.int32)
-    return Tiles(
-        image=image,
-        label=np.zeros((4, 128, 128), np.uint8),
-        scene=np.full(4, "scene"),
-        row=number // 2,
-        col=number % 2,
-        block=number,
-        fold=number % 2,
-        validation=number == 2,
-        split=np.array(["train", "test", "validation", "test"]),
-        info=TileInfo(
-            dataset="fuzz",
-            bands=("B0", "B1", "B2"),
-            wavelengths_um=(0.5, 0.6, 0.7),
-            native_fraction=(1.0, 1.0, 0.25),
-            scale=1e-4,
-            offset=0.0,
-            unit="1",
-            data_range=10000,
-        ),
-    )
 
 
 @dataclass(frozen=True)
 class Subject:
     """What is fuzzed: a codec, its coding unit, and a file of theirs."""
 
-    config: str
+    options: str
     weights: Path | None
     intact: bytes
 
 
 def subject(kind: str, unit: str, folder: Path) -> Subject:
-    """A codec of a kind, a hardly trained one where it is learned, and a scene coded by it."""
-    tiles, plain = fuzz_tiles(), {"kind": kind, "unit": unit}
-    weights = None
-    if issubclass(_config_class(kind), Learned):
-        _prepare_torch()
-        from workflow_lib.codecs.learned.fit import fit
-
-        schedule = {"steps": 2, "batch": 1, "crop": 64, "learning_rate": 1e-4, "validate_every": 1}
-        plain |= {"channels": 8, "latents": 24, "training": schedule}
-        weights = folder / f"{kind}.safetensors"
-        if not weights.exists():
-            config = TypeAdapter(CodecConfig).validate_python(plain)
-            fit(tiles, config, 0.01, 0, folder / f"run-{kind}", weights)
-    config = TypeAdapter(CodecConfig).validate_python(plain)
+    """A codec of a kind, a scene coded by it, and weights trained for two steps if it learns."""
+    tiles, options = example_tiles(), example_options(kind, unit)
+    weights = example(kind, len(tiles.info.bands), folder).weights
     file = folder / f"{kind}-{unit}.dlk"
-    encode_scene(tiles, open_codec(config, tiles.info, weights), config, 1.0, file)
-    return Subject(config.canonical(), weights, file.read_bytes())
+    encode_scene(tiles, open_codec(options, tiles.info, weights), options, 1.0, file)
+    return Subject(options.canonical(), weights, file.read_bytes())
 
 
 @contextmanager
 def decoding(subject: Subject) -> Iterator["Decoder"]:
-    """A decoder of the subject's files, ended with the context."""
+    """Start a decoder of the subject's files; end it with the context."""
     decoder = Decoder(subject)
     try:
         yield decoder
     finally:
         decoder.stop()
-
-
-def _prepare_torch() -> None:
-    from workflow_lib.torchinit import prepare
-
-    prepare(1)
-
-
-def _config_class(kind: str) -> type:
-    union = CodecConfig.__args__[0].__args__  # type: ignore[attr-defined]
-    return next(c for c in union if c.model_fields["kind"].annotation.__args__ == (kind,))
 
 
 @dataclass(frozen=True)
@@ -147,7 +85,7 @@ class Reply:
 
 
 class Decoder:
-    """A process that decodes files, one after the other; a new one takes over when it dies."""
+    """A process that decodes files one after the other; replaced by a new one when it dies."""
 
     def __init__(self, subject: Subject) -> None:
         self.subject, self.process = subject, None
@@ -189,32 +127,17 @@ class Decoder:
         spawn = multiprocessing.get_context("spawn")
         self.pipe, theirs = spawn.Pipe()
         self.process = spawn.Process(target=_serve, args=(theirs, self.subject), daemon=True)
-        with _environment(**_PLAIN_MALLOC, OMP_NUM_THREADS="1"):
+        with environment(**PLAIN_MALLOC, OMP_NUM_THREADS="1"):
             self.process.start()
         theirs.close()
         if not self.pipe.poll(120) or self.pipe.recv() != "ready":
             raise RuntimeError("the decoder's process does not start")
 
 
-@contextmanager
-def _environment(**values: str) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
 def _serve(pipe: Connection, subject: Subject) -> None:
-    config = TypeAdapter(CodecConfig).validate_json(subject.config)
-    if isinstance(config, Learned):
-        from workflow_lib.torchinit import prepare
-
-        prepare(1)
-    tiles = fuzz_tiles()
-    codec = open_codec(config, tiles.info, subject.weights)
+    options = parse_options(json.loads(subject.options))
+    tiles = example_tiles()
+    codec = open_codec(options, tiles.info, subject.weights)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "scene.dlk")
 
@@ -222,22 +145,22 @@ def _serve(pipe: Connection, subject: Subject) -> None:
             file.write_bytes(data)
             return [
                 _timed(lambda: Container.from_bytes(data, "bytes")),
-                _timed(lambda: _check_tile(decode_tile(file, tiles, 1, codec, config), tiles)),
-                _timed(lambda: _check_scene(decode_scene(file, tiles, codec, config), tiles)),
+                _timed(lambda: _check_tile(decode_tile(file, tiles, 1, codec, options), tiles)),
+                _timed(lambda: _check_scene(decode_scene(file, tiles, codec, options), tiles)),
             ]
 
         half = subject.intact[: len(subject.intact) // 2]
         for warm_up in (subject.intact, half, changed(half, [], repair=True)) * 2:
             decode(warm_up)
-        size, peak = _memory()
+        size, peak = memory()
         allowed = peak - size + _TIMES * tiles.image.nbytes
-        resource.setrlimit(resource.RLIMIT_AS, (size + _MOST_MEMORY,) * 2)
+        resource.setrlimit(resource.RLIMIT_AS, (size + MOST_MEMORY,) * 2)
         pipe.send("ready")
         while True:
             data = pipe.recv_bytes()
-            size, before = _memory()
+            size, before = memory()
             answers = decode(data)
-            after = _memory()[1]
+            after = memory()[1]
             excess = after - size - allowed if after > before else 0
             unknown = [what for what, _ in answers if what not in ("refused", "decoded")]
             outcome = unknown[0] if unknown else answers[-1][0]
@@ -266,16 +189,6 @@ def _check_tile(image: Any, tiles: Tiles) -> None:
     assert image.shape == tiles.image.shape[1:]
     assert image.dtype == np.uint16
     assert (image != 0).all()
-
-
-def _memory() -> tuple[int, int]:
-    """Address space of this process and its high-water mark, in bytes.
-
-    Counts what native libraries and numpy ask for alike, whether or not it is ever touched.
-    """
-    lines = Path("/proc/self/status").read_text().splitlines()
-    found = dict(line.split(":", 1) for line in lines if line.startswith("Vm"))
-    return int(found["VmSize"].split()[0]) * 1024, int(found["VmPeak"].split()[0]) * 1024
 
 
 def fuzz(decoder: Decoder, repair: bool, cases: int) -> tuple[list[str], str]:

@@ -3,6 +3,7 @@
 from changes import changed, committed, deleted, edited, locked, nothing, one_byte_changed, touched
 from row import END, JUDGED, PAGE, RESULTS, Row
 from rows_of_code import CODED, LOCKED
+from rows_of_codecs import EXTENDED
 from rows_of_studies import CONFIGURED, IMAGED
 
 MEGABYTE = 1_000_000
@@ -27,7 +28,7 @@ UNTOUCHED = (
         "a comment in the library",
         "nothing",
         edited(
-            "workflow_lib/codecs/klt_jpeg2000.py",
+            "workflow_lib/codecs/spectral_klt.py",
             "_MIDDLE = 32768",
             "_MIDDLE = 32768  # half of it",
         ),
@@ -89,4 +90,4 @@ DAMAGED = (
     ),
 )
 
-ROWS = (*UNTOUCHED, *CONFIGURED, *IMAGED, *CODED, *LOCKED, *DAMAGED)
+ROWS = (*UNTOUCHED, *CONFIGURED, *IMAGED, *EXTENDED, *CODED, *LOCKED, *DAMAGED)

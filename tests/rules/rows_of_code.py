@@ -18,7 +18,7 @@ CODED = (
     Row(
         "the code of the report's map strips",
         "report",
-        _code("report/strips", "_MAX_SIDE = 128", "_MAX_SIDE = 127"),
+        _code("report/tile_strips", "_MAX_SIDE = 128", "_MAX_SIDE = 127"),
         PAGE,
     ),
     Row(
@@ -30,7 +30,7 @@ CODED = (
     Row(
         "the verdict's code",
         "findings, report",
-        _code("metrics/verdict", "_Z = 1.645", "_Z = 1.644"),
+        _code("inference/verdict", "_Z = 1.645", "_Z = 1.644"),
         JUDGED,
     ),
     Row(
@@ -42,13 +42,13 @@ CODED = (
     Row(
         "the KLT's code",
         "coding by `klt-jpeg2000`, its scores; table, findings, report",
-        _code("codecs/spectral", "_MIDDLE = 32768", "_MIDDLE = 32769"),
+        _code("codecs/spectral_klt", "_MIDDLE = 32768", "_MIDDLE = 32769"),
         ("tiny-optical/*/klt-jpeg2000/*", *END),
     ),
     Row(
         "JPEG XL's code",
         "coding by `jpegxl`, its scores; table, findings, report",
-        _code("codecs/jpegxl", "_SEARCH_STEPS = 12", "_SEARCH_STEPS = 13"),
+        _code("codecs/kinds/jpegxl", "_BLACK = 16384", "_BLACK = 16385"),
         ("tiny-thermal/*/jpegxl/*", *END),
     ),
     Row(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from project import ROOT, Project
 
-from workflow_lib.codecs.registry import MODULES
+from workflow_lib.codecs.registry import module_of
 from workflow_lib.config.study_files import load
 from workflow_lib.paths import Paths
 from workflow_lib.provenance.audit.audit import audit
@@ -84,14 +84,19 @@ def test_nothing_is_wrong_with_a_finished_study(finished):
 def test_a_job_loads_no_module_of_the_project_that_its_digest_leaves_out(finished, monkeypatch):
     """What jobs really loaded, functions' imports and codecs taken by name included."""
     monkeypatch.chdir(finished.folder)
-    codecs = load([Path(SMOKE[1])]).codecs
+    study = load([Path(SMOKE[1])])
     for file in (finished.folder / RESULTS / "provenance").rglob("*.json"):
         job = Sidecar.read(file)
         (script,) = (name for name in job.code if name.startswith("scripts/"))
         starts = [script]
-        if job.rule.startswith("encode"):
-            module = MODULES[codecs[job.wildcards["codec"]].kind]
-            starts.append(f"{module.replace('.', '/')}.py")
+        if job.rule in ("judge_study", "write_report"):
+            codecs = list(study.selected().codecs)
+        elif job.rule.startswith("encode") or job.rule in ("fit_codec", "finetune"):
+            codecs = [job.wildcards["codec"]]
+        else:
+            codecs = []
+        modules = [module_of(study.codecs[codec].kind) for codec in codecs]
+        starts += [f"{module.replace('.', '/')}.py" for module in modules]
         assert {name for name in job.code if counts(name)} <= set(reached_files(*starts)), file
 
 

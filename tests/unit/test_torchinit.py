@@ -11,7 +11,7 @@ import torch
 import xarray as xr
 
 from workflow_lib import devices, torchinit
-from workflow_lib.config.codecs import Dgml
+from workflow_lib.codecs.kinds.dgml import Dgml
 from workflow_lib.config.finetuning import Finetuning
 from workflow_lib.config.schedule import TrainingSchedule
 from workflow_lib.config.segmenters import Segmenter

@@ -1,18 +1,23 @@
-"""What every codec offers."""
+"""The interface of every codec."""
+
+from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import numpy as np
-from numpy.typing import NDArray
+from workflow_lib.errors import DownlinkError
+
+if TYPE_CHECKING:  # every parse of a study imports the modules of its codecs, and so this one
+    import numpy as np
+    from numpy.typing import NDArray
 
 _log = logging.getLogger(__name__)
 
 TOLERANCE = 0.01
-"""Share of a budget by which a codec that can be told its rate may miss it and still reach it."""
+"""Share of a byte budget by which a codec may miss the budget and still meet it."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +26,9 @@ class Encoded:
 
     Attributes:
         payload: the coded image.
-        side: what varies per unit and the decoder needs besides, e.g. a KLT's matrix.
-        at_floor: the codec could not go as low as asked; this is the lowest it can.
+        side: side information that varies by unit, e.g. a KLT's matrix.
+        at_floor: whether this is the smallest bitstream that the codec can make, and still more
+            than the budget.
     """
 
     payload: bytes
@@ -31,9 +37,9 @@ class Encoded:
 
     @classmethod
     def near(cls, budget: int | None, payload: bytes, side: bytes = b"") -> Self:
-        """What a codec that can be told its rate has come to; a miss is said.
+        """Wrap a bitstream and report how it misses its budget.
 
-        More than the budget by over 1 % is the codec's floor. Less by over 1 % goes to the log: the
+        More than 1 % above the budget sets `at_floor`. More than 1 % below logs a warning: the
         codec has no coarser step, or nothing left to code.
         """
         spent = len(payload) + len(side)
@@ -48,12 +54,12 @@ class Encoded:
 
 @dataclass(frozen=True)
 class CodedBytes:
-    """What coded tiles cost on disk.
+    """Bytes on disk of coded tiles.
 
     Attributes:
         payload: coded samples.
         header: containers and codestream headers.
-        side: whatever else varies with the scene, e.g. a KLT's matrix.
+        side: other bytes that vary with the scene, e.g. a KLT's matrix.
     """
 
     payload: int
@@ -72,60 +78,81 @@ class CodedBytes:
 
 
 class Codec(ABC):
-    """A codec at one rate point, for images of any size and of its band number.
+    """A codec at one rate point. It codes images of any height and width.
 
     Attributes:
-        training_tiles: tiles that it was trained on; 0 where nothing is trained.
+        training_tiles: tiles that it was trained on; 0 for a codec that is not trained.
     """
 
     training_tiles: int = 0
 
     @abstractmethod
     def encode(self, image: NDArray[np.uint16], budget: int | None) -> Encoded:
-        """Code an image of counts, uint16 [band, y, x].
+        """Encode an image of counts, uint16 [band, y, x].
 
         Args:
             image: without nodata; see `mosaic.fill`.
-            budget: bytes that payload and side information may take together; None asks for no
-                loss. A learned codec, whose rate follows from its λ, takes what it needs.
+            budget: bytes that payload and side information may take together; None for lossless.
+                A codec that is controlled by λ ignores it.
+
+        Returns:
+            A bitstream within 1 % of the budget. Otherwise the largest one below, with a warning
+            in the log, or the smallest one there is, with `at_floor` set.
+
+        Raises:
+            DownlinkError: `budget` is None and the codec is not lossless.
         """
 
     @abstractmethod
     def decode(
         self, payload: bytes, side: bytes, shape: tuple[int, int, int]
     ) -> NDArray[np.uint16]:
-        """The image, uint16 [band, y, x] of `shape`, in which no count is nodata.
+        """Decode an image, uint16 [band, y, x]; no count is nodata.
+
+        Nobody vouches for the bytes. The decoder allocates memory for `shape`, and for bytes that
+        are there, but nothing for sizes that the bytes merely claim.
+
+        Args:
+            payload, side: what `encode` returned, or any other bytes.
+            shape: the expected shape; a bitstream of another shape is damaged.
 
         Raises:
-            BitstreamError: the bytes are no such image.
+            BitstreamError: the bytes are not a bitstream of such an image.
         """
 
     @abstractmethod
     def payload_header(self, payload: bytes) -> int:
-        """Bytes of `payload` that say how to decode rather than what."""
+        """Return how many bytes of `payload` are headers rather than coded samples."""
 
     @property
     def model_digest(self) -> bytes:
-        """8 bytes that stand for the weights; zeros where there are none."""
+        """8 bytes that identify the weights; zeros for a codec without weights."""
         return bytes(8)
 
     def encode_batch(
         self, images: Sequence[NDArray[np.uint16]], budgets: Sequence[int | None]
     ) -> list[Encoded]:
-        """`encode` for many images; codecs that gain from batches do better than this loop."""
+        """Encode many images; codecs that gain from batches override this loop."""
         return [self.encode(image, b) for image, b in zip(images, budgets, strict=True)]
 
     def decode_batch(
         self, coded: Sequence[tuple[bytes, bytes]], shapes: Sequence[tuple[int, int, int]]
     ) -> list[NDArray[np.uint16]]:
-        """`decode` for many pairs of payload and side information."""
+        """Decode many pairs of payload and side information."""
         return [
             self.decode(payload, side, shape)
             for (payload, side), shape in zip(coded, shapes, strict=True)
         ]
 
 
+def never_lossless(kind: str) -> DownlinkError:
+    """Return the error of a codec that is asked for lossless coding and cannot do it."""
+    return DownlinkError(f"{kind} cannot code losslessly. Name a rate.")
+
+
 def as_counts(values: NDArray[np.floating] | NDArray[np.integer]) -> NDArray[np.uint16]:
-    """Rounded to valid counts 1..65535: no decoded pixel may turn into nodata, NaN neither."""
+    """Round to valid counts 1..65535, so that no decoded pixel is nodata; NaN becomes 1."""
+    import numpy as np
+
     whole = np.issubdtype(values.dtype, np.integer)
     return np.asarray(np.fmax(np.fmin(values if whole else np.rint(values), 65535), 1), np.uint16)

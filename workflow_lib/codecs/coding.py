@@ -1,4 +1,4 @@
-"""A scene's tiles into one container file, and back."""
+"""Encode a scene's tiles to one container file, and decode it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,25 +8,25 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow_lib.codecs.base import Codec, CodedBytes, Encoded
+from workflow_lib.codecs.base import Codec, CodedBytes, Encoded, never_lossless
 from workflow_lib.codecs.container import Container, Entry, Header, Index, Unit
 from workflow_lib.codecs.mosaic import fill
 from workflow_lib.codecs.units import CodingUnit, coding_units, places
-from workflow_lib.config.codecs import CodecConfig
+from workflow_lib.config.codecs import CodecOptions
 from workflow_lib.data.scenes import NODATA
 from workflow_lib.data.tiles import Tiles
-from workflow_lib.errors import BitstreamError, DownlinkError
+from workflow_lib.errors import BitstreamError
 from workflow_lib.files import atomic
 
 
 @dataclass(frozen=True)
 class UnitSize:
-    """What one coding unit costs on disk.
+    """Bytes on disk of one coding unit.
 
     Attributes:
         tiles: indices of its tiles in the scene.
-        coded: its bytes; the header is its part of the index, and the payload's own.
-        at_floor: the codec could not go as low as asked.
+        coded: its bytes; the header is its entry in the index and the payload's own header.
+        at_floor: whether the codec could not go as low as its budget.
     """
 
     tiles: tuple[int, ...]
@@ -36,10 +36,10 @@ class UnitSize:
 
 @dataclass(frozen=True)
 class SceneSize:
-    """What a coded scene costs on disk.
+    """Bytes on disk of a coded scene.
 
     Attributes:
-        common: bytes of the header, which belong to no unit.
+        common: bytes of the container's header, which belong to no unit.
         units: the units.
     """
 
@@ -48,28 +48,28 @@ class SceneSize:
 
 
 def encode_scene(
-    tiles: Tiles, codec: Codec, config: CodecConfig, target_bpppb: float | None, file: Path
+    tiles: Tiles, codec: Codec, options: CodecOptions, target_bpppb: float | None, file: Path
 ) -> SceneSize:
-    """Code a scene and write its container.
+    """Encode a scene and write its container.
 
     Args:
         tiles: all tiles of one scene.
         codec: the codec at its rate point.
-        config: its configuration, for its kind and coding unit.
-        target_bpppb: all bytes of a fold, of its tiles or of the scene count towards this target;
-            learned codecs, whose rate follows from λ, take what they need. None asks for no loss.
+        options: its options, for its kind and coding unit.
+        target_bpppb: target rate of a fold, its tiles or the scene, container included. Codecs
+            controlled by λ ignore it. None for lossless.
         file: the container's file.
 
     Returns:
-        The size of what was written.
+        The size of the file and of its units.
 
     Raises:
-        DownlinkError: no loss is asked of a codec that cannot do without.
+        DownlinkError: the target is lossless and the codec is not.
     """
-    if target_bpppb is None and not config.lossless:
-        raise DownlinkError(f"{config.kind} cannot code without loss. Name a rate.")
-    units = coding_units(tiles, config.unit)
-    header = _header(tiles, units, codec, config)
+    if target_bpppb is None and not options.lossless:
+        raise never_lossless(options.kind)
+    units = coding_units(tiles, options.unit)
+    header = _header(tiles, units, codec, options)
     coded = codec.encode_batch(
         [fill(unit.mosaic.assemble(tiles.image[unit.tiles])) for unit in units],
         _budgets(tiles, units, header, target_bpppb),
@@ -86,25 +86,26 @@ def encode_scene(
     return _size(container, units, coded, codec)
 
 
-def decode_scene(file: Path, tiles: Tiles, codec: Codec, config: CodecConfig) -> NDArray[np.uint16]:
+def decode_scene(
+    file: Path, tiles: Tiles, codec: Codec, options: CodecOptions
+) -> NDArray[np.uint16]:
     """Decode a container.
 
     Args:
-        file: what `encode_scene` wrote.
-        tiles: the scene's tiles, for their places and for where nodata is; their counts do not
-            enter.
+        file: a container that `encode_scene` wrote.
+        tiles: the scene's tiles, for their places and their nodata; their counts are not used.
         codec: the codec that wrote it.
-        config: its configuration.
+        options: its options.
 
     Returns:
-        Counts, uint16 [tile, band, y, x], in the order of `tiles`; nodata where they have it.
+        Counts, uint16 [tile, band, y, x], in the order of `tiles`, with their nodata.
 
     Raises:
-        BitstreamError: damaged bytes, another scene's, or another codec's.
+        BitstreamError: the file is damaged, or is of another scene or codec.
     """
-    units = coding_units(tiles, config.unit)
+    units = coding_units(tiles, options.unit)
     image = np.empty_like(tiles.image)
-    decoded = _decode(file, tiles, codec, config, units, range(len(units)))
+    decoded = _decode(file, tiles, codec, options, units, range(len(units)))
     for unit, canvas in zip(units, decoded, strict=True):
         image[unit.tiles] = unit.mosaic.take_apart(canvas)
     np.copyto(image, NODATA, where=~tiles.valid[:, None])
@@ -112,19 +113,19 @@ def decode_scene(file: Path, tiles: Tiles, codec: Codec, config: CodecConfig) ->
 
 
 def decode_tile(
-    file: Path, tiles: Tiles, index: int, codec: Codec, config: CodecConfig
+    file: Path, tiles: Tiles, index: int, codec: Codec, options: CodecOptions
 ) -> NDArray[np.uint16]:
-    """Decode the one tile at `index`; of the file only its header, index and the tile's unit.
+    """Decode the tile at `index`; read only the header, the index and the tile's unit.
 
-    Args, Raises: see `decode_scene`; damage elsewhere in the file goes unnoticed.
+    Args, Raises: see `decode_scene`. Damage elsewhere in the file goes unnoticed.
 
     Returns:
-        Counts, uint16 [band, y, x]; nodata where the tile has it.
+        Counts, uint16 [band, y, x], with the tile's nodata.
     """
-    units = coding_units(tiles, config.unit)
+    units = coding_units(tiles, options.unit)
     number = next(i for i, unit in enumerate(units) if index in unit.tiles)
     unit = units[number]
-    (canvas,) = _decode(file, tiles, codec, config, units, [number])
+    (canvas,) = _decode(file, tiles, codec, options, units, [number])
     image = unit.mosaic.take_apart(canvas)[unit.tiles.tolist().index(index)]
     return np.where(tiles.only(index).valid[0], image, np.uint16(NODATA))
 
@@ -133,17 +134,17 @@ def _decode(
     file: Path,
     tiles: Tiles,
     codec: Codec,
-    config: CodecConfig,
+    options: CodecOptions,
     units: list[CodingUnit],
     wanted: Sequence[int],
 ) -> list[NDArray[np.uint16]]:
-    """The images of the wanted units; nothing is decoded unless all of the index is as it must."""
+    """Decode the wanted units, after every entry of the index has been checked."""
     source = str(file)
     if not file.is_file():
-        raise BitstreamError(f"{source}: no such file; encode the scene first.")
+        raise BitstreamError(f"{source}: no such file. Encode the scene first.")
     with file.open("rb") as opened:
         index = Index.read(opened, source, most=len(tiles))
-        _check_header(source, index.header, _header(tiles, units, codec, config))
+        _check_header(source, index.header, _header(tiles, units, codec, options))
         if len(index.entries) != len(units):
             raise BitstreamError(
                 f"{source}: it holds {len(index.entries)} units, not {len(units)}. Encode again."
@@ -158,10 +159,10 @@ def _decode(
     )
 
 
-def _header(tiles: Tiles, units: list[CodingUnit], codec: Codec, config: CodecConfig) -> Header:
+def _header(tiles: Tiles, units: list[CodingUnit], codec: Codec, options: CodecOptions) -> Header:
     bands, side = tiles.image.shape[1:3]
     where = places(tiles, units)
-    return Header(config.kind, config.unit, bands, side, where, codec.model_digest)
+    return Header(options.kind, options.unit, bands, side, where, codec.model_digest)
 
 
 def _check_header(source: str, found: Header, wanted: Header) -> None:
@@ -188,7 +189,7 @@ def _check_header(source: str, found: Header, wanted: Header) -> None:
 
 
 def _check_entry(source: str, entry: Entry, unit: CodingUnit, bands: int) -> None:
-    """Refuse a unit of another geometry, or larger than any codec makes it."""
+    """Refuse a unit of another geometry, or larger than any codec would make it."""
     grid = (entry.fold, entry.rows, entry.cols)
     if grid != (unit.fold, *unit.mosaic.grid):
         raise BitstreamError(
@@ -208,10 +209,10 @@ def _check_entry(source: str, entry: Entry, unit: CodingUnit, bands: int) -> Non
 def _budgets(
     tiles: Tiles, units: list[CodingUnit], header: Header, target_bpppb: float | None
 ) -> list[int | None]:
-    """Bytes for payload and side information of each unit; None asks for no loss.
+    """Compute the bytes for payload and side information of each unit; None for lossless.
 
-    The container's bytes count: the unit's own, and its share of the header, which the tiles of a
-    fold bear together.
+    The container's bytes count towards the target: the unit's entry and its share of the header,
+    which is split between the tiles of a fold.
     """
     if target_bpppb is None:
         return [None] * len(units)

@@ -1,9 +1,10 @@
-"""One file per coded scene: a header, an index, then the units' side information and payloads.
+"""The container: one file per coded scene with a header, an index, and the units' bytes.
 
-docs/formats.md describes every byte. Reading trusts none of them: the header and the index are
-read first, byte by byte, and nothing is allocated for a number that they merely claim.
+docs/formats.md describes every byte. Reading trusts none of them: header and index are read first,
+byte by byte, and nothing is allocated for a number that they merely claim.
 """
 
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,20 +15,12 @@ from zlib import crc32
 from workflow_lib.errors import BitstreamError
 
 MAGIC = b"DLNK"
-VERSION = 2
-KINDS = {
-    "jpeg2000": 1,
-    "klt-jpeg2000": 2,
-    "jpegxl": 3,
-    "dgml": 4,
-    "hyperprior": 5,
-    "checkerboard": 6,
-    "jpeg2000-per-band": 7,
-    "jpeg2000-native": 8,
-}
-"""The number that stands for each kind of codec."""
+VERSION = 3
 UNITS = {"fold": 0, "tile": 1, "scene": 2}
-"""The number that stands for each kind of coding unit."""
+"""The number of each coding unit in the file."""
+KIND = re.compile(rb"[a-z0-9]+(-[a-z0-9]+)*")
+"""How a codec's kind is written; `MOST_KIND` bytes at most."""
+MOST_KIND = 32
 NO_MODEL = bytes(8)
 """The digest of a codec without weights; it is not stored."""
 _UINT16 = 1
@@ -39,7 +32,7 @@ _MOST_DIGITS = 5
 
 @dataclass(frozen=True)
 class Header:
-    """What all units of a file share.
+    """Fields that all units of a file share.
 
     Attributes:
         codec: the codec's kind.
@@ -47,7 +40,7 @@ class Header:
         bands: number of bands.
         tile: side of a tile in pixels.
         places: checksum of where the tiles lie, which both sides know.
-        model: 8 bytes that stand for the codec's weights; NO_MODEL without weights.
+        model: 8 bytes that identify the codec's weights; NO_MODEL without weights.
     """
 
     codec: str
@@ -58,22 +51,33 @@ class Header:
     model: bytes = NO_MODEL
 
     def size(self, units: int) -> int:
-        """Bytes of a file with this many units that belong to none of them."""
+        """Return the bytes that belong to no unit, in a file with this many units."""
         return len(self.to_bytes(units, sides=False)) + _CHECK.size
 
     def to_bytes(self, units: int, sides: bool) -> bytes:
-        """The header, up to the index; `sides`: the index holds lengths of side information."""
+        """Return the header, up to the index.
+
+        Args:
+            units: number of units.
+            sides: whether the index holds lengths of side information.
+
+        Raises:
+            ValueError: the codec's kind is not lower-case ASCII letters, digits and single hyphens.
+        """
         model = b"" if self.model == NO_MODEL else self.model
         flags = UNITS[self.unit] | _HAS_MODEL * bool(model) | _HAS_SIDE * sides
-        head = _HEAD.pack(MAGIC, VERSION, KINDS[self.codec], _UINT16, flags, self.places)
-        return head + model + _numbers(self.bands, self.tile, units)
+        kind = self.codec.encode()
+        if not _is_kind(kind):
+            raise ValueError(f"{self.codec!r} is not a kind that a container can name")
+        head = _HEAD.pack(MAGIC, VERSION, len(kind), _UINT16, flags, self.places)
+        return head + kind + model + _numbers(self.bands, self.tile, units)
 
     def entry(self, fold: int, rows: int, cols: int, lengths: Sequence[int], check: int) -> bytes:
-        """A unit's part of the index.
+        """Return a unit's part of the index.
 
         Args:
             fold, rows, cols: as of `Unit`.
-            lengths: of its side information, where the index holds such lengths, and its payload.
+            lengths: bytes of side information (if the index holds them) and of the payload.
             check: CRC-32 of both.
         """
         geometry = {"fold": (fold, rows, cols), "scene": (rows, cols), "tile": ()}[self.unit]
@@ -99,11 +103,11 @@ class Unit:
 
 @dataclass(frozen=True)
 class Entry:
-    """What the index says of a unit.
+    """A unit's entry in the index.
 
     Attributes:
         fold, rows, cols: as of `Unit`.
-        start: offset of its side information, which its payload follows, behind the index.
+        start: offset of its side information after the index; the payload follows.
         side, payload: bytes of each.
         check: CRC-32 of both.
     """
@@ -118,16 +122,16 @@ class Entry:
 
     @property
     def end(self) -> int:
-        """Offset of the first byte behind the unit."""
+        """Offset of the first byte after the unit."""
         return self.start + self.side + self.payload
 
 
 @dataclass(frozen=True)
 class Index:
-    """A file's header and where its units are.
+    """A file's header and the places of its units.
 
     Attributes:
-        header: what the units share.
+        header: fields that the units share.
         entries: one per unit.
         size: bytes of header and index.
     """
@@ -138,15 +142,15 @@ class Index:
 
     @classmethod
     def read(cls, file: BinaryIO, source: str, most: int | None = None) -> Self:
-        """Header and index of a file open for reading; nothing behind them is read.
+        """Read header and index of an open file, and nothing after them.
 
         Args:
-            file: can seek.
-            source: its name, for the error.
-            most: units that there can be; a file that claims more is not read further.
+            file: open for reading; must be seekable.
+            source: its name, for error messages.
+            most: highest possible number of units; a file that claims more is refused at once.
 
         Raises:
-            BitstreamError: other, damaged or truncated bytes, or bytes that belong to no unit.
+            BitstreamError: the file is damaged, truncated, of another version or no container.
         """
         length = file.seek(0, SEEK_END)
         file.seek(0)
@@ -164,51 +168,51 @@ class Index:
         surplus = length - len(reader.seen) - end
         if surplus:
             how = f"{surplus} bytes too many" if surplus > 0 else "truncated"
-            raise BitstreamError(f"{source}: {how}; encode the scene again.")
+            raise BitstreamError(f"{source}: {how}. Encode the scene again.")
         return cls(header, tuple(entries), len(reader.seen))
 
     def unit(self, number: int, file: BinaryIO, source: str) -> Unit:
-        """One unit; of the file nothing else is read.
+        """Read one unit, and nothing else of the file.
 
         Raises:
-            BitstreamError: damaged bytes.
+            BitstreamError: the unit is damaged.
         """
         entry = self.entries[number]
         file.seek(self.size + entry.start)
         body = file.read(entry.side + entry.payload)
         if crc32(body) != entry.check:
-            raise BitstreamError(f"{source}: unit {number} is damaged; encode the scene again.")
+            raise BitstreamError(f"{source}: unit {number} is damaged. Encode the scene again.")
         side, payload = body[: entry.side], body[entry.side :]
         return Unit(entry.fold, entry.rows, entry.cols, payload, side)
 
 
 @dataclass(frozen=True)
 class Container:
-    """A coded scene: what its units share, and the units."""
+    """A coded scene in memory."""
 
     header: Header
     units: tuple[Unit, ...]
 
     def to_bytes(self) -> bytes:
-        """The file's bytes."""
+        """Return the file's bytes."""
         head = self.header.to_bytes(len(self.units), self._sides) + b"".join(self._entries)
         bodies = (unit.side + unit.payload for unit in self.units)
         return head + _CHECK.pack(crc32(head)) + b"".join(bodies)
 
     def entry_sizes(self) -> list[int]:
-        """Bytes of each unit's part of the index."""
+        """Return the bytes of each unit's entry in the index."""
         return [len(entry) for entry in self._entries]
 
     @classmethod
     def from_bytes(cls, data: bytes, source: str) -> Self:
-        """What `to_bytes` wrote.
+        """Parse a file's bytes.
 
         Args:
             data: a file's bytes.
-            source: the file's name, for the error.
+            source: the file's name, for error messages.
 
         Raises:
-            BitstreamError: other, damaged or truncated bytes.
+            BitstreamError: the file is damaged, truncated, of another version or no container.
         """
         file = BytesIO(data)
         index = Index.read(file, source)
@@ -230,7 +234,7 @@ class Container:
 
 
 class _Reader:
-    """Takes numbers from a file and remembers all bytes that it took."""
+    """Reads a file from its start and keeps every byte that it read."""
 
     def __init__(self, file: BinaryIO, source: str) -> None:
         self.file, self.source, self.seen = file, source, bytearray()
@@ -243,7 +247,7 @@ class _Reader:
         return found
 
     def number(self) -> int:
-        """A number as `_numbers` writes it; no number has two spellings."""
+        """Read a number as `_numbers` writes it; refuse longer spellings of the same number."""
         value = 0
         for place in range(_MOST_DIGITS):
             (digit,) = self.take(1)
@@ -252,28 +256,41 @@ class _Reader:
                 if place and not digit:
                     break
                 return value
-        raise self.damaged("a number in it is misspelt")
+        raise self.damaged("a number is malformed")
 
     def damaged(self, how: str) -> BitstreamError:
-        return BitstreamError(f"{self.source}: the header is damaged ({how}); encode again.")
+        return BitstreamError(
+            f"{self.source}: the header is damaged ({how}). Encode the scene again."
+        )
 
 
 def _read_header(reader: _Reader) -> tuple[Header, bool, int]:
-    """The header, whether the index holds lengths of side information, the number of units."""
-    magic, version, codec, dtype, flags, places = _HEAD.unpack(reader.take(_HEAD.size))
-    if magic != MAGIC or version != VERSION:
+    """Read the header, whether the index holds lengths of side information, number of units."""
+    magic, version, length, dtype, flags, places = _HEAD.unpack(reader.take(_HEAD.size))
+    if magic != MAGIC:
         raise BitstreamError(
-            f"{reader.source}: this is no Downlink container, version {VERSION}; encode again."
+            f"{reader.source}: is not a Downlink container. Encode the scene again."
         )
-    codecs = {number: name for name, number in KINDS.items()}
+    if version != VERSION:
+        raise BitstreamError(
+            f"{reader.source}: is a container of version {version}; this release reads version "
+            f"{VERSION}. Encode the scene again."
+        )
     units = {number: name for name, number in UNITS.items()}
     known = _UNIT_BITS | _HAS_MODEL | _HAS_SIDE
-    if codec not in codecs or flags & _UNIT_BITS not in units or flags & ~known or dtype != _UINT16:
-        raise reader.damaged(f"codec {codec}, dtype {dtype}, flags {flags}")
+    if flags & _UNIT_BITS not in units or flags & ~known or dtype != _UINT16:
+        raise reader.damaged(f"dtype {dtype}, flags {flags}")
+    kind = reader.take(min(length, MOST_KIND))
+    if length > MOST_KIND or not _is_kind(kind):
+        raise reader.damaged("it names no codec")
     model = reader.take(len(NO_MODEL)) if flags & _HAS_MODEL else NO_MODEL
     bands, tile, count = (reader.number() for _ in range(3))
-    header = Header(codecs[codec], units[flags & _UNIT_BITS], bands, tile, places, model)
+    header = Header(kind.decode("ascii"), units[flags & _UNIT_BITS], bands, tile, places, model)
     return header, bool(flags & _HAS_SIDE), count
+
+
+def _is_kind(text: bytes) -> bool:
+    return len(text) <= MOST_KIND and KIND.fullmatch(text) is not None
 
 
 def _read_entry(reader: _Reader, kind: str, sides: bool, start: int) -> Entry:
@@ -286,7 +303,7 @@ def _read_entry(reader: _Reader, kind: str, sides: bool, start: int) -> Entry:
 
 
 def _numbers(*values: int) -> bytes:
-    """Numbers as unsigned LEB128: 7 bits a byte, lowest first, bit 7 set on all but the last."""
+    """Write numbers as LEB128: 7 bits a byte, lowest first, bit 7 set except in the last byte."""
     written = bytearray()
     for value in values:
         while value > 0x7F:

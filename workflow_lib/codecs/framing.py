@@ -1,4 +1,4 @@
-"""Several bitstreams as one: the lengths of all but the last, then the bitstreams."""
+"""Join bitstreams to one: the lengths of all but the last, then the bitstreams."""
 
 import struct
 from collections.abc import Sequence
@@ -8,21 +8,21 @@ from workflow_lib.errors import BitstreamError
 
 
 def index_length(count: int) -> int:
-    """Bytes in front of `count` bitstreams: a little-endian u32 for each but the last."""
+    """Return the bytes before `count` bitstreams: a little-endian u32 for each but the last."""
     return 4 * (count - 1)
 
 
 def pack(streams: Sequence[bytes]) -> bytes:
-    """Bitstreams as one; a single one stays as it is."""
+    """Join bitstreams; a single one stays as it is."""
     lengths = [len(stream) for stream in streams[:-1]]
     return struct.pack(f"<{len(lengths)}I", *lengths) + b"".join(streams)
 
 
 def unpack(payload: bytes, count: int) -> list[bytes]:
-    """What `pack` was given.
+    """Split the bytes that `pack` returned.
 
     Raises:
-        BitstreamError: the bytes do not hold so many bitstreams.
+        BitstreamError: the bytes do not hold `count` bitstreams.
     """
     start = index_length(count)
     if len(payload) < start:

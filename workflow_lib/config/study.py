@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from workflow_lib.config.codecs import CodecConfig, Learned
+from workflow_lib.codecs.registry import CodecConfig
 from workflow_lib.config.datasets import Archive, Band, Budget, Dataset, Rate
 from workflow_lib.config.finetuning import Finetuning
 from workflow_lib.config.section import Name, Section
@@ -16,10 +16,6 @@ from workflow_lib.config.statistics import Statistics
 from workflow_lib.devices import Device
 from workflow_lib.errors import DownlinkError
 from workflow_lib.paths import RESERVED, UNTRAINED, replicate
-
-BIT_DEPTH = 16
-"""Bits of a stored count; no rate point lies above."""
-_PATCH = 16 * 16
 
 
 def _folder(given: str) -> str:
@@ -81,8 +77,11 @@ class Study(Section):
         return sorted({codec for name in self.run for codec in self.datasets[name].rates})
 
     def selected(self) -> "Study":
-        """The study with the datasets that are run, and no others."""
-        return self.model_copy(update={"datasets": {n: self.datasets[n] for n in self._needed()}})
+        """Return the study with the datasets that are run and the codecs that code them."""
+        datasets = {name: self.datasets[name] for name in self._needed()}
+        used = {codec for dataset in datasets.values() for codec in dataset.rates}
+        codecs = {name: options for name, options in self.codecs.items() if name in used}
+        return self.model_copy(update={"datasets": datasets, "codecs": codecs})
 
     def reported(self) -> "Study":
         """What the report depends on: `selected`, without what changes no result."""
@@ -105,9 +104,7 @@ class Study(Section):
     def learns_on(self, dataset: str) -> bool:
         """Whether learned codecs are trained on the dataset for its own use."""
         own = self.datasets[dataset]
-        return own.codec_from is None and any(
-            isinstance(self.codecs[codec], Learned) for codec in own.rates
-        )
+        return own.codec_from is None and any(self.codecs[codec].learned for codec in own.rates)
 
     def tunes_on(self, dataset: str) -> bool:
         """Whether learned codecs are trained or fine-tuned on the dataset."""
@@ -118,7 +115,7 @@ class Study(Section):
 
         Another dataset's codec is the one for the first fold that is held out there.
         """
-        if not isinstance(self.codecs[codec], Learned):
+        if not self.codecs[codec].learned:
             return UNTRAINED
         trainer = self.trainer(dataset)
         if trainer != dataset:
@@ -180,7 +177,7 @@ class Study(Section):
                 f"{key}.original: frozen and joint segmenters are trained on originals"
             )
         for codec in dataset.points("joint"):
-            if not isinstance(self.codecs[codec], Learned):
+            if not self.codecs[codec].learned:
                 raise ValueError(f"{key}.joint: {codec} is not learned")
             if regimes.finetuning is None:
                 raise ValueError(f"{key}.finetuning: `joint` needs one of the study's finetunings")
@@ -199,15 +196,10 @@ class Study(Section):
                 continue
             if rate <= 0:
                 raise ValueError(f"{key}: {rate} must be above 0")
-            if isinstance(config, Learned):
-                _fits(key, config.training.crop, dataset)
-                if config.init == "klt" and config.latents > _PATCH * len(dataset.bands):
-                    raise ValueError(
-                        f"{key}: a KLT start has at most {_PATCH * len(dataset.bands)} latents on "
-                        f"{len(dataset.bands)} bands, not {config.latents}"
-                    )
-            elif rate > BIT_DEPTH:
-                raise ValueError(f"{key}: {rate} bpppb is more than the data have ({BIT_DEPTH})")
+            try:
+                config.check_rate(rate, dataset.tiling.tile, len(dataset.bands))
+            except ValueError as error:
+                raise ValueError(f"{key}: {error}") from None
 
     def _check_trainer(self, key: str, dataset: Dataset) -> None:
         assert dataset.codec_from is not None
@@ -218,7 +210,7 @@ class Study(Section):
         if trainer.codec_from is not None:
             raise ValueError(f"{key}: {dataset.codec_from} has no codecs of its own")
         for codec, rates in dataset.rates.items():
-            if isinstance(self.codecs[codec], Learned):
+            if self.codecs[codec].learned:
                 for rate in rates:
                     _known(f"{key}: rates.{codec}", rate, trainer.rates.get(codec, ()))
 

@@ -7,7 +7,6 @@ Segmentation Tasks", arXiv 2512.01788.
 from collections.abc import Sequence
 from typing import Literal
 
-from workflow_lib.config.codecs import Learned
 from workflow_lib.config.study import Study
 from workflow_lib.inference.comparisons import bd_iou, bd_psnr
 from workflow_lib.inference.dataset_results import DatasetResults
@@ -55,7 +54,7 @@ def of_kind(study: Study, results: DatasetResults, kind: str) -> list[str]:
 
 def learned(study: Study, results: DatasetResults) -> list[str]:
     """All learned codecs that a dataset is coded with."""
-    return [n for n in results.dataset.rates if isinstance(study.codecs[n], Learned)]
+    return [n for n in results.dataset.rates if study.codecs[n].learned]
 
 
 def _pairs(study: Study, results: DatasetResults, regime: str, kind: str) -> list[tuple[str, str]]:

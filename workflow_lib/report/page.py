@@ -11,7 +11,6 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from workflow_lib.config.codecs import Learned
 from workflow_lib.config.datasets import Dataset
 from workflow_lib.config.study import Study
 from workflow_lib.files import atomic
@@ -134,7 +133,7 @@ def write_report(
         looks=drawn,
         outcomes=OUTCOMES,
         several_segmenters=any(len(chapter.tasks) > 1 for chapter in chapters),
-        learned={name for name, codec in study.codecs.items() if isinstance(codec, Learned)},
+        learned={name for name, codec in study.codecs.items() if codec.learned},
         any_floor=bool(points["at_floor"].any()),
         software=_versions(),
     )

@@ -10,7 +10,7 @@ from torch import nn
 
 from workflow_lib.codecs.learned.codec import open_codec
 from workflow_lib.codecs.learned.model import LearnedModel
-from workflow_lib.config.codecs import Learned
+from workflow_lib.codecs.learned.options import LearnedOptions
 from workflow_lib.config.finetuning import Finetuning
 from workflow_lib.config.segmenters import Segmenter
 from workflow_lib.data.tiles import Tiles
@@ -47,7 +47,7 @@ class Setting:
     """
 
     tiles: Tiles
-    codec: Learned
+    codec: LearnedOptions
     codec_weights: Path
     segmenter: Segmenter
     segmenter_weights: Path

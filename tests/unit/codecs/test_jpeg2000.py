@@ -5,9 +5,9 @@ import pytest
 
 from workflow_lib.codecs.codestream import header_length
 from workflow_lib.codecs.framing import unpack
-from workflow_lib.codecs.jpeg2000 import Jpeg2000Codec
-from workflow_lib.codecs.jpeg2000_native import Jpeg2000NativeCodec, groups_of, share_out
-from workflow_lib.codecs.jpeg2000_per_band import Jpeg2000PerBandCodec
+from workflow_lib.codecs.kinds.jpeg2000 import Jpeg2000Codec
+from workflow_lib.codecs.kinds.jpeg2000_per_band import Jpeg2000PerBandCodec
+from workflow_lib.codecs.native_resolution import Jpeg2000NativeCodec, groups_of, share_out
 from workflow_lib.codecs.resampling import coarsen, refine
 
 

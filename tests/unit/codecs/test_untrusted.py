@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from workflow_lib.codecs import openjpeg
 from workflow_lib.codecs.framing import pack, unpack
-from workflow_lib.codecs.jpeg2000 import Jpeg2000Codec
-from workflow_lib.codecs.jpegxl import JpegXlCodec
+from workflow_lib.codecs.kinds.jpeg2000 import Jpeg2000Codec
+from workflow_lib.codecs.kinds.jpegxl import JpegXlCodec
 from workflow_lib.errors import BitstreamError
 
 SHAPE = (2, 48, 56)
@@ -158,7 +158,7 @@ _LIAR = (
     + """
 import json, sys, time
 import imagecodecs, numpy as np
-from workflow_lib.codecs.jpegxl import JpegXlCodec
+from workflow_lib.codecs.kinds.jpegxl import JpegXlCodec
 from workflow_lib.errors import BitstreamError
 
 stream = open(sys.argv[1], "rb").read()
@@ -196,7 +196,7 @@ _DECODER = (
     _PEAK
     + """
 import sys
-from workflow_lib.codecs.jpeg2000 import Jpeg2000Codec
+from workflow_lib.codecs.kinds.jpeg2000 import Jpeg2000Codec
 
 small, large = (open(name, "rb").read() for name in sys.argv[1:])
 Jpeg2000Codec().decode(small, b"", (1, 32, 32))

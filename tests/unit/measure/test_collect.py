@@ -11,8 +11,7 @@ import pandas as pd
 import pytest
 
 from workflow_lib.codecs.coding import encode_scene
-from workflow_lib.codecs.jpeg2000 import Jpeg2000Codec
-from workflow_lib.config.codecs import Jpeg2000
+from workflow_lib.codecs.kinds.jpeg2000 import Jpeg2000, Jpeg2000Codec
 from workflow_lib.measure.coded import coded_table
 from workflow_lib.measure.collect import collect
 from workflow_lib.measure.scores import MapScores

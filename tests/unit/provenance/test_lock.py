@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from workflow_lib.codecs.registry import MODULES
+from workflow_lib.codecs.registry import kinds, module_of, options_of
 from workflow_lib.errors import DownlinkError
 from workflow_lib.provenance import lock
 from workflow_lib.provenance.digests import reached_files, reached_packages
@@ -37,10 +37,8 @@ def reach(script, *modules):
 
 def test_torch_is_reached_by_networks_alone():
     assert {script for script in RULES if "torch" in reach(script)} == TRAINED
-    of_codecs = {
-        kind for kind, module in MODULES.items() if "torch" in reach("encode_scene", module)
-    }
-    assert of_codecs == {"dgml", "checkerboard", "hyperprior"}
+    of_codecs = {kind for kind in kinds() if "torch" in reach("encode_scene", module_of(kind))}
+    assert of_codecs == {kind for kind in kinds() if options_of(kind).learned}
 
 
 def test_what_pandas_takes_by_name_is_reached():

@@ -11,10 +11,10 @@ from scipy.ndimage import gaussian_filter
 from scipy.special import xlog1py, xlogy
 
 from workflow_lib.codecs.coding import decode_scene, encode_scene
+from workflow_lib.codecs.kinds.hyperprior import Hyperprior
 from workflow_lib.codecs.learned.codec import LearnedCodec, open_codec
 from workflow_lib.codecs.learned.fit import fit
 from workflow_lib.codecs.learned.reconstruction import reconstructed
-from workflow_lib.config.codecs import Hyperprior
 from workflow_lib.config.finetuning import Finetuning
 from workflow_lib.config.segmenters import Segmenter
 from workflow_lib.errors import DownlinkError

@@ -18,12 +18,11 @@ from workflow_lib.codecs.learned.context import steps
 from workflow_lib.codecs.learned.determinism import each_alone
 from workflow_lib.codecs.learned.integer import LATENT_LIMIT, Grid, IntegerPrior
 from workflow_lib.codecs.learned.model import LearnedModel, padded_to_patches
+from workflow_lib.codecs.learned.options import PATCH, LearnedOptions
 from workflow_lib.codecs.learned.prior import HYPER_STRIDE, Architecture
 from workflow_lib.codecs.learned.rounding import quantised
 from workflow_lib.codecs.learned.stream import Reader, Writer, bits
-from workflow_lib.codecs.learned.transforms import PATCH
 from workflow_lib.codecs.learned.window import Windows
-from workflow_lib.config.codecs import Learned
 from workflow_lib.data.info import TileInfo
 from workflow_lib.errors import BitstreamError, DownlinkError
 
@@ -296,7 +295,7 @@ def _in_order(groups: list[list[int]], results: Iterable[Sequence[Result]]) -> l
     return [result for _, result in sorted(chain.from_iterable(pairs), key=itemgetter(0))]
 
 
-def open_codec(config: Learned, info: TileInfo, weights: Path | None) -> LearnedCodec:
+def open_codec(config: LearnedOptions, info: TileInfo, weights: Path | None) -> LearnedCodec:
     """See `registry.open_codec`.
 
     Raises:

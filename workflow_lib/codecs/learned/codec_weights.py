@@ -9,8 +9,8 @@ from torch import Tensor
 from workflow_lib.codecs.learned.context import Context
 from workflow_lib.codecs.learned.mixture import parameters_per_component
 from workflow_lib.codecs.learned.model import LearnedModel
+from workflow_lib.codecs.learned.options import PATCH
 from workflow_lib.codecs.learned.prior import Architecture
-from workflow_lib.codecs.learned.transforms import PATCH
 from workflow_lib.training.weights import load_weights, save_weights
 
 _TRANSFORMS, _INTEGERS, _TRAINED = "transforms.", "prior.", "trained_prior."

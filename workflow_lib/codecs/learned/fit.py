@@ -15,10 +15,9 @@ from workflow_lib.codecs.learned.codec import LearnedCodec
 from workflow_lib.codecs.learned.klt_start import start_from_klt
 from workflow_lib.codecs.learned.model import LearnedModel
 from workflow_lib.codecs.learned.objective import PEAK, Examples, coded, parameter_groups
+from workflow_lib.codecs.learned.options import PATCH, LearnedOptions
 from workflow_lib.codecs.learned.prior import Architecture
-from workflow_lib.codecs.learned.transforms import PATCH
 from workflow_lib.codecs.mosaic import Mosaic, fill
-from workflow_lib.config.codecs import Learned
 from workflow_lib.data.info import TileInfo
 from workflow_lib.data.scenes import NODATA
 from workflow_lib.data.tiles import Tiles
@@ -32,7 +31,7 @@ _VALIDATION_TILES = 64
 
 def fit(
     tiles: Tiles,
-    config: Learned,
+    config: LearnedOptions,
     lam: float,
     seed: int,
     run: Path,
@@ -77,7 +76,7 @@ def metadata(info: TileInfo, lam: float) -> dict[str, str]:
     }
 
 
-def _require_tiles(tiles: Tiles, config: Learned) -> None:
+def _require_tiles(tiles: Tiles, config: LearnedOptions) -> None:
     for split in ("train", "validation"):
         if not len(tiles.where(split)):
             raise DownlinkError(
@@ -100,7 +99,9 @@ def _require_tiles(tiles: Tiles, config: Learned) -> None:
 class CodecTask:
     """A learned codec's losses on the tiles of one dataset."""
 
-    def __init__(self, model: LearnedModel, tiles: Tiles, config: Learned, lam: float) -> None:
+    def __init__(
+        self, model: LearnedModel, tiles: Tiles, config: LearnedOptions, lam: float
+    ) -> None:
         self.model, self.config, self.lam = model, config, lam
         training, validation = tiles.where("train"), tiles.where("validation")
         offset, gain = (torch.from_numpy(a)[:, None, None] for a in training.moments())

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from workflow_lib.codecs.learned.model import LearnedModel
+from workflow_lib.codecs.learned.options import PATCH
 from workflow_lib.codecs.learned.rounding import dead_zone
-from workflow_lib.codecs.learned.transforms import PATCH
 
 _FLATTEST = 0.15
 """Smallest standard deviation, in rounding steps, that a channel's scale starts from."""

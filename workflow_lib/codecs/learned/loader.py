@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workflow_lib import torchinit
-from workflow_lib.config.codecs import Learned
+from workflow_lib.codecs.learned.options import LearnedOptions
 from workflow_lib.data.info import TileInfo
 from workflow_lib.devices import Compute
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def open_codec(
-    config: Learned, info: TileInfo, weights: Path | None, compute: Compute
+    options: LearnedOptions, info: TileInfo, weights: Path | None, compute: Compute
 ) -> "LearnedCodec":
     """See `registry.open_codec`.
 
@@ -23,6 +23,6 @@ def open_codec(
     torchinit.prepare(compute.threads)
     from workflow_lib.codecs.learned import codec  # torch can be imported only now
 
-    opened = codec.open_codec(config, info, weights)
+    opened = codec.open_codec(options, info, weights)
     opened.to(torchinit.device(compute.device))
     return opened

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from workflow_lib.codecs.learned.layers import conv3x3
+from workflow_lib.codecs.learned.options import PATCH
 from workflow_lib.codecs.learned.prior import HYPER_STRIDE, Architecture, Prior
 from workflow_lib.codecs.learned.rounding import passing, quantised
-from workflow_lib.codecs.learned.transforms import PATCH, Analysis, Synthesis
+from workflow_lib.codecs.learned.transforms import Analysis, Synthesis
 from workflow_lib.training.precision import full
 
 

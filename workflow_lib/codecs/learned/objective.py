@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from workflow_lib.codecs.learned.model import LearnedModel, padded_to_patches
-from workflow_lib.codecs.learned.transforms import PATCH
+from workflow_lib.codecs.learned.options import PATCH, LearnedOptions
 from workflow_lib.codecs.mosaic import fill
-from workflow_lib.config.codecs import Learned
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.training.crops import Crop, stacked
 
@@ -102,7 +101,7 @@ def coded(model: LearnedModel, examples: Examples, data_range: float) -> tuple[T
 
 
 def parameter_groups(
-    model: LearnedModel, config: Learned, learning_rate: float
+    model: LearnedModel, config: LearnedOptions, learning_rate: float
 ) -> list[dict[str, Any]]:
     """Adam's groups: linear layers, the hyperlatents' prior, and everything else.
 

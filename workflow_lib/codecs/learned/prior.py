@@ -18,7 +18,7 @@ from workflow_lib.codecs.learned.mixture import (
     parameters_per_component,
     start_parameters,
 )
-from workflow_lib.config.codecs import MOST_COMPONENTS, Learned
+from workflow_lib.codecs.learned.options import MOST_COMPONENTS, LearnedOptions
 
 HYPER_STRIDE = 4
 """Latent positions per side of one hyperlatent position."""
@@ -49,9 +49,11 @@ class Architecture:
         return {name: str(size) for name, size in asdict(self).items()}
 
     @classmethod
-    def configured(cls, config: Learned, bands: int) -> "Architecture":
+    def configured(cls, config: LearnedOptions, bands: int) -> "Architecture":
         """The sizes of a configured codec for images of so many bands."""
-        return cls(bands, config.channels, config.latents, config.components, Context(config.kind))
+        return cls(
+            bands, config.channels, config.latents, config.components, Context(config.context)
+        )
 
     @classmethod
     def of(cls, text: dict[str, str]) -> "Architecture":

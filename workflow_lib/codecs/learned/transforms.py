@@ -19,10 +19,8 @@ from workflow_lib.codecs.learned.layers import (
     conv1x1,
     conv3x3,
 )
+from workflow_lib.codecs.learned.options import PATCH
 from workflow_lib.training.precision import full
-
-PATCH = 16
-"""Side of the patch that one latent position stands for, in pixels."""
 
 
 class Analysis(nn.Module):

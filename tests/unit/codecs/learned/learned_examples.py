@@ -1,11 +1,10 @@
 import numpy as np
 import torch
-from pydantic import TypeAdapter
 from scipy.ndimage import gaussian_filter
 
 from workflow_lib.codecs.learned.model import LearnedModel
 from workflow_lib.codecs.learned.prior import Architecture
-from workflow_lib.config.codecs import LearnedConfig
+from workflow_lib.codecs.registry import parse_options
 from workflow_lib.config.schedule import TrainingSchedule
 from workflow_lib.data.info import TileInfo
 from workflow_lib.data.tiles import Tiles
@@ -53,7 +52,7 @@ def make_config(kind="dgml", **changes):
     plan |= {key: changes.pop(key) for key in list(changes) if key in TrainingSchedule.model_fields}
     sizes = {"channels": 8, "latents": 24}
     config = {"kind": kind, "training": TrainingSchedule(**plan), **sizes, **changes}
-    return TypeAdapter(LearnedConfig).validate_python(config)
+    return parse_options(config)
 
 
 def two_band_tiles():

@@ -1,20 +1,16 @@
-"""JPEG 2000 with each band at the resolution in which the sensor took it."""
+"""The codec `jpeg2000-native`: bands by resolution, one JPEG 2000 codestream per resolution."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow_lib.codecs.base import Codec, Encoded, as_counts
+from workflow_lib.codecs.base import Codec, Encoded, as_counts, never_lossless
 from workflow_lib.codecs.codestream import header_length
 from workflow_lib.codecs.framing import index_length, pack, unpack
-from workflow_lib.codecs.jpeg2000 import compress, compress_roughly, decompress
+from workflow_lib.codecs.jpeg2000_rate import compress, compress_roughly, decompress
 from workflow_lib.codecs.resampling import coarsen, native_side, refine
-from workflow_lib.config.codecs import Jpeg2000Native
-from workflow_lib.data.info import TileInfo
-from workflow_lib.devices import Compute
 
 _SHARES = (0.05, 0.15, 0.3, 0.5, 0.75)
 """Of the budget, at which each group is coded to learn what it makes of bytes."""
@@ -73,8 +69,9 @@ class Jpeg2000NativeCodec(Codec):
     groups: tuple[Group, ...]
 
     def encode(self, image: NDArray[np.uint16], budget: int | None) -> Encoded:
-        """See `Codec.encode`; `budget` is never None, resampling is not reversible."""
-        assert budget is not None
+        """See `Codec.encode`; never lossless, because resampling is not reversible."""
+        if budget is None:
+            raise never_lossless("jpeg2000-native")
         native = [group.native(image) for group in self.groups]
         budgets = [budget] if len(native) == 1 else self._split(image, native, budget)
         return Encoded.near(budget, pack(_coded(native, budgets)))
@@ -155,10 +152,3 @@ def share_out(curves: Sequence[tuple[Floats, Floats]], room: int) -> list[int]:
 def _error_at(curve: tuple[Floats, Floats], size: float) -> float:
     sizes, errors = curve
     return float(np.exp(np.interp(size, sizes, np.log(errors + 1))))
-
-
-def open_codec(
-    config: Jpeg2000Native, info: TileInfo, weights: Path | None, compute: Compute
-) -> Jpeg2000NativeCodec:
-    """See `registry.open_codec`."""
-    return Jpeg2000NativeCodec(groups_of(info.native_fraction))

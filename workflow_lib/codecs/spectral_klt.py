@@ -1,17 +1,13 @@
-"""JPEG 2000 after a spectral Karhunen–Loève transform fitted to each coding unit."""
+"""The codec `klt-jpeg2000`: a spectral Karhunen–Loève transform (KLT), then JPEG 2000."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow_lib.codecs import jpeg2000
-from workflow_lib.codecs.base import Codec, Encoded, as_counts
+from workflow_lib.codecs.base import Codec, Encoded, as_counts, never_lossless
 from workflow_lib.codecs.codestream import header_length
-from workflow_lib.config.codecs import KltJpeg2000
-from workflow_lib.data.info import TileInfo
-from workflow_lib.devices import Compute
+from workflow_lib.codecs.jpeg2000_rate import compress, decompress
 from workflow_lib.errors import BitstreamError
 
 _MIDDLE = 32768
@@ -89,27 +85,21 @@ class KltJpeg2000Codec(Codec):
     """Spectral KLT, then JPEG 2000; matrix and means are side information."""
 
     def encode(self, image: NDArray[np.uint16], budget: int | None) -> Encoded:
-        """See `Codec.encode`; `budget` is never None, the transform is not reversible."""
-        assert budget is not None
+        """See `Codec.encode`; never lossless, because the transform is not reversible."""
+        if budget is None:
+            raise never_lossless("klt-jpeg2000")
         klt = Klt.fit(image)
         side = klt.to_bytes()
         # The decoder's transform is the rounded one; the encoder must use the same.
-        payload = jpeg2000.compress(klt.forward(image), max(budget - len(side), 1))
+        payload = compress(klt.forward(image), max(budget - len(side), 1))
         return Encoded.near(budget, payload, side)
 
     def decode(
         self, payload: bytes, side: bytes, shape: tuple[int, int, int]
     ) -> NDArray[np.uint16]:
         """See `Codec.decode`."""
-        return Klt.from_bytes(side, shape[0]).inverse(jpeg2000.decompress(payload, shape))
+        return Klt.from_bytes(side, shape[0]).inverse(decompress(payload, shape))
 
     def payload_header(self, payload: bytes) -> int:
         """See `Codec.payload_header`."""
         return header_length(payload)
-
-
-def open_codec(
-    config: KltJpeg2000, info: TileInfo, weights: Path | None, compute: Compute
-) -> KltJpeg2000Codec:
-    """See `registry.open_codec`."""
-    return KltJpeg2000Codec()
