@@ -17,7 +17,7 @@
 # make lint       format, lint and types
 # make lock       pin the newest versions that envs/requirements.in allows
 SHELL := /bin/bash
-PYTHON ?= $(shell command -v python3.11 || echo python3)
+PYTHON ?= $(shell bash envs/find_python.sh)
 VENV ?= .venv
 CORES ?= all
 BIN := $(VENV)/bin
@@ -103,16 +103,17 @@ format: $(READY)
 	ruff check --fix .
 	snakefmt Snakefile rules
 
-# its notes on who needs what are read, too: provenance/lock.py
+# One lock for Python 3.11 and 3.12: a marker follows a package that not every platform needs.
+# workflow_lib/provenance/lock.py reads the pins, the markers and the comments `via`.
 lock: $(READY)
-	uv pip compile --quiet envs/requirements.in --override envs/overrides.txt --python-version 3.11 \
-	    --no-header --upgrade --output-file envs/requirements.lock
-	sed -i '1i # Complete and pinned, for Python 3.11; installed by envs/install.sh. Remade by `make lock`.' \
+	uv pip compile --quiet envs/requirements.in --override envs/overrides.txt --universal \
+	    --python-version 3.11 --no-header --upgrade --output-file envs/requirements.lock
+	sed -i '1i # Complete and pinned, for Python 3.11 and 3.12; installed by envs/install.sh. Remade by `make lock`.' \
 	    envs/requirements.lock
 
 $(READY): envs/requirements.lock envs/install.sh pyproject.toml
 	@echo "Installing the lock into $(VENV) (some minutes, once)"
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/python || { python="$(PYTHON)" && test -n "$$python" && "$$python" -m venv $(VENV); }
 	bash envs/install.sh $(BIN)/python
 	touch $@
 

@@ -147,3 +147,37 @@ def _require_torch() -> None:
             "environment again, for this kind of machine and on a file system that it sees: bash "
             "envs/install.sh PYTHON; or let Snakemake bring one: --sdm conda or --sdm apptainer."
         ) from error
+
+
+@contextmanager
+def determinism(threads: int | None = None) -> Iterator[None]:
+    """Set up torch as `prepare` does for a while, then restore its settings and its generator.
+
+    For callers whose process is not a job of a study, such as a notebook.
+
+    Args:
+        threads: threads of one operation; None keeps torch's number.
+
+    Raises:
+        DownlinkError: this machine cannot load torch.
+    """
+    _require_torch()
+    import torch
+
+    workspace = os.environ.get("CUBLAS_WORKSPACE_CONFIG")
+    before = torch.get_num_threads()
+    mode = torch.get_deterministic_debug_mode()
+    benchmark = torch.backends.cudnn.benchmark
+    tf32 = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    try:
+        prepare(before if threads is None else threads)
+        # a model draws weights when it is made, even where a file then replaces them
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        torch.set_num_threads(before)
+        torch.set_deterministic_debug_mode(mode)
+        torch.backends.cudnn.benchmark = benchmark
+        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = tf32
+        if workspace is None:
+            os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)

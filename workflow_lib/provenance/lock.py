@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from packaging.markers import Marker
+
 from workflow_lib.errors import DownlinkError
 
 LOCK = Path(__file__).resolve().parents[2] / "envs" / "requirements.lock"
@@ -20,13 +22,21 @@ _PACKAGES = {
 # Where we use less of a package than it declares to need: of CompressAI the layers alone
 # (codecs/learned/layers.py), of bjontegaard no plots.
 _INSTEAD = {"compressai": ["torch"], "bjontegaard": ["numpy", "scipy"]}
-_PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
+_PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)(?: ; (.+))?$", re.MULTILINE)
+"""Name, version and environment marker, e.g. `zipp==4.1.2 ; python_full_version < '3.12'`."""
 _NEEDED_BY = re.compile(r"^ +# +(?:via )?([A-Za-z0-9._-]+)$", re.MULTILINE)
 
 
 def read_lock(file: Path = LOCK) -> dict[str, str]:
-    """The pinned version of every package, by normalised name."""
-    return {normalised(name): version for name, version in _PIN.findall(file.read_text())}
+    """Return the pinned version of each package by normalised name.
+
+    Packages whose environment marker does not match this Python and platform are left out.
+    """
+    return {
+        normalised(name): version
+        for name, version, marker in _PIN.findall(file.read_text())
+        if not marker or Marker(marker).evaluate()
+    }
 
 
 def package_of(module: str) -> str | None:
@@ -48,13 +58,13 @@ def package_of(module: str) -> str | None:
 
 
 def reached(packages: Iterable[str]) -> dict[str, str]:
-    """Pinned versions of packages and of all that they need, by name, in order."""
+    """Return pinned versions of packages and of all that they need here, sorted by name."""
     needs, locked = _needs(), _locked()
     found: set[str] = set()
     waiting = list(packages)
     while waiting:
         name = waiting.pop()
-        if name not in found:
+        if name in locked and name not in found:
             found.add(name)
             waiting.extend(needs.get(name, ()))
     return {name: locked[name] for name in sorted(found)}
