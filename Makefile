@@ -3,6 +3,7 @@
 # make test       the quick tests
 # make test-study the smoke study, run: its results, what runs again after which change, audit, crate
 # make test-slow  10,000 damaged bitstreams, decoded; coverage of the intervals, simulated
+# make test-machines  the tests that train, with each instruction set that the processor has
 # make test-network what asks the package index
 # make test-slurm a Slurm on this machine, for the tests alone: the smoke study on it, and faults (as root)
 # make test-slurm-slow  slurmd restarted in mid-training
@@ -28,7 +29,7 @@ READY := $(VENV)/.ready
 PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: study install test test-study test-network test-slow test-slurm test-slurm-slow smoke audit repair reproduce crate ad-ae bench lint format lock clean
+.PHONY: study install test test-machines test-study test-network test-slow test-slurm test-slurm-slow smoke audit repair reproduce crate ad-ae bench lint format lock clean
 
 study: $(READY)
 	$(RUN)
@@ -38,6 +39,9 @@ install: $(READY)
 
 test: $(READY)
 	$(PYTEST)
+
+test-machines: $(READY)
+	bash tests/machines.sh all
 
 test-study: $(READY)
 	$(PYTEST) -m "study and not slow" tests/rules

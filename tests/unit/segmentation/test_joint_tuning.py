@@ -35,6 +35,8 @@ from workflow_lib.segmentation.predict import predict, probabilities
 from workflow_lib.segmentation.train import masked_cross_entropy, train_segmenter
 from workflow_lib.training.weights import load_weights
 
+pytestmark = pytest.mark.trained
+
 LAM = 0.05
 TILES = 36
 SIDE = 32

@@ -12,6 +12,8 @@ from workflow_lib.segmentation.threshold_baseline import choose
 from workflow_lib.segmentation.train import masked_cross_entropy, train_segmenter
 from workflow_lib.training.crops import turned
 
+pytestmark = pytest.mark.trained
+
 
 def config(steps, batch=8, crop=32, learning_rate=3e-3):
     return Segmenter(

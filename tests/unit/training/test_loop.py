@@ -12,6 +12,8 @@ from workflow_lib.training.checkpoints import forget
 from workflow_lib.training.loop import train
 from workflow_lib.training.weights import load_weights, save_weights
 
+pytestmark = pytest.mark.trained
+
 PLAN = TrainingSchedule(
     steps=12, batch=4, crop=16, learning_rate=0.05, validate_every=5, checkpoint_seconds=0
 )

@@ -22,6 +22,8 @@ from workflow_lib.provenance.sidecar import Sidecar
 from workflow_lib.segmentation.train import train_segmenter
 from workflow_lib.training.loop import train
 
+pytestmark = pytest.mark.trained
+
 ROOT = Path(__file__).parents[3]
 PLAN = TrainingSchedule(steps=6, batch=1, crop=16, learning_rate=0.1, validate_every=2)
 

@@ -16,6 +16,8 @@ from workflow_lib.codecs.learned.fit import fit
 from workflow_lib.errors import BitstreamError, DownlinkError
 from workflow_lib.training.weights import load_weights, save_weights
 
+pytestmark = pytest.mark.trained
+
 LAM = 0.05
 
 

@@ -12,6 +12,8 @@ from workflow_lib.codecs.learned.model import LearnedModel
 from workflow_lib.codecs.learned.prior import Architecture
 from workflow_lib.errors import DownlinkError
 
+pytestmark = pytest.mark.trained
+
 
 def losses_on(image, splits):
     tiles = make_tiles(image, splits)
