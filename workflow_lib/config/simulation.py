@@ -1,4 +1,4 @@
-"""Settings of the simulated fires and roofs."""
+"""Options of simulated fires and roofs."""
 
 from typing import Annotated
 
@@ -42,7 +42,7 @@ class FireSimulation(Section):
     log10_fraction: Range = (-3.5, -1.0)
     """Range of the burning share of a pixel, as decadic logarithm."""
     distractor_k: Range = (5.0, 45.0)
-    """Range by which unlabelled hot spots, as many as fires, exceed their surroundings."""
+    """Range by which hot distractors exceed their surroundings; they are as many as fires."""
     reflectance: Share = (0.02, 0.35)
     """Range of the smooth surface reflectance at 3.8 µm."""
     psf_px: float = Field(default=0.3, ge=0)
@@ -73,4 +73,5 @@ class RoofSimulation(Section):
     psf_px: float = Field(default=0.45, ge=0)
     """Standard deviation of the point spread, in pixels of the band's own grid."""
     label_fraction: Share = (0.2, 0.5)
-    """Covered share of a pixel up to which it is no roof, and above which it is; else ignore."""
+    """Covered share of a pixel: up to the first value no roof, above the second a roof; between
+    them the label is ignore."""

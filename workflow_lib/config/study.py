@@ -1,4 +1,4 @@
-"""The study: what is coded, at which rates, and what is learned from it."""
+"""The study: its datasets, codecs, segmenters and rate points."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ from workflow_lib.paths import RESERVED, UNTRAINED, replicate
 
 
 def _folder(given: str) -> str:
-    """A folder's one name: sidecars, audits and crates compare names."""
+    """Normalise a folder's name, because sidecars, audits and crates compare names."""
     folder = PurePosixPath(re.sub("/+", "/", given))
     if not folder.name or ".." in folder.parts or not given.isprintable():
         raise ValueError(
@@ -30,7 +30,7 @@ def _folder(given: str) -> str:
 
 
 class Study(Section):
-    """Everything that decides the study's results."""
+    """Everything that a study's results depend on."""
 
     name: Name
     """Name of the study."""
@@ -39,18 +39,18 @@ class Study(Section):
     cache: str | None = None
     """Folder in which fetched archives are kept between studies; by default the user's cache."""
     archive_folder: str | None = None
-    """Folder of archives that is looked at before the package index."""
+    """Folder of archives that is searched before the package index."""
     threads: int = Field(default=1, ge=1)
     """Threads of one job; results are bit-equal for the same number."""
     device: Device = "auto"
-    """Where networks are trained and learned codecs run: `auto` is a GPU where torch sees one, and
-    else the CPU. Results are bit-equal on one kind of device."""
+    """Where networks are trained and learned codecs run. `auto` takes a GPU if torch finds one.
+    Results are bit-equal on one kind of device."""
     tiling_budget: Budget = Field(default_factory=Budget)
-    """What the tiling of one scene may take."""
+    """Threads and memory for the tiling of one scene."""
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(0,), min_length=1)
     """Seeds of all trainings: codecs and segmenters are trained once for each."""
     run: tuple[Name, ...] = Field(min_length=1)
-    """Which of the datasets below are run, in the order in which they are reported."""
+    """Datasets that are run, in the order of the report."""
     archives: dict[Name, Archive] = Field(default_factory=dict)
     """Pinned archives, by package name."""
     sensors: dict[Name, tuple[Band, ...]] = Field(default_factory=dict)
@@ -64,10 +64,10 @@ class Study(Section):
     finetunings: dict[Name, Finetuning] = Field(default_factory=dict)
     """Joint fine-tunings by name, for the regime `joint`."""
     statistics: Statistics = Field(default_factory=Statistics)
-    """How results are judged."""
+    """Options of intervals and verdicts."""
 
     def bands(self, dataset: str) -> tuple[Band, ...]:
-        """The bands of a dataset, in coded order."""
+        """Return the bands of a dataset, in coded order."""
         chosen = self.datasets[dataset]
         by_name = {band.name: band for band in self.sensors[chosen.sensor]}
         return tuple(by_name[name] for name in chosen.bands)
@@ -77,19 +77,19 @@ class Study(Section):
         return sorted({codec for name in self.run for codec in self.datasets[name].rates})
 
     def selected(self) -> "Study":
-        """Return the study with the datasets that are run and the codecs that code them."""
+        """Return the study with the datasets that its results depend on and the codecs that code them."""
         datasets = {name: self.datasets[name] for name in self._needed()}
         used = {codec for dataset in datasets.values() for codec in dataset.rates}
         codecs = {name: options for name, options in self.codecs.items() if name in used}
         return self.model_copy(update={"datasets": datasets, "codecs": codecs})
 
     def reported(self) -> "Study":
-        """What the report depends on: `selected`, without what changes no result."""
+        """Return what the report depends on: `selected`, without options that change no result."""
         unseen = {"cache": None, "archive_folder": None, "tiling_budget": Budget()}
         return self.selected().model_copy(update=unseen)
 
     def judged(self) -> "Study":
-        """What the findings depend on: `reported`, without what is only told to the reader."""
+        """Return what the findings depend on: `reported`, without titles, captions and credits."""
         study, told = self.reported(), {"title": "", "caption": "", "credit": "", "licenses": ()}
         datasets = {name: own.model_copy(update=told) for name, own in study.datasets.items()}
         return study.model_copy(update={"datasets": datasets})
@@ -111,9 +111,9 @@ class Study(Section):
         return self.learns_on(dataset) or bool(self.datasets[dataset].points("joint"))
 
     def training(self, dataset: str, codec: str, fold: int, seed: int) -> str:
-        """How the codec was trained that codes `dataset` while `fold` is held out; see `paths`.
+        """Return the training of the codec that codes `dataset` while `fold` is held out.
 
-        Another dataset's codec is the one for the first fold that is held out there.
+        Of a borrowed codec, it is the training for the lender's first held-out fold.
         """
         if not self.codecs[codec].learned:
             return UNTRAINED
@@ -131,8 +131,8 @@ class Study(Section):
         for name, dataset in self.datasets.items():
             if name in RESERVED:
                 raise ValueError(
-                    f"datasets.{name}: {self.results}/{name} is kept for the workflow's own files; "
-                    "call the dataset something else"
+                    f"datasets.{name}: {self.results}/{name} is reserved for the workflow's own "
+                    "files; rename the dataset"
                 )
             self._check(f"datasets.{name}", dataset)
         return self
@@ -267,7 +267,7 @@ def _line(entry: Any, config: Any) -> str:
 
 
 def _keys(entry: Any, config: Any) -> Iterator[str]:
-    """A mistake's place as keys of the file, without the kinds that pydantic puts between them."""
+    """Yield the keys that lead to a mistake, without the tags that pydantic puts between them."""
     for part in entry["loc"]:
         here = range(len(config)) if isinstance(config, list) else config
         known = isinstance(here, Mapping | range) and part in here

@@ -236,7 +236,9 @@ def test_a_dataset_may_not_be_called_what_stands_beside_it(name):
 
 def test_the_crates_folder_is_no_dataset():
     assert FOLDER in RESERVED
-    with pytest.raises(DownlinkError, match=r"datasets\.workflow: results/workflow is kept for"):
+    with pytest.raises(
+        DownlinkError, match=r"datasets\.workflow: results/workflow is reserved for"
+    ):
         validate(changed("datasets/workflow", DEMO["datasets"]["fire"]))
 
 
