@@ -152,5 +152,5 @@ def test_results_that_vanish_meanwhile_end_the_audit_in_one_line(tree, monkeypat
         raise FileNotFoundError(2, "No such file or directory", str(folder))
 
     monkeypatch.setattr("os.scandir", vanishing)
-    with pytest.raises(DownlinkError, match="to its end"):
+    with pytest.raises(DownlinkError, match="until the study has finished"):
         audited(tree)

@@ -219,7 +219,7 @@ def test_own_data_outside_of_the_project_need_an_absolute_path(project, again, t
     (tmp_path / "b.tif").write_text("pixels")
     outside = {"outputs": {PATHS.scene("d", "s"): "a scene"}, "inputs": ["../b.tif"]}
     project.job("prepare_scene", **outside)
-    with pytest.raises(DownlinkError, match="Give its absolute path"):
+    with pytest.raises(DownlinkError, match="Give the absolute path"):
         again()
     project.job("prepare_scene", outside["outputs"], [MARK, RASTER, str(tmp_path / "b.tif")])
     assert again().reproduced
@@ -240,7 +240,7 @@ def test_an_archive_that_left_the_cache_is_fetched_again_but_a_changed_one_is_na
 
 
 def test_results_at_an_absolute_path_would_be_overwritten(project):
-    with pytest.raises(DownlinkError, match="would write into the first"):
+    with pytest.raises(DownlinkError, match="would overwrite the first"):
         reproduce(project.project, str(project.results), [], project.project / "r", "1")
 
 

@@ -108,7 +108,7 @@ def add_found(crate: ROCrate, study: Study, lineage: Lineage, own: Parts) -> Par
         if path in own:
             if own[path]["sha256"] != digest:
                 raise DownlinkError(
-                    f"{path}: this file has changed since a job read it. Run the study again."
+                    f"{path}: it has changed since a job read it. Run the study again."
                 )
         elif digest in pins:
             name, archive = pins[digest]
