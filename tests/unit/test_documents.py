@@ -72,6 +72,18 @@ def test_readme_python_compresses_its_image():
     assert names["decoded"].shape == names["image"].shape
 
 
+def test_readme_lists_every_codec():
+    from workflow_lib.codecs.registry import kinds
+
+    section = (ROOT / "README.md").read_text().split("## Codecs\n")[1].split("\n\n")[0]
+    listed = {kind for row in section.splitlines()[2:] for kind in _codes(row.split("|")[1])}
+    assert listed == set(kinds())
+
+
+def _codes(text):
+    return re.findall(r"`([\w-]+)`", text)
+
+
 def test_glossary_defines_each_term_once_in_alphabetical_order():
     lines = (ROOT / "docs" / "glossary.md").read_text().splitlines()
     body = lines[next(n for n, line in enumerate(lines) if line.startswith("- ")) :]
