@@ -72,6 +72,12 @@ def test_readme_python_compresses_its_image():
     assert names["decoded"].shape == names["image"].shape
 
 
+def test_table_of_codecs_is_written_from_the_registry():
+    from workflow_lib.codecs.catalogue import codec_table
+
+    assert f"\n\n{codec_table()}\n\n" in (ROOT / "docs" / "codec.md").read_text()
+
+
 def test_readme_lists_every_codec():
     from workflow_lib.codecs.registry import kinds
 
