@@ -77,7 +77,7 @@ class Study(Section):
         return sorted({codec for name in self.run for codec in self.datasets[name].rates})
 
     def selected(self) -> "Study":
-        """Return the study with the datasets that its results depend on and the codecs that code them."""
+        """Return the study with the datasets that its results depend on, and their codecs."""
         datasets = {name: self.datasets[name] for name in self._needed()}
         used = {codec for dataset in datasets.values() for codec in dataset.rates}
         codecs = {name: options for name, options in self.codecs.items() if name in used}
