@@ -20,7 +20,7 @@ from workflow_lib.codecs.framing import index_length, pack, unpack
 from workflow_lib.codecs.mosaic import fill
 from workflow_lib.config.codecs import BIT_DEPTH
 from workflow_lib.data.info import TileInfo
-from workflow_lib.data.scenes import NODATA
+from workflow_lib.data.pixel_values import NODATA
 from workflow_lib.devices import Device
 from workflow_lib.errors import BitstreamError, DownlinkError
 
@@ -100,7 +100,7 @@ class ImageCodec:
         valid = int((~missing).sum())
         if not valid:
             raise DownlinkError("The image has no valid pixel: each one is 0 in some band.")
-        mask = zlib.compress(np.packbits(missing), 9) if missing.any() else b""
+        mask = zlib.compress(np.packbits(missing).tobytes(), 9) if missing.any() else b""
         budget = None
         if bpppb is not None:
             room = int(bpppb * valid * len(image) / 8) - len(mask) - index_length(_PARTS)
@@ -126,11 +126,13 @@ class ImageCodec:
             DownlinkError: `shape` is missing.
         """
         if isinstance(coded, CodedImage):
-            coded, shape = coded.bytes, coded.shape
+            data, shape = coded.bytes, coded.shape
+        else:
+            data = coded
         if shape is None:
             raise DownlinkError("Decoding bytes needs shape=(bands, height, width).")
         self._require_bands(shape[0])
-        side, mask, payload = unpack(coded, _PARTS)
+        side, mask, payload = unpack(data, _PARTS)
         with self._session():
             image = self._open(shape[0]).decode(payload, side, shape)
         if mask:
@@ -138,7 +140,7 @@ class ImageCodec:
         return image
 
     def _require_image(self, image: Image) -> None:
-        kind, shape = getattr(image, "dtype", None), getattr(image, "shape", ())
+        kind, shape = getattr(image, "dtype", None), tuple(getattr(image, "shape", ()))
         if kind != np.uint16 or len(shape) != 3 or 0 in shape:
             raise DownlinkError(
                 f"An image is a uint16 array [band, y, x], not {kind or type(image).__name__} "
