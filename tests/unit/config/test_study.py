@@ -228,9 +228,7 @@ def test_rate_points_are_named_as_written(rate, name):
 @pytest.mark.parametrize("name", ["archives", "benchmarks", "logs", "provenance", "runs"])
 def test_a_dataset_may_not_be_called_what_stands_beside_it(name):
     config = changed(f"datasets/{name}", DEMO["datasets"]["fire"])
-    with pytest.raises(
-        DownlinkError, match=rf"datasets\.{name}: .* call the dataset something else"
-    ):
+    with pytest.raises(DownlinkError, match=rf"datasets\.{name}: .* rename the dataset"):
         validate(config)
 
 
