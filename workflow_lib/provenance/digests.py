@@ -11,6 +11,7 @@ from workflow_lib.provenance.lock import package_of, reached
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "workflow_lib"
+_RECORDING = tuple(f"{PACKAGE}/{name}" for name in ("provenance/", "notes.py", "machine.py"))
 # Contexts (load, store) follow from where a node stands; the others are of type comments.
 _FIELDS_LEFT_OUT = {"ctx", "kind", "type_comment", "type_ignores"}
 
@@ -38,15 +39,15 @@ def reached_files(*starts: str) -> list[str]:
     waiting = list(starts)
     while waiting:
         file = waiting.pop()
-        if file not in files and counts(file):
+        if file not in files and affects_results(file):
             files.add(file)
             waiting.extend(path for name in _code(file).imports for path in _modules(name))
     return sorted(files)
 
 
-def counts(file: str) -> bool:
-    """Whether a file's code can change a result; the provenance package cannot."""
-    return not file.startswith(f"{PACKAGE}/provenance/")
+def affects_results(file: str) -> bool:
+    """Whether a file's code can change a result; code that only records jobs cannot."""
+    return not file.startswith(_RECORDING)
 
 
 def reached_packages(files: Iterable[str]) -> dict[str, str]:

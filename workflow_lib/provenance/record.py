@@ -17,7 +17,13 @@ from workflow_lib import machine
 from workflow_lib.files import atomic, digest, sha256
 from workflow_lib.notes import noted, now
 from workflow_lib.provenance import environment
-from workflow_lib.provenance.digests import PACKAGE, ROOT, counts, file_digest, reached_packages
+from workflow_lib.provenance.digests import (
+    PACKAGE,
+    ROOT,
+    affects_results,
+    file_digest,
+    reached_packages,
+)
 from workflow_lib.provenance.lock import LOCK
 from workflow_lib.provenance.sidecar import EDITED, Sidecar
 
@@ -97,7 +103,7 @@ class Recording:
         return {
             file: file_digest(file) if _state(ROOT / file) == self._states[ROOT / file] else EDITED
             for file in sorted(names)
-            if counts(file)
+            if affects_results(file)
         }
 
 
