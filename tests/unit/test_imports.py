@@ -28,6 +28,7 @@ FORBIDDEN = {
     "fit_threshold_baseline": ARRAYS | {"rasterio"},
     "gather_scenes": TEXTS | {"pydantic"},
     "judge_study": NEVER | {"zarr", "rasterio", "matplotlib"},
+    "list_codecs": TEXTS,
     "prepare_scene": ARRAYS | {"zarr", "pyarrow"},
     "reproduce": NEVER | {"rasterio", "scipy", "matplotlib"},
     "score_segmenter": ARRAYS | {"rasterio"},
