@@ -144,8 +144,8 @@ def test_a_larger_gamma_leads_the_codec_further_from_its_own_way(setting, tmp_pa
 def test_a_codec_can_be_trained_for_the_map(setting):
     """The task's gradient alone, through the rounding of latents, must make the map better.
 
-    The segmenter is fixed. Mean over three batches: 0.80 on AVX2 and on SSE 4. What whole joint runs
-    gain on validation tiles (2 to 5 %) is no more than neighbouring checkpoints differ by.
+    The segmenter is fixed. The mean over three batches is 0.80 on AVX2 and on SSE 4. On validation
+    tiles, whole joint runs gain 2 to 5 %, no more than the difference of neighbouring checkpoints.
     """
     data, ratios = FinetuningData(setting), []
     for seed in range(3):
