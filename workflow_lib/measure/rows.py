@@ -136,9 +136,9 @@ def validate(table: pa.Table) -> None:
         ValueError: with what is wrong.
     """
     _checked(table)
-    _refuse("regime", set(pc.unique(table["regime"]).to_pylist()) - set(REGIMES))
+    _refuse("unknown regime", set(pc.unique(table["regime"]).to_pylist()) - set(REGIMES))
     metrics = pc.unique(table["metric"]).to_pylist()
-    _refuse("metric", [name for name in metrics if not metric_names.is_known(name)])
+    _refuse("unknown metric", [name for name in metrics if not metric_names.is_known(name)])
     no_scene = pc.and_(
         pc.is_valid(table["row"]), pc.equal(table["scene"], _column("", pa.large_string(), 1)[0])
     )

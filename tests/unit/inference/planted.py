@@ -57,6 +57,7 @@ def study(seeds=(0,), statistics=None, **datasets):
         {
             "name": "planted",
             "seeds": list(seeds),
+            "results": "results",
             "run": list(datasets),
             "archives": {},
             "sensors": {

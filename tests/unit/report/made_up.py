@@ -26,6 +26,7 @@ _GENERATED = {"recipe": "generated", "side": 128, "seed": 0}
 
 CONFIG = {
     "name": "made-up",
+    "results": "results",
     "run": ["fire", "building"],
     "archives": {},
     "sensors": {
