@@ -22,7 +22,7 @@ PYTHON ?= $(shell bash envs/find_python.sh)
 VENV ?= .venv
 CORES ?= all
 BIN := $(VENV)/bin
-# The study's own file, laid over config.yaml; none is the demo.
+# The study's file. Without one, the demo runs: config.yaml.
 STUDY ?=
 RUN := snakemake --cores $(CORES) $(if $(STUDY),--configfile $(STUDY))
 READY := $(VENV)/.ready

@@ -10,10 +10,6 @@ if not workflow.overwrite_configfiles:
     configfile: "config.yaml"
 
 
-# Used by --sdm apptainer alone; built from envs/downlink.def.
-container: "downlink.sif"
-
-
 include: "rules/scheduling.smk"
 include: "rules/common.smk"
 include: "rules/data.smk"
