@@ -15,7 +15,7 @@ from workflow_lib.codecs.registry import module_of
 from workflow_lib.config.study_files import load
 from workflow_lib.paths import Paths
 from workflow_lib.provenance.audit.audit import audit
-from workflow_lib.provenance.digests import counts, reached_files
+from workflow_lib.provenance.digests import affects_results, reached_files
 from workflow_lib.provenance.sidecar import Sidecar
 
 RESULTS = "results/smoke"
@@ -97,7 +97,7 @@ def test_a_job_loads_no_module_of_the_project_that_its_digest_leaves_out(finishe
             codecs = []
         modules = [module_of(study.codecs[codec].kind) for codec in codecs]
         starts += [f"{module.replace('.', '/')}.py" for module in modules]
-        assert {name for name in job.code if counts(name)} <= set(reached_files(*starts)), file
+        assert {name for name in job.code if affects_results(name)} <= set(reached_files(*starts)), file
 
 
 def test_a_hundred_tampered_bytes_are_found_by_name(finished):
