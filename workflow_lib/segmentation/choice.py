@@ -1,10 +1,10 @@
 """Which of the fine-tuned configurations is kept."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -48,6 +48,42 @@ class Candidate:
     name: str
     pair: Pair
     record: dict[str, Any]
+
+
+class Tuned(NamedTuple):
+    """One configuration after its training, before its threshold is chosen.
+
+    Attributes:
+        name: e.g. "gamma-3".
+        decoded: the setting's tiles as the tuned codec decodes them.
+        record: what choice.json says of the training.
+    """
+
+    name: str
+    decoded: Tiles
+    record: dict[str, Any]
+
+
+Tune = Callable[[int, int, Pair, FinetuningData], Tuned]
+"""Tunes a pair in place: number of the configuration, its seed, the pair, the data."""
+
+
+def tune_each(setting: Setting, regime: str, tune: Tune, target: Finetuned) -> None:
+    """Tune a pair for each γ of the setting and write the best one.
+
+    Raises:
+        DownlinkError: weights or tiles that cannot be fine-tuned, or divergence.
+    """
+    setting.require_usable()
+    data = FinetuningData(setting)
+
+    def candidates() -> Iterator[Candidate]:
+        for number in range(len(setting.finetuning.gammas)):
+            pair, seed = setting.start(), setting.seed_of(number)
+            name, decoded, record = tune(number, seed, pair, data)
+            yield judged(name, pair, decoded, data, record)
+
+    write_best(candidates(), setting, data, regime, target)
 
 
 def judged(

@@ -1,6 +1,5 @@
 """Codec and segmenter fine-tuned one after the other: the control of the regime `joint`."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -10,15 +9,9 @@ from workflow_lib.codecs.learned.model import LearnedModel
 from workflow_lib.codecs.learned.objective import Cost, Examples, coded, parameter_groups
 from workflow_lib.config.segmenters import Segmenter
 from workflow_lib.data.tiles import Tiles
-from workflow_lib.segmentation.choice import (
-    Candidate,
-    Finetuned,
-    decoded_by,
-    judged,
-    write_best,
-)
+from workflow_lib.segmentation.choice import Finetuned, Tuned, decoded_by, tune_each
 from workflow_lib.segmentation.finetuning_data import FinetuningData, MeanEntropy, batches
-from workflow_lib.segmentation.finetuning_setting import Setting
+from workflow_lib.segmentation.finetuning_setting import Pair, Setting
 from workflow_lib.segmentation.labels import scored_label
 from workflow_lib.segmentation.train import SegmentationTask
 from workflow_lib.segmentation.unet import UNet
@@ -35,30 +28,23 @@ def finetune_apart(setting: Setting, target: Finetuned) -> None:
     Raises:
         DownlinkError: weights or tiles that cannot be fine-tuned, or divergence.
     """
-    setting.require_usable()
-    data = FinetuningData(setting)
-    write_best(_candidates(setting, data), setting, data, "control", target)
-
-
-def _candidates(setting: Setting, data: FinetuningData) -> Iterator[Candidate]:
     plan, identity = setting.finetuning.training, setting.identity
-    for number in range(len(setting.finetuning.gammas)):
-        name, seed, pair = f"draw-{number}", setting.seed_of(number), setting.start()
+
+    def tune(number: int, seed: int, pair: Pair, data: FinetuningData) -> Tuned:
+        name = f"draw-{number}"
         run = setting.run / name
-        codec = train(
-            CodecTuningTask(pair.codec, data, setting), plan, seed, run / "codec", identity
-        )
+        codec_task = CodecTuningTask(pair.codec, data, setting)
+        codec = train(codec_task, plan, seed, run / "codec", identity)
         decoded = decoded_by(pair.codec, setting)
         config = setting.segmenter.model_copy(update={"training": plan})
         task = SegmenterTask(pair.segmenter, decoded, config)
         segmenter = train(task, plan, seed, run / "segmenter", f"{identity} {decoded.digest()}")
-        record = {
-            "draw": number,
-            "seed": seed,
-            "steps": codec.steps,
-            "kept": [codec.best_step, segmenter.best_step],
-        }
-        yield judged(name, pair, decoded, data, record)
+        kept = [codec.best_step, segmenter.best_step]
+        return Tuned(
+            name, decoded, {"draw": number, "seed": seed, "steps": codec.steps, "kept": kept}
+        )
+
+    tune_each(setting, "control", tune, target)
 
 
 class CodecTuningTask:
@@ -68,7 +54,7 @@ class CodecTuningTask:
 
     def __init__(self, codec: LearnedModel, data: FinetuningData, setting: Setting) -> None:
         self.model = self._codec = codec
-        self._material, self._setting = data, setting
+        self._data, self._setting = data, setting
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """As in a fit; see `Task`."""
@@ -77,19 +63,19 @@ class CodecTuningTask:
 
     def batch(self, generator: torch.Generator) -> Examples:
         """Crops for one step; see `Task`."""
-        return self._material.draw(generator).examples
+        return self._data.draw(generator).examples
 
     def training_losses(self, batch: Examples) -> dict[str, Tensor]:
         """Losses of one step; see `Task`."""
-        return coded(self._codec, batch, self._material.data_range)[1].losses(self._material.lam)
+        return coded(self._codec, batch, self._data.data_range)[1].losses(self._data.lam)
 
     def validation_losses(self) -> dict[str, float]:
         """Losses of forward passes on the validation tiles; see `Task`."""
         costs = [
-            coded(self._codec, examples, self._material.data_range)[1]
-            for examples, _ in self._material.validation()
+            coded(self._codec, examples, self._data.data_range)[1]
+            for examples, _ in self._data.validation()
         ]
-        return Cost.sum(costs).figures(self._material.lam)
+        return Cost.sum(costs).figures(self._data.lam)
 
 
 class SegmenterTask(SegmentationTask):

@@ -1,6 +1,5 @@
 """Codec and segmenter fine-tuned together: the regime `joint`."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -8,13 +7,7 @@ from torch import Tensor, nn
 
 from workflow_lib.codecs.learned.objective import parameter_groups
 from workflow_lib.paths import rate_name
-from workflow_lib.segmentation.choice import (
-    Candidate,
-    Finetuned,
-    decoded_by,
-    judged,
-    write_best,
-)
+from workflow_lib.segmentation.choice import Finetuned, Tuned, decoded_by, tune_each
 from workflow_lib.segmentation.finetuning_data import (
     Batch,
     FinetuningData,
@@ -36,20 +29,16 @@ def finetune_jointly(setting: Setting, target: Finetuned) -> None:
     Raises:
         DownlinkError: weights or tiles that cannot be fine-tuned, or divergence.
     """
-    setting.require_usable()
-    data = FinetuningData(setting)
-    write_best(_candidates(setting, data), setting, data, "joint", target)
 
-
-def _candidates(setting: Setting, data: FinetuningData) -> Iterator[Candidate]:
-    for number, gamma in enumerate(setting.finetuning.gammas):
-        name, seed, pair = f"gamma-{rate_name(gamma)}", setting.seed_of(number), setting.start()
+    def tune(number: int, seed: int, pair: Pair, data: FinetuningData) -> Tuned:
+        gamma = setting.finetuning.gammas[number]
+        name, plan = f"gamma-{rate_name(gamma)}", setting.finetuning.training
         task = JointTask(pair, data, setting, gamma)
-        summary = train(
-            task, setting.finetuning.training, seed, setting.run / name, setting.identity
-        )
+        summary = train(task, plan, seed, setting.run / name, setting.identity)
         record = {"gamma": gamma, "seed": seed, "steps": summary.steps, "kept": summary.best_step}
-        yield judged(name, pair, decoded_by(pair.codec, setting), data, record)
+        return Tuned(name, decoded_by(pair.codec, setting), record)
+
+    tune_each(setting, "joint", tune, target)
 
 
 class JointTask:
@@ -59,7 +48,7 @@ class JointTask:
 
     def __init__(self, pair: Pair, data: FinetuningData, setting: Setting, gamma: float) -> None:
         self.model = self._pair = pair
-        self._material, self._setting, self._gamma = data, setting, gamma
+        self._data, self._setting, self._gamma = data, setting, gamma
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The codec's as in a fit, and the segmenter's; see `Task`."""
@@ -69,18 +58,18 @@ class JointTask:
 
     def batch(self, generator: torch.Generator) -> Batch:
         """Crops for one step; see `Task`."""
-        return self._material.draw(generator)
+        return self._data.draw(generator)
 
     def training_losses(self, batch: Batch) -> dict[str, Tensor]:
         """Losses of one step; see `Task`."""
         examples, label = batch
-        cost, logits = mapped(self._pair, examples, self._material.data_range)
+        cost, logits = mapped(self._pair, examples, self._data.data_range)
         entropy = masked_cross_entropy(logits, label)
-        losses = cost.losses(self._material.lam)
+        losses = cost.losses(self._data.lam)
         loss = losses["loss"] + self._gamma * entropy
         return {**losses, "cross_entropy": entropy, "loss": loss}
 
     def validation_losses(self) -> dict[str, float]:
         """Losses of forward passes on the validation tiles; see `Task`."""
-        losses = validation_losses(self._pair, self._material)
+        losses = validation_losses(self._pair, self._data)
         return {**losses, "loss": losses["loss"] + self._gamma * losses["cross_entropy"]}
