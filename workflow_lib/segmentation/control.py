@@ -28,10 +28,9 @@ def finetune_apart(setting: Setting, target: Finetuned) -> None:
     Raises:
         DownlinkError: weights or tiles that cannot be fine-tuned, or divergence.
     """
-    plan, identity = setting.finetuning.training, setting.identity
 
     def tune(number: int, seed: int, pair: Pair, data: FinetuningData) -> Tuned:
-        name = f"draw-{number}"
+        name, plan, identity = f"draw-{number}", setting.finetuning.training, setting.identity
         run = setting.run / name
         codec_task = CodecTuningTask(pair.codec, data, setting)
         codec = train(codec_task, plan, seed, run / "codec", identity)
