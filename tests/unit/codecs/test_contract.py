@@ -19,6 +19,8 @@ from workflow_lib.codecs.registry import kinds, module_of, options_of
 from workflow_lib.errors import BitstreamError, DownlinkError
 
 BANDS = (1, 2, 5, 13)
+LEARNED_BANDS = (1, 13)
+"""Fewer, because each needs a training."""
 SIZES = ((1, 1), (1, 7), (17, 33), (64, 63))
 SHAPE = (2, 48, 56)
 CLAIMED = (2, 3000, 3000)
@@ -27,6 +29,10 @@ MOST_GROWN = 8 * 2**20
 SECONDS = 1.0
 
 every_codec = pytest.mark.parametrize("kind", kinds())
+every_band_number = pytest.mark.parametrize(
+    ("kind", "bands"),
+    [(k, b) for k in kinds() for b in (LEARNED_BANDS if options_of(k).learned else BANDS)],
+)
 by_rate = [kind for kind in kinds() if options_of(kind).control == "bpppb"]
 
 
@@ -102,8 +108,7 @@ def test_parsing_options_imports_no_library_that_computes():
     assert found.stdout.strip() == "[]"
 
 
-@every_codec
-@pytest.mark.parametrize("bands", BANDS)
+@every_band_number
 def test_images_come_back_and_rates_are_met_or_the_miss_is_reported(
     kind, bands, codec_for, scene, caplog
 ):
