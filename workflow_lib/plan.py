@@ -188,8 +188,8 @@ class Plan:
         return f"{module_of(self.study.codecs[codec].kind).replace('.', '/')}.py"
 
     def codec_files(self) -> list[str]:
-        """Source files of all codecs that the study names: what parsing the study imports."""
-        return sorted({self.codec_file(codec) for codec in self.study.codecs})
+        """Source files of the codecs that judging and reporting import: those of the datasets run."""
+        return sorted({self.codec_file(codec) for codec in self.study.selected().codecs})
 
     def trainer(self, dataset: str, training: str) -> str:
         """Dataset on which a codec was trained: a fine-tuned codec on the dataset itself."""
