@@ -188,7 +188,7 @@ class Plan:
         return f"{module_of(self.study.codecs[codec].kind).replace('.', '/')}.py"
 
     def codec_files(self) -> list[str]:
-        """Source files of the codecs that judging and reporting import: those of the datasets run."""
+        """Source files of the codecs whose options judging and reporting parse."""
         return sorted({self.codec_file(codec) for codec in self.study.selected().codecs})
 
     def trainer(self, dataset: str, training: str) -> str:
