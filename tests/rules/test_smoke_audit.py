@@ -143,7 +143,7 @@ def test_a_job_that_reads_a_deleted_store_stops_and_names_the_remedy(copy):
     shutil.rmtree(copy.folder / RECONSTRUCTION)
     done = copy.snakemake(*SMOKE, "--force", "--", READER, check=False)
     assert done.returncode
-    assert re.search(r"generated0\.zarr: this is no readable.*make repair", done.stderr)
+    assert re.search(r"generated0\.zarr: this is not a readable.*make repair", done.stderr)
 
 
 @pytest.mark.parametrize(
