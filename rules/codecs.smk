@@ -30,7 +30,7 @@ rule fit_codec:
         job=record("fit_codec"),
         tiles=by_wildcards(PLAN.training_tiles),
         codec=lambda w: STUDY.codecs[w.codec].as_fitted().canonical(),
-        run=run_folder(PATHS, "fit_codec", CODEC_WEIGHTS),
+        run=codec_run_folder(PATHS, "fit_codec", CODEC_WEIGHTS, PLAN.codec_file),
         threads=STUDY.threads,
         device=STUDY.device,
         code=codec_code("fit_codec"),

@@ -13,7 +13,7 @@ from snakemake.exceptions import WorkflowError
 from workflow_lib.config.study_files import completed
 from workflow_lib.errors import DownlinkError
 from workflow_lib.jobs import INTERPRETER, by_wildcards, code, command, each_attempt
-from workflow_lib.jobs import recorder, run_folder
+from workflow_lib.jobs import codec_run_folder, recorder, run_folder
 from workflow_lib.orphans import cancel_orphans
 from workflow_lib.paths import FINETUNED, UNTRAINED, finetuned_training, learned_from
 from workflow_lib.paths import manifest, replicate
@@ -37,7 +37,7 @@ CORES_PER_GPU = max(4, STUDY.threads)
 gc.set_threshold(50_000, 20, 50)
 atexit.register(gc.freeze)
 
-# Jobs use the interpreter that runs Snakemake, unless conda or a container brings one. It stands in
+# Jobs use the interpreter that runs Snakemake, unless conda brings one. It stands in
 # the prefix, which Snakemake does not compare: another environment's path runs nothing again.
 # Threads that wait must not spin, because jobs share the cores.
 DEPLOYED = workflow.deployment_settings and workflow.deployment_settings.deployment_method

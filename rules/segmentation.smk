@@ -133,7 +133,7 @@ rule finetune:
         codec=lambda w: STUDY.codecs[w.codec].canonical(),
         segmenter=lambda w: STUDY.segmenters[w.segmenter].canonical(),
         finetuning=by_wildcards(PLAN.finetuning),
-        run=run_folder(PATHS, "finetune", CHOICE),
+        run=codec_run_folder(PATHS, "finetune", CHOICE, PLAN.codec_file),
         threads=STUDY.threads,
         device=STUDY.device,
         code=codec_code("finetune"),

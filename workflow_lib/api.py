@@ -122,7 +122,8 @@ class ImageCodec:
             Counts, uint16 [band, y, x]: 0 where the image was missing, 1 to 65535 elsewhere.
 
         Raises:
-            BitstreamError: the bytes are damaged, or not this codec's image of this shape.
+            BitstreamError: the bytes are no image of this codec and shape. There is no checksum:
+                damage that still decodes gives other counts.
             DownlinkError: `shape` is missing.
         """
         if isinstance(coded, CodedImage):
@@ -131,6 +132,8 @@ class ImageCodec:
             data = coded
         if shape is None:
             raise DownlinkError("Decoding bytes needs shape=(bands, height, width).")
+        if len(shape) != 3 or not all(isinstance(n, int | np.integer) and n > 0 for n in shape):
+            raise DownlinkError(f"shape={shape}: a shape is three positive integers.")
         self._require_bands(shape[0])
         side, mask, payload = unpack(data, _PARTS)
         with self._session():
@@ -163,7 +166,8 @@ class ImageCodec:
             return
         if (bpppb is None) != lossless:
             raise DownlinkError("Name either a rate, such as bpppb=0.1, or lossless=True.")
-        if bpppb is not None and not 0 < bpppb <= BIT_DEPTH:
+        number = isinstance(bpppb, int | float | np.number) and not isinstance(bpppb, bool)
+        if bpppb is not None and not (number and 0 < bpppb <= BIT_DEPTH):
             raise DownlinkError(f"bpppb={bpppb}: a rate is above 0 and at most {BIT_DEPTH}.")
         if lossless and not self.lossless:
             able = [kind for kind in registry.kinds() if registry.options_of(kind).lossless]
@@ -205,6 +209,8 @@ def open_codec(
     except ValidationError as error:
         reasons = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise DownlinkError(f"{kind}: {'; '.join(reasons)}") from None
+    if bands is not None and bands < 1:
+        raise DownlinkError(f"bands={bands}: an image has at least one band.")
     if native_fraction is not None:
         bands = _agreed(bands, native_fraction)
 
@@ -252,7 +258,7 @@ def load_codec(
 
 
 def _agreed(bands: int | None, native_fraction: Sequence[float]) -> int:
-    if bands not in (None, len(native_fraction)):
+    if not native_fraction or bands not in (None, len(native_fraction)):
         raise DownlinkError(
             f"native_fraction has {len(native_fraction)} values for {bands} bands. Give one a band."
         )
@@ -280,11 +286,12 @@ def _unpacked(mask: bytes, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Return the mask of missing pixels, bool [y, x]; it takes no more memory than its shape."""
     pixels = math.prod(shape)
     size = -(-pixels // 8)
+    reader = zlib.decompressobj()
     try:
-        packed = zlib.decompressobj().decompress(mask, size + 1)
+        packed = reader.decompress(mask, size + 1)
     except zlib.error as error:
         raise BitstreamError(f"The mask of missing pixels is damaged ({error}).") from None
-    if len(packed) != size:
+    if len(packed) != size or not reader.eof or reader.unused_data:
         raise BitstreamError(f"The mask of missing pixels is not that of {pixels} pixels.")
     bits = np.unpackbits(np.frombuffer(packed, np.uint8), count=pixels)
     return bits.reshape(shape).astype(bool)

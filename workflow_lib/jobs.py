@@ -45,6 +45,25 @@ def run_folder(paths: Paths, script: str, artifact: str) -> str:
     return f"{paths.run_folder(artifact)}/{code(script)[:12]}"
 
 
+def codec_run_folder(
+    paths: Paths, script: str, artifact: str, codec_file: Callable[[str], str]
+) -> Callable[[Any], str]:
+    """Function of a job's wildcards: `run_folder` of a training that runs the job's codec.
+
+    Args:
+        paths: names of artifacts.
+        script: name of the script.
+        artifact: what the training writes, with wildcards.
+        codec_file: gives the source file of a codec's module.
+    """
+
+    def folder(wildcards: Any) -> str:
+        filled = artifact.format(**dict(wildcards.items()))
+        return f"{paths.run_folder(filled)}/{code(script, codec_file(wildcards.codec))[:12]}"
+
+    return _signed(folder)
+
+
 def by_wildcards(method: Callable[..., Any]) -> Callable[[Any], Any]:
     """Function of a job's wildcards that calls `method` with those that its parameters name.
 

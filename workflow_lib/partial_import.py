@@ -31,5 +31,7 @@ def without_init(*packages: str) -> Iterator[None]:
                     setattr(placed[parent], child, placed[name])
         yield
     finally:
-        for name in placed:
+        # A later import of a package makes it anew, and must make its modules anew with it.
+        inside = tuple(f"{name}." for name in placed)
+        for name in [n for n in sys.modules if n in placed or n.startswith(inside)]:
             del sys.modules[name]

@@ -32,8 +32,8 @@ def prepared(folder) -> Project:
     project = copied(folder)
     shutil.copy(Path(__file__).with_name("faults.yaml"), project.folder)
     for file, old, new in [
-        ("segmentation.smk", "runtime=minutes(120)", "runtime=minutes(1)"),
-        ("codecs.smk", "mem_mb=memory(4000)", "mem_mb=memory(400)"),
+        ("segmentation.smk", "runtime=each_attempt(120)", "runtime=each_attempt(1)"),
+        ("codecs.smk", "mem_mb=each_attempt(4000)", "mem_mb=each_attempt(400)"),
     ]:
         rules = project.folder / "rules" / file
         text = rules.read_text()
