@@ -12,8 +12,8 @@ from snakemake.exceptions import WorkflowError
 
 from workflow_lib.config.study_files import completed
 from workflow_lib.errors import DownlinkError
-from workflow_lib.jobs import INTERPRETER, by_wildcards, code, command, each_attempt
-from workflow_lib.jobs import codec_run_folder, recorder, run_folder
+from workflow_lib.rule_parts import INTERPRETER, by_wildcards, code, command, each_attempt
+from workflow_lib.rule_parts import codec_run_folder, recorder, run_folder
 from workflow_lib.orphans import cancel_orphans
 from workflow_lib.paths import FINETUNED, UNTRAINED, finetuned_training, learned_from
 from workflow_lib.paths import manifest, replicate

@@ -13,7 +13,7 @@ from pathlib import Path
 from workflow_lib.config import study_files
 from workflow_lib.errors import DownlinkError
 from workflow_lib.provenance.audit.audit import Audit, audit
-from workflow_lib.provenance.audit.dry_run import Plan
+from workflow_lib.provenance.audit.dry_run import DryRun
 from workflow_lib.provenance.audit.presentation import account, write_json, write_page
 
 
@@ -48,15 +48,15 @@ def main() -> None:
     sys.exit(found.status)
 
 
-def _planned(overlays: Sequence[Path]) -> Plan:
+def _planned(overlays: Sequence[Path]) -> DryRun:
     """The jobs that Snakemake would run now."""
     study = ["--configfile", *map(str, overlays)] if overlays else []
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "rules", *study]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    return Plan.of(done.returncode, done.stdout.decode(errors="replace"))
+    return DryRun.of(done.returncode, done.stdout.decode(errors="replace"))
 
 
-def _require_up_to_date(plan: Plan) -> None:
+def _require_up_to_date(plan: DryRun) -> None:
     """Refuse to list new work as leftover results.
 
     Raises:

@@ -18,7 +18,7 @@ from dask.delayed import Delayed, delayed
 from tqdm.dask import TqdmCallback
 
 from workflow_lib.config.datasets import Budget
-from workflow_lib.data.scene_strips import Cell, Found, Grid, Piece, read_tiles
+from workflow_lib.data.scene_strips import Cell, Found, Piece, StripGrid, read_tiles
 from workflow_lib.data.shards import Shards
 from workflow_lib.errors import DownlinkError
 
@@ -57,7 +57,9 @@ class _Queue:
         )
 
 
-def cut(scene: Path, grid: Grid, min_valid: float, shards: Shards, budget: Budget) -> list[Cell]:
+def cut(
+    scene: Path, grid: StripGrid, min_valid: float, shards: Shards, budget: Budget
+) -> list[Cell]:
     """Read a scene, and write its tiles that are valid enough into shards.
 
     Args:
@@ -85,7 +87,7 @@ def cut(scene: Path, grid: Grid, min_valid: float, shards: Shards, budget: Budge
     return list(chain.from_iterable(done))
 
 
-def _strips_at_once(grid: Grid, shards: Shards, budget: Budget) -> int:
+def _strips_at_once(grid: StripGrid, shards: Shards, budget: Budget) -> int:
     per_thread = _CACHE + grid.piece_bytes
     fixed = _LIBRARIES + budget.threads * per_thread + shards.bytes_each
     if fixed + grid.strip_bytes > budget.memory_mb * 10**6:
@@ -101,7 +103,9 @@ def _strips_at_once(grid: Grid, shards: Shards, budget: Budget) -> int:
     return min(allowed, useful)
 
 
-def _plan(scene: Path, grid: Grid, min_valid: float, shards: Shards, ahead: int) -> list[Delayed]:
+def _plan(
+    scene: Path, grid: StripGrid, min_valid: float, shards: Shards, ahead: int
+) -> list[Delayed]:
     def read(piece: Piece, _before: object) -> list[Found]:
         return read_tiles(scene, grid, piece, min_valid)
 

@@ -56,7 +56,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Grid:
+class StripGrid:
     """A scene's grid of tiles, which starts at its first pixel.
 
     Attributes:
@@ -73,7 +73,7 @@ class Grid:
     block: int
 
     @classmethod
-    def over(cls, raster: DatasetReader, side: int) -> "Grid":
+    def over(cls, raster: DatasetReader, side: int) -> "StripGrid":
         """The grid of tiles of this side over an open scene."""
         return cls(raster.height, raster.width, raster.count, side, raster.block_shapes[0][0])
 
@@ -134,7 +134,7 @@ class Grid:
         return self._unit * max(1, _PIECE_BYTES // (self._unit**2 * self._tile_bytes))
 
 
-def read_tiles(scene: Path, grid: Grid, piece: Piece, min_valid: float) -> list[Found]:
+def read_tiles(scene: Path, grid: StripGrid, piece: Piece, min_valid: float) -> list[Found]:
     """The tiles of a piece that are valid enough, row by row.
 
     What lies beyond the scene is nodata, and ignore in the label.
@@ -157,7 +157,7 @@ def read_tiles(scene: Path, grid: Grid, piece: Piece, min_valid: float) -> list[
     ]
 
 
-def _padded(scene: Path, grid: Grid, piece: Piece) -> NDArray[np.uint16]:
+def _padded(scene: Path, grid: StripGrid, piece: Piece) -> NDArray[np.uint16]:
     top, left = piece.row * grid.side, piece.col * grid.side
     height, width = piece.rows * grid.side, piece.cols * grid.side
     inside = Window(left, top, min(width, grid.width - left), min(height, grid.height - top))

@@ -15,7 +15,7 @@ from workflow_lib.data.cutting import cut
 from workflow_lib.data.folds import Place, place
 from workflow_lib.data.info import TileInfo
 from workflow_lib.data.pixel_values import IGNORE, NODATA
-from workflow_lib.data.scene_strips import Cell, Grid
+from workflow_lib.data.scene_strips import Cell, StripGrid
 from workflow_lib.data.shards import Shards
 from workflow_lib.data.splits import Census
 from workflow_lib.data.store import Variable, write_manifest
@@ -59,7 +59,7 @@ def write_tiles(
     try:
         with rasterio.open(scene) as raster:
             crs, transform = raster.crs, raster.transform
-            grid = Grid.over(raster, tiling.tile)
+            grid = StripGrid.over(raster, tiling.tile)
         with unsynchronised(target) as draft:
             shards = Shards(draft.parent / "shards", grid.layers, grid.side)
             cells = cut(scene, grid, tiling.min_valid, shards, budget)
@@ -89,7 +89,7 @@ def write_tiles(
 
 
 def _pixels(
-    tiles: int, grid: Grid, info: TileInfo, quantity: str, georeferenced: bool
+    tiles: int, grid: StripGrid, info: TileInfo, quantity: str, georeferenced: bool
 ) -> dict[str, Variable]:
     """Describe images and labels; their values are in the shards already."""
     sides = (grid.side, grid.side)

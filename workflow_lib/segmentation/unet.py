@@ -12,7 +12,7 @@ from workflow_lib.config.segmenters import Segmenter
 from workflow_lib.data.pixel_values import NODATA
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.errors import DownlinkError
-from workflow_lib.segmentation.layers import Network
+from workflow_lib.segmentation.unet_layers import Network
 from workflow_lib.training.weights import load_weights, save_weights
 
 

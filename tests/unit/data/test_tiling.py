@@ -10,7 +10,7 @@ from rasterio.transform import from_origin
 
 from workflow_lib.config.datasets import Budget, Folds, Tiling
 from workflow_lib.data import cutting, scene_strips, store
-from workflow_lib.data.scene_strips import Grid
+from workflow_lib.data.scene_strips import StripGrid
 from workflow_lib.data.scenes import Scene, write_scene
 from workflow_lib.data.shards import Shards
 from workflow_lib.data.splits import census
@@ -134,12 +134,12 @@ def test_no_more_strips_are_held_than_the_memory_allows(scene, monkeypatch, allo
     monkeypatch.setattr(Shards, "write", slow)
     monkeypatch.setattr(cutting, "_strips_at_once", lambda *_: allowed)
     tile(scene, "slowly", threads=4, memory_mb=1000)
-    strip = Grid(900, 700, 3, 32, 256).strip_bytes
+    strip = StripGrid(900, 700, 3, 32, 256).strip_bytes
     assert (allowed - 1) * strip < most <= allowed * strip
 
 
 def test_more_memory_lets_more_strips_in(scene):
-    grid, shards = Grid(20_000, 20_000, 11, 128, 256), Shards(scene.parent / "none", 11, 128)
+    grid, shards = StripGrid(20_000, 20_000, 11, 128, 256), Shards(scene.parent / "none", 11, 128)
     few, many = (
         cutting._strips_at_once(grid, shards, Budget(threads=8, memory_mb=memory))
         for memory in (1300, 4000)

@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import digest
 from workflow_lib.provenance.audit.audit import audit
-from workflow_lib.provenance.audit.dry_run import Plan
+from workflow_lib.provenance.audit.dry_run import DryRun
 from workflow_lib.provenance.lock import read_lock
 from workflow_lib.provenance.sidecar import EDITED
 
@@ -144,12 +144,12 @@ def test_another_studys_results_are_left_to_its_own_audit(tree):
 
 
 def test_what_is_left_to_run_is_a_fault(tree):
-    found = audit(RESULTS, tree.root, Plan({"fit_codec": 2, "write_report": 1}))
+    found = audit(RESULTS, tree.root, DryRun({"fit_codec": 2, "write_report": 1}))
     (late,) = found.faults
     assert (late.kind, late.path, late.remedy) == ("out of date", RESULTS, "make")
     assert "3 jobs would run: 2 fit_codec, 1 write_report" in late.what
     assert found.checks[-1].faults == 1
-    assert audit(RESULTS, tree.root, Plan({})).checks[-1].faults == 0
+    assert audit(RESULTS, tree.root, DryRun({})).checks[-1].faults == 0
 
 
 def test_other_code_is_one_fault_by_rule(tree):

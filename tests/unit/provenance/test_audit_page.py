@@ -8,7 +8,7 @@ import pytest
 from audited_tree import BITSTREAM, RESULTS, WEIGHTS, finished
 
 from workflow_lib.provenance.audit.audit import audit
-from workflow_lib.provenance.audit.dry_run import NOT_RUN, Plan
+from workflow_lib.provenance.audit.dry_run import NOT_RUN, DryRun
 from workflow_lib.provenance.audit.presentation import account, rules, write_json, write_page
 
 
@@ -35,7 +35,7 @@ def test_its_own_page_and_json_are_no_faults_of_the_next_audit(tree):
 def test_the_json_tells_the_exit_status(tree):
     """A sound audit without Snakemake, one with it, and one after a byte changed."""
     target = tree.root / RESULTS / "audit.json"
-    for status, plan in ((3, NOT_RUN), (0, Plan({}))):
+    for status, plan in ((3, NOT_RUN), (0, DryRun({}))):
         write_json(audit(RESULTS, tree.root, plan), target)
         assert json.loads(target.read_text())["status"] == status
     tree.flip(WEIGHTS, 1)

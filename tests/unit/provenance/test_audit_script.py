@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from audited_tree import MARK, REPORT, RESULTS, WEIGHTS, finished
 
-from workflow_lib.provenance.audit.dry_run import Plan
+from workflow_lib.provenance.audit.dry_run import DryRun
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = ROOT / "scripts/audit.py"
@@ -146,5 +146,5 @@ def test_snakemake_itself_is_asked_about_the_same_study(tree):
 
 @pytest.mark.parametrize("words", ["", "Job stats:\n", f"{MARK}: {RESULTS}"])
 def test_words_that_are_no_plan_are_not_taken_for_one(words):
-    assert Plan.of(0, words).jobs is None
-    assert Plan.of(1, words + NOTHING).jobs is None
+    assert DryRun.of(0, words).jobs is None
+    assert DryRun.of(1, words + NOTHING).jobs is None

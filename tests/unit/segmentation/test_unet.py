@@ -8,9 +8,9 @@ from segmentation_models_pytorch import Unet
 
 from workflow_lib.config.segmenters import Segmenter
 from workflow_lib.errors import DownlinkError
-from workflow_lib.segmentation.layers import Network
 from workflow_lib.segmentation.predict import predict, probabilities
 from workflow_lib.segmentation.unet import UNet
+from workflow_lib.segmentation.unet_layers import Network
 from workflow_lib.training.weights import load_weights, save_weights
 
 TRAINING = {"steps": 1, "batch": 2, "crop": 16, "learning_rate": 1e-3}

@@ -10,7 +10,7 @@ from workflow_lib.files import sha256
 from workflow_lib.paths import Paths
 from workflow_lib.provenance.audit.code import code_faults
 from workflow_lib.provenance.audit.disk import Disk, output_faults, walk
-from workflow_lib.provenance.audit.dry_run import NOT_RUN, Plan
+from workflow_lib.provenance.audit.dry_run import NOT_RUN, DryRun
 from workflow_lib.provenance.audit.faults import Fault, Kind, counted
 from workflow_lib.provenance.audit.records import Records, first_names, read_records
 from workflow_lib.provenance.audit.reported_numbers import report_numbers
@@ -48,7 +48,7 @@ class Audit:
     """
 
     records: Records
-    plan: Plan
+    plan: DryRun
     checks: tuple[AuditCheck, ...]
     faults: tuple[Fault, ...]
     notices: tuple[str, ...]
@@ -78,7 +78,7 @@ class Audit:
         return tuple(chain.from_iterable(of_jobs))
 
 
-def audit(results: str, root: Path, plan: Plan = NOT_RUN) -> Audit:
+def audit(results: str, root: Path, plan: DryRun = NOT_RUN) -> Audit:
     """Compare everything below a results folder with its sidecars, without changing anything.
 
     Args:
@@ -118,7 +118,7 @@ def _comparable(records: Records, found: Iterable[Fault]) -> bool:
 
 
 def _checks(
-    records: Records, disk: Disk, compared: bool, plan: Plan, faults: Iterable[Fault]
+    records: Records, disk: Disk, compared: bool, plan: DryRun, faults: Iterable[Fault]
 ) -> tuple[AuditCheck, ...]:
     kinds = [fault.kind for fault in faults]
     asked = _asked(records, disk)

@@ -15,7 +15,7 @@ _MAX_LENGTH = 300
 
 
 @dataclass(frozen=True)
-class Plan:
+class DryRun:
     """The jobs that are left to run.
 
     Attributes:
@@ -47,4 +47,4 @@ class Plan:
         return f"{counted(sum(self.jobs.values()), 'job')} would run" + (f": {rules}" * bool(rules))
 
 
-NOT_RUN = Plan(None, "Snakemake was not run")
+NOT_RUN = DryRun(None, "Snakemake was not run")
