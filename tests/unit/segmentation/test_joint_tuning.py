@@ -155,7 +155,7 @@ def test_a_codec_can_be_trained_for_the_map(setting):
         for _ in range(16):
             _, logits = mapped(pair, examples, 10000.0)
             entropy = masked_cross_entropy(logits, label)
-            entropies.append(float(entropy))
+            entropies.append(float(entropy.detach()))
             optimiser.zero_grad()
             entropy.backward()
             optimiser.step()
