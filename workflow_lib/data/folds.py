@@ -1,4 +1,4 @@
-"""Assign spatial blocks to folds by a stable hash, so that new data move no block."""
+"""Assign spatial blocks to folds by a stable hash, so that new data reassign no block."""
 
 import hashlib
 from collections.abc import Sequence
@@ -10,12 +10,13 @@ from workflow_lib.errors import DownlinkError
 
 @dataclass(frozen=True)
 class Place:
-    """Where a tile stands in the study's design.
+    """Block, fold and role of a tile.
 
     Attributes:
-        block: number of its block, unique within the scene.
-        fold: its fold.
-        validation: whether its block validates where its fold is trained on.
+        block: number of the tile's block, unique within the scene.
+        fold: number of the block's fold.
+        validation: whether the block is used for validation, not training, while another fold is
+            held out.
     """
 
     block: int
@@ -24,12 +25,12 @@ class Place:
 
 
 def place(folds: Folds, scene: str, row: int, col: int) -> Place:
-    """The block and fold of the tile at (`row`, `col`) of a scene's grid of tiles."""
+    """Return the block and fold of the tile at (`row`, `col`) of a scene's grid of tiles."""
     block_row, block_col = row // folds.block_tiles, col // folds.block_tiles
     key = f"{folds.salt}/{scene}/{block_row}/{block_col}"
     hashed = key if folds.by == "block" else f"{folds.salt}/{scene}"
     return Place(
-        # Pairs of small numbers as one, in an order that does not depend on the scene's size.
+        # Pack both indices into one number that does not depend on the scene's size.
         block=(block_row << 15) | block_col,
         fold=_hash(hashed) % folds.count,
         validation=_hash(f"validation/{key}") < folds.validation_fraction * 2**64,
@@ -37,29 +38,29 @@ def place(folds: Folds, scene: str, row: int, col: int) -> Place:
 
 
 def trained_on(folds: Folds, scenes: Sequence[str], held_out: int) -> tuple[str, ...]:
-    """The scenes that can hold blocks of other folds than the one held out."""
+    """List the scenes that can have blocks for training or validation while a fold is held out."""
     if folds.by == "block":
         return tuple(scenes)
     return tuple(scene for scene in scenes if place(folds, scene, 0, 0).fold != held_out)
 
 
 def require_fair_folds(dataset: str, folds: Folds, scenes: Sequence[str], learned: bool) -> None:
-    """Refuse folds that would score a learned codec on a scene it knows, or on no scene at all.
+    """Refuse folds that score a learned codec on a scene it was trained on, or on no scene.
 
     Args:
-        dataset: its name.
-        folds: how its blocks or scenes are assigned.
-        scenes: its scenes.
-        learned: whether a codec is trained on it.
+        dataset: name of the dataset.
+        folds: how blocks or scenes are assigned to folds.
+        scenes: names of the dataset's scenes.
+        learned: whether a codec is trained on the dataset.
 
     Raises:
-        DownlinkError: with what to write into the configuration.
+        DownlinkError: the folds are unfair; the message says what to configure instead.
     """
     key = f"configuration: datasets.{dataset}.tiling.folds"
     if folds.by == "block":
         if learned and len(scenes) > 1:
             raise DownlinkError(
-                f"{key}.by: a codec is trained on {len(scenes)} scenes; deal whole scenes "
+                f"{key}.by: a codec is trained on {len(scenes)} scenes; assign whole scenes "
                 "(by: scene), so that it is scored on scenes of which it has seen no block."
             )
         return
@@ -67,7 +68,7 @@ def require_fair_folds(dataset: str, folds: Folds, scenes: Sequence[str], learne
         return
     salts = (folds.model_copy(update={"salt": str(n)}) for n in range(1000))
     better = next((f.salt for f in salts if _every_fold_has_scenes(f, scenes)), None)
-    alone = "Deal the blocks of the only one (by: block)."
+    alone = "Assign the blocks of the only one (by: block)."
     more = "Give more scenes, or fewer folds." if len(scenes) > 1 else alone
     remedy = f'Salt "{better}" does.' if better else more
     raise DownlinkError(

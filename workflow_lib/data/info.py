@@ -1,20 +1,20 @@
-"""Facts that all tiles of a dataset share, from its configuration alone."""
+"""Metadata that all tiles of a dataset share, derived from its configuration alone."""
 
 from workflow_lib.config.datasets import Band, Imagery
 from workflow_lib.config.section import Section
 
 
 class TileInfo(Section):
-    """Facts that all tiles of a dataset share.
+    """Metadata that all tiles of a dataset share.
 
     Attributes:
-        dataset: its name.
+        dataset: name of the dataset.
         bands: band names, in coded order.
-        wavelengths_um: centre wavelength of each band.
+        wavelengths_um: centre wavelength of each band, in µm.
         native_fraction: native samples of each band per pixel of the grid (1 at native resolution).
         scale, offset: physical value = offset + scale · count.
-        unit: physical unit.
-        data_range: peak of PSNR, in counts.
+        unit: unit of the physical values.
+        data_range: peak value for PSNR, in counts.
     """
 
     dataset: str
@@ -28,7 +28,7 @@ class TileInfo(Section):
 
 
 def describe(dataset: str, imagery: Imagery, bands: tuple[Band, ...]) -> TileInfo:
-    """Return the facts that all tiles of a dataset share, from its configuration."""
+    """Derive the metadata that all tiles of a dataset share from its configuration."""
     quantity = imagery.quantity
     return TileInfo(
         dataset=dataset,

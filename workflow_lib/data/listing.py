@@ -1,4 +1,4 @@
-"""Which scenes a dataset has, told without opening any: Snakemake asks while it parses."""
+"""List a dataset's scenes without opening any, because Snakemake needs them while it parses."""
 
 from pathlib import Path
 
@@ -7,10 +7,10 @@ from workflow_lib.errors import DownlinkError
 
 
 def scenes(source: Source) -> tuple[str, ...]:
-    """Names of a dataset's scenes.
+    """List the names of a dataset's scenes.
 
     Raises:
-        DownlinkError: a pattern that matches nothing, or two files of one name.
+        DownlinkError: the pattern matches no file, or two files have the same name.
     """
     match source:
         case Rasters():
@@ -22,7 +22,7 @@ def scenes(source: Source) -> tuple[str, ...]:
 
 
 def imagery_of(imagery: Imagery, scene: str) -> Imagery:
-    """What one scene depends on: generated scenes that come after it are left out."""
+    """Reduce `imagery` to what one scene depends on: leave out later generated scenes."""
     source = imagery.source
     if isinstance(source, Generated):
         until = source.model_copy(update={"scenes": scenes(source).index(scene) + 1})
@@ -34,7 +34,7 @@ def require_other_imagery(name: str, borrower: Dataset, trainer: Dataset) -> Non
     """Refuse to score a codec on imagery that another dataset trained it on.
 
     Raises:
-        DownlinkError: both read the same files, archive or seeds.
+        DownlinkError: both datasets read the same file, archive or seed.
     """
     common = _imagery(borrower.source) & _imagery(trainer.source)
     if common:
@@ -56,10 +56,10 @@ def _imagery(source: Source) -> set[str]:
 
 
 def images(source: Rasters) -> dict[str, Path]:
-    """The image rasters by scene name.
+    """Find the image rasters, by scene name.
 
     Raises:
-        DownlinkError: the pattern matches nothing, or two files of one name.
+        DownlinkError: the pattern matches no file, or two files have the same name.
     """
     pattern = Path(source.images)
     found = sorted(Path(pattern.anchor or ".").glob(str(pattern.relative_to(pattern.anchor))))

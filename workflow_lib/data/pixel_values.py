@@ -1,6 +1,6 @@
-"""Values with a meaning of their own in counts and labels.
+"""Special values of counts and labels.
 
-A module of its own, because a job that only reads tiles needs these but not rasterio.
+They are in a separate module, because a job that only reads tiles must not import rasterio.
 """
 
 NODATA = 0

@@ -1,4 +1,4 @@
-"""From a dataset's source to the GeoTIFF of a scene."""
+"""Convert a dataset's source to the GeoTIFF of a scene."""
 
 import logging
 from pathlib import Path
@@ -23,16 +23,16 @@ _log = logging.getLogger(__name__)
 def prepare_scene(
     name: str, imagery: Imagery, archive: tuple[Path, Archive] | None, target: Path
 ) -> None:
-    """Read a scene as its source says and write it as GeoTIFF.
+    """Read a scene from its source and write it as GeoTIFF.
 
     Args:
         name: the scene's name, one of `listing.scenes(imagery.source)`.
         imagery: source, bands and quantity.
-        archive: file and pin of the archive, for sources that name one.
-        target: the GeoTIFF.
+        archive: file and pinned digest of the archive, for sources that name one.
+        target: path of the GeoTIFF.
 
     Raises:
-        DownlinkError: the source is damaged, or nothing can be learned from the scene.
+        DownlinkError: the source is damaged, or the scene has no valid or no labelled pixel.
     """
     source, called = imagery.source, f"scene {name}"
     if isinstance(source, Rasters):
@@ -60,7 +60,10 @@ def _read(name: str, imagery: Imagery, archive: tuple[Path, Archive] | None) -> 
 
 
 def _recipe(source: object) -> ModuleType:
-    """Import the module that reads a source; each needs other packages that take long to import."""
+    """Import the module that reads a source.
+
+    Imports happen here, because each recipe needs different packages that take long to import.
+    """
     match source:
         case Generated():
             from workflow_lib.data.recipes import generated

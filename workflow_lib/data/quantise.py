@@ -1,4 +1,4 @@
-"""From physical values to integer counts."""
+"""Quantise physical values to integer counts."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +11,11 @@ _SUSPICIOUS = 0.5
 
 
 class Quantiser:
-    """Counts of a scene's values, part by part, and what is to be said of them all.
+    """Quantise a scene part by part, and count the values that saturate.
 
     Args:
         quantity: scale and offset.
-        scene: what messages call it.
+        scene: the scene's name in messages.
     """
 
     def __init__(self, quantity: Quantity, scene: str = "") -> None:
@@ -26,9 +26,9 @@ class Quantiser:
         self._first = 0.0
 
     def counts(self, values: NDArray[np.floating]) -> NDArray[np.uint16]:
-        """Counts of physical values, of the same shape.
+        """Convert physical values to counts, uint16 of the same shape.
 
-        NaN and infinite values become nodata. What lies outside 1..65535 saturates, never wraps.
+        NaN and infinite values become nodata. Counts outside 1..65535 saturate; they never wrap.
         """
         known = np.isfinite(values)
         counts = np.where(known, values, 0) - self._quantity.offset
@@ -41,10 +41,10 @@ class Quantiser:
         return np.where(known, limited, np.uint16(NODATA))
 
     def notes(self) -> list[str]:
-        """How many values were saturated, if any.
+        """Report how many values saturated; the list is empty if none did.
 
         Raises:
-            DownlinkError: most values lie outside, so the quantity must be wrong.
+            DownlinkError: most values saturated, so that `quantity` must be wrong.
         """
         if self._outside > _SUSPICIOUS * self._known:
             raise DownlinkError(
@@ -64,15 +64,15 @@ class Quantiser:
 def to_counts(
     values: NDArray[np.floating], quantity: Quantity, notes: list[str]
 ) -> NDArray[np.uint16]:
-    """Counts of all physical values of a scene, of the same shape; see `Quantiser`.
+    """Convert all physical values of a scene to counts, uint16 of the same shape.
 
     Args:
         values: physical values, any shape.
         quantity: scale and offset.
-        notes: where the notes go.
+        notes: list to which the notes of `Quantiser` are appended.
 
     Raises:
-        DownlinkError: most values lie outside, so the quantity must be wrong.
+        DownlinkError: most values saturated, so that `quantity` must be wrong.
     """
     quantiser = Quantiser(quantity)
     counts = quantiser.counts(values)

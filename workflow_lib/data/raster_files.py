@@ -1,4 +1,4 @@
-"""Finding and reading files of imagery."""
+"""Find and read raster files."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +16,10 @@ from workflow_lib.errors import DownlinkError
 
 
 def find(folder: Path, name: str) -> Path:
-    """The one file of this name below `folder`.
+    """Find the file of this name in `folder` or below it.
 
     Raises:
-        DownlinkError: there is none.
+        DownlinkError: there is no such file.
     """
     found = sorted(folder.rglob(name))
     if not found:
@@ -29,10 +29,10 @@ def find(folder: Path, name: str) -> Path:
 
 @contextmanager
 def open_raster(file: Path) -> Iterator[DatasetReader]:
-    """An open raster.
+    """Open a raster.
 
     Raises:
-        DownlinkError: it cannot be opened or read.
+        DownlinkError: the raster cannot be opened or read.
     """
     try:
         with rasterio.open(file) as raster:
@@ -43,13 +43,13 @@ def open_raster(file: Path) -> Iterator[DatasetReader]:
 
 @contextmanager
 def open_single(file: Path) -> Iterator[DatasetReader]:
-    """An open raster that is all in one file, the only one that rules watch.
+    """Open a raster that consists of one file.
 
-    GDAL takes georeference, nodata value and more from files beside a raster, too; what stands
-    there and changes nothing, such as statistics, may stay.
+    Rules watch only this file. GDAL also reads georeference, nodata value and more from files
+    beside a raster. Such a file is accepted if it changes nothing, for example statistics.
 
     Raises:
-        DownlinkError: it cannot be opened or read, or not without another file.
+        DownlinkError: the raster cannot be read, or depends on another file.
     """
     with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="FALSE"), open_raster(file) as whole:
         expected, others = _described(whole), _others(whole, file)
@@ -64,7 +64,7 @@ def open_single(file: Path) -> Iterator[DatasetReader]:
 
 
 def _alone(file: Path, expected: tuple[Any, ...]) -> bool:
-    """Whether a raster is the expected one where GDAL looks at no file beside it."""
+    """Whether a raster is as expected when GDAL reads no file beside it."""
     try:
         with rasterio.open(file) as raster:
             return not _others(raster, file) and _described(raster) == expected
@@ -81,10 +81,10 @@ def _others(raster: DatasetReader, file: Path) -> list[str]:
 
 
 def read_window(raster: DatasetReader, window: Window) -> NDArray[Any]:
-    """All bands of a window, [band, y, x]; says whose they were where several rasters are open.
+    """Read all bands of a window, [band, y, x]. An error names the raster.
 
     Raises:
-        DownlinkError: they cannot be read.
+        DownlinkError: the window cannot be read.
     """
     try:
         return np.asarray(raster.read(window=window))
@@ -97,10 +97,10 @@ def _unreadable(file: Path | str, error: Exception) -> DownlinkError:
 
 
 def within(window: Window, raster: DatasetReader) -> None:
-    """Make sure that a window lies inside a raster.
+    """Check that a window lies inside a raster.
 
     Raises:
-        DownlinkError: it reaches beyond.
+        DownlinkError: the window extends beyond the raster.
     """
     bottom, right = window.row_off + window.height, window.col_off + window.width
     if bottom > raster.height or right > raster.width:

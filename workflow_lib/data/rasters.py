@@ -18,21 +18,21 @@ from workflow_lib.errors import DownlinkError
 
 
 def convert(source: Rasters, imagery: Imagery, image: Path, name: str, target: Path) -> list[str]:
-    """Write the scene in an image raster and its label raster as GeoTIFF, window by window.
+    """Convert an image raster and its label raster to the GeoTIFF of a scene, window by window.
 
     Args:
-        source: where labels lie, and what the values mean.
+        source: path of the labels, and meaning of the values.
         imagery: bands and quantity.
         image: the image raster.
-        name: what to call the scene in messages.
-        target: the GeoTIFF.
+        name: the scene's name in messages.
+        target: path of the GeoTIFF.
 
     Returns:
         The notes of `Scene`.
 
     Raises:
-        DownlinkError: a missing or damaged raster, another number of bands than configured, a label
-            on another grid, or a scene from which nothing can be learned.
+        DownlinkError: a raster is missing or damaged, the number of bands is not the configured
+            one, the label is on another grid, or no pixel is valid or labelled.
     """
     label = Path(source.labels.replace("{scene}", image.stem))
     if not label.is_file():
@@ -83,7 +83,7 @@ def _grid(raster: DatasetReader) -> dict[str, Any]:
 
 
 def _lacking(found: set[int], source: Rasters, label: Path, nodata: float | None) -> Iterator[str]:
-    """What to say where a label has one class alone: it may be so, or a mistaken value."""
+    """Yield a note for each class that the label lacks: it may be absent or misconfigured."""
     for value, meaning in ((1, "is"), (0, "is not")):
         if value not in found:
             yield (

@@ -1,4 +1,4 @@
-"""A scene in strips of tiles, each cut into the pieces that are read at once."""
+"""Divide a scene's grid of tiles into strips, and strips into pieces that are read at once."""
 
 import math
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _PIECE_BYTES = 8 * 2**20
 
 @dataclass(frozen=True)
 class Piece:
-    """Tiles that are read at once: `rows` × `cols` of them, from (`row`, `col`) on."""
+    """Rectangle of `rows` × `cols` tiles that are read at once; the first is (`row`, `col`)."""
 
     row: int
     col: int
@@ -28,12 +28,12 @@ class Piece:
 
 @dataclass(frozen=True)
 class Cell:
-    """A tile's place in the scene's grid, and what its label says.
+    """A tile's place in the scene's grid, and the counts of its label.
 
     Attributes:
-        row, col: its place in the grid of tiles.
-        labelled: its valid pixels that have a label.
-        positive: those of the class looked for.
+        row, col: row and column in the grid of tiles.
+        labelled: number of valid pixels that have a label.
+        positive: number of labelled pixels of the target class.
     """
 
     row: int
@@ -44,10 +44,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Found:
-    """A tile that is valid enough.
+    """A tile with enough valid pixels.
 
     Attributes:
-        cell: where it lies.
+        cell: its place in the grid.
         pixels: uint16 [band, y, x], the label last; a view of its piece.
     """
 
@@ -57,13 +57,13 @@ class Found:
 
 @dataclass(frozen=True)
 class StripGrid:
-    """A scene's grid of tiles, which starts at its first pixel.
+    """A scene's grid of tiles, which starts at the scene's first pixel.
 
     Attributes:
-        height, width: the scene's, in pixels.
-        layers: its bands and the label.
-        side: of a tile, in pixels.
-        block: side of the raster's own blocks, in pixels.
+        height, width: size of the scene, in pixels.
+        layers: number of bands, plus one for the label.
+        side: side of a tile, in pixels.
+        block: side of the raster's internal blocks, in pixels.
     """
 
     height: int
@@ -74,39 +74,39 @@ class StripGrid:
 
     @classmethod
     def over(cls, raster: DatasetReader, side: int) -> "StripGrid":
-        """The grid of tiles of this side over an open scene."""
+        """Lay a grid of tiles of this side, in pixels, over an open scene."""
         return cls(raster.height, raster.width, raster.count, side, raster.block_shapes[0][0])
 
     @property
     def rows(self) -> int:
-        """Rows of tiles."""
+        """Number of rows of tiles."""
         return -(-self.height // self.side)
 
     @property
     def cols(self) -> int:
-        """Columns of tiles."""
+        """Number of columns of tiles."""
         return -(-self.width // self.side)
 
     @property
     def strip_tiles(self) -> int:
-        """Tiles of a strip."""
+        """Number of tiles in a strip."""
         return self._unit * self.cols
 
     @property
     def strip_bytes(self) -> int:
-        """Bytes of a strip."""
+        """Size of a strip in memory, in bytes."""
         return self.strip_tiles * self._tile_bytes
 
     @property
     def piece_bytes(self) -> int:
-        """Bytes of the largest piece."""
+        """Size of the largest piece in memory, in bytes."""
         return self._unit * min(self._wide, self.cols) * self._tile_bytes
 
     def strips(self) -> list[list[Piece]]:
-        """The pieces of each strip from left to right, strips from the top.
+        """List the strips from top to bottom, each as its pieces from left to right.
 
-        Both end where the raster's own blocks end, so that no block is read twice; where tiles and
-        blocks meet too rarely for that, few are.
+        Strips and pieces end where the raster's internal blocks end, so that no block is read
+        twice. Where edges of tiles and blocks coincide too rarely, few blocks are read twice.
         """
         return [
             [
@@ -135,9 +135,9 @@ class StripGrid:
 
 
 def read_tiles(scene: Path, grid: StripGrid, piece: Piece, min_valid: float) -> list[Found]:
-    """The tiles of a piece that are valid enough, row by row.
+    """Read the tiles of a piece that have enough valid pixels, row by row.
 
-    What lies beyond the scene is nodata, and ignore in the label.
+    Pixels beyond the scene's edge are nodata, and ignored in the label.
 
     Raises:
         RasterioIOError: the raster is damaged.

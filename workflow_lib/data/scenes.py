@@ -1,4 +1,4 @@
-"""A scene: one acquisition's bands and label on a common grid, and the GeoTIFF it is kept in."""
+"""A scene: bands and label of one acquisition on a common grid, stored as GeoTIFF."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,10 +31,10 @@ class Scene:
 
     Attributes:
         image: counts, uint16 [band, y, x]; 0 is nodata.
-        label: uint8 [y, x]; 1 the class looked for, 0 not, 255 ignore.
+        label: uint8 [y, x]; 1 target class, 0 other, 255 ignore.
         transform: pixel to map coordinates.
-        crs: None where the raster has none.
-        notes: what was done to the values that a reader should know, e.g. saturation.
+        crs: coordinate reference system; None if the raster has none.
+        notes: changes of the values that a reader should know, e.g. saturation.
     """
 
     image: NDArray[np.uint16]
@@ -50,11 +50,11 @@ def write_scene(scene: Scene, bands: tuple[str, ...], name: str, path: Path) -> 
     Args:
         scene: bands and label.
         bands: names of the bands.
-        name: what to call the scene in messages.
-        path: the GeoTIFF.
+        name: the scene's name in messages.
+        path: path of the GeoTIFF.
 
     Raises:
-        DownlinkError: the disk is full, or nothing can be learned from the scene.
+        DownlinkError: the disk is full, or the scene has no valid or no labelled pixel.
     """
     _, height, width = scene.image.shape
     with new_scene(path, bands, (height, width), scene.transform, scene.crs) as file:
@@ -66,7 +66,7 @@ def write_scene(scene: Scene, bands: tuple[str, ...], name: str, path: Path) -> 
 
 
 def windows(height: int, width: int) -> Iterator[Window]:
-    """Windows of a scene from the top and from the left, none of which cuts a block."""
+    """Yield windows that cover a scene, top to bottom and left to right; none splits a block."""
     for row in range(0, height, _BLOCK):
         for col in range(0, width, _WIDE):
             yield Window(col, row, min(_WIDE, width - col), min(_BLOCK, height - row))
@@ -100,10 +100,10 @@ class SceneFile:
             self._raster.write(pixels, window=window)
 
     def require_learnable(self, name: str) -> None:
-        """Refuse a scene from which nothing can be learned.
+        """Refuse a scene without a valid or without a labelled pixel.
 
         Raises:
-            DownlinkError: every pixel is nodata, or none is labelled.
+            DownlinkError: no pixel is valid, or no valid pixel is labelled.
         """
         if not self._valid:
             raise DownlinkError(
@@ -117,10 +117,10 @@ class SceneFile:
             )
 
     def require_whole(self, path: Path) -> None:
-        """Read the closed file again: GDAL does not always say when the disk is full.
+        """Read the closed file again, because GDAL does not always report a full disk.
 
         Raises:
-            OSError: it does not hold what was written.
+            OSError: the file differs from what was written.
         """
         with rasterio.open(path) as raster:
             for window, crc in self._written:
@@ -132,14 +132,14 @@ class SceneFile:
 def new_scene(
     path: Path, bands: tuple[str, ...], shape: tuple[int, int], transform: Affine, crs: CRS | None
 ) -> Iterator[SceneFile]:
-    """Yield a scene's GeoTIFF to be written window by window, in bounded memory.
+    """Open a new GeoTIFF of a scene for writing window by window, in bounded memory.
 
     Args:
-        path: the GeoTIFF; it appears when the block succeeds.
+        path: path of the GeoTIFF; it appears only if the `with` block succeeds.
         bands: names of the bands, without the label.
         shape: height and width, in pixels.
         transform: pixel to map coordinates.
-        crs: None where there is none.
+        crs: coordinate reference system, or None.
 
     Raises:
         DownlinkError: the disk is full.
@@ -180,5 +180,5 @@ def _noticing_a_full_disk() -> Iterator[None]:
     try:
         yield
     except RasterioError as error:
-        # the one reason that is seen in practice, and GDAL's own words beside it
+        # A full disk is the only cause seen in practice; GDAL's message is added in case it is not.
         raise OSError(ENOSPC, f"or GDAL cannot write: {error}") from error

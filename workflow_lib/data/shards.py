@@ -1,9 +1,9 @@
-"""A tile store that is written shard by shard, by threads, and described when all are there.
+"""Write a tile store shard by shard from several threads; write its metadata last.
 
-Shards are put together here: Zarr's own writer, one event loop for all threads, takes several times
-as long as compressing does. Their layout is that of the `sharding_indexed` codec of Zarr v3
-(https://zarr-specs.readthedocs.io, codecs/sharding-indexed): chunks one after another, then for
-each its place and length, then a CRC-32C of these.
+This module assembles the shards itself. Zarr's writer uses one event loop for all threads, and
+takes several times as long as the compression. The layout is that of Zarr v3's `sharding_indexed`
+codec (https://zarr-specs.readthedocs.io, codecs/sharding-indexed): the chunks one after another,
+then the offset and length of each, then a CRC-32C of this index.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,19 +17,19 @@ from numpy.typing import NDArray
 
 from workflow_lib.data.store import Variable, describe_store, tiles_per_shard
 
-# As in `store.describe_store`.
+# The same compressors as in `store.describe_store`.
 _IMAGE = Blosc(cname="lz4", clevel=5, shuffle=BITSHUFFLE)
 _LABEL = Zstd(level=0)
 _MISSING = np.iinfo(np.uint64).max
 
 
 class Shards:
-    """The shards of a scene's images and labels, before it is known how many there will be.
+    """Writer of a scene's image and label shards, whose number is not known in advance.
 
     Args:
-        folder: where they are kept meanwhile; on the store's file system.
-        layers: bands and label.
-        side: of a tile, in pixels.
+        folder: temporary folder of the shards, on the store's file system.
+        layers: number of bands, plus one for the label.
+        side: side of a tile, in pixels.
     """
 
     def __init__(self, folder: Path, layers: int, side: int) -> None:
@@ -38,16 +38,16 @@ class Shards:
         self.bytes_each = self.tiles_each * 2 * layers * side**2
 
     def write(self, number: int, tiles: Sequence[NDArray[np.uint16]]) -> None:
-        """Write a shard; each has one writer, and all but the last are full.
+        """Write a shard. Only one thread writes it. Every shard but the last is full.
 
         Args:
-            number: which shard of the store.
+            number: number of the shard in the store.
             tiles: uint16 [band, y, x], the label last.
         """
         images = (_IMAGE.encode(np.ascontiguousarray(tile[:-1])) for tile in tiles)
         self._save(self._folder / f"image/c/{number}/0/0/0", images)
         labels = (tile[-1].astype(np.uint8) for tile in tiles)
-        # Like Zarr, which keeps no chunk that holds nothing but zeros.
+        # Like Zarr, store no chunk that contains only zeros.
         coded = (_LABEL.encode(label) if label.any() else b"" for label in labels)
         self._save(self._folder / f"label/c/{number}/0/0", coded)
 
@@ -68,7 +68,10 @@ class Shards:
     def become(
         self, variables: Mapping[str, Variable], attributes: Mapping[str, str], store: Path
     ) -> None:
-        """Move the shards into a new store with these variables, whose pixels are not looked at."""
+        """Create a store with these variables, and move the shards into it.
+
+        The pixels come from the shards; the values of pixel variables give only shape and dtype.
+        """
         describe_store(variables, attributes, store, self.tiles_each)
         for name in ("image", "label"):
             (self._folder / name / "c").rename(store / name / "c")

@@ -1,6 +1,7 @@
-"""A 3.8 µm band with fires, simulated on real land surface temperature.
+"""Simulate a 3.8 µm band with fires from real land surface temperature.
 
-Radiances mix by area below pixel size: Dozier (1981), Remote Sens. Environ. 11:221–229.
+Within a pixel, the radiances of fire and background mix by area: Dozier (1981), Remote Sens.
+Environ. 11:221–229.
 """
 
 import numpy as np
@@ -26,12 +27,12 @@ _NOISE_AT_K = 300.0
 
 
 def radiance(kelvin: Floats) -> Floats:
-    """Black-body radiance at 3.8 µm in W m⁻² sr⁻¹ µm⁻¹ (Planck's law)."""
+    """Compute black-body radiance at 3.8 µm in W m⁻² sr⁻¹ µm⁻¹ (Planck's law)."""
     return np.asarray(_C1 / WAVELENGTH_UM**5 / np.expm1(_C2 / (WAVELENGTH_UM * kelvin)))
 
 
 def brightness_temperature(spectral_radiance: Floats) -> Floats:
-    """The inverse of `radiance`, in K."""
+    """Invert `radiance`: compute brightness temperature in K."""
     return np.asarray(
         _C2 / (WAVELENGTH_UM * np.log1p(_C1 / (WAVELENGTH_UM**5 * spectral_radiance)))
     )
@@ -40,15 +41,15 @@ def brightness_temperature(spectral_radiance: Floats) -> Floats:
 def simulate_fire(
     surface_k: NDArray[np.floating], settings: FireSimulation
 ) -> tuple[Floats, NDArray[np.uint8]]:
-    """Brightness temperature at 3.8 µm of a scene with fires, and where they burn.
+    """Simulate brightness temperature at 3.8 µm of a scene with fires, and its label.
 
     Args:
         surface_k: land surface temperature in K, [y, x]; NaN where unknown.
-        settings: what burns and how it is seen.
+        settings: properties of the fires and of the sensor.
 
     Returns:
         Brightness temperature in K, float64 [y, x], NaN where unknown; label uint8 [y, x], 1 fire,
-        0 none, 255 a fire too weak to be seen.
+        0 none, 255 a fire too weak to detect.
     """
     rng = np.random.default_rng(settings.seed)
     known = np.isfinite(surface_k)
@@ -72,7 +73,7 @@ def simulate_fire(
 def _reflectance(
     rng: np.random.Generator, shape: tuple[int, ...], settings: FireSimulation
 ) -> Floats:
-    """A smooth field, evenly spread over its range."""
+    """Draw a smooth field whose values are uniform over the range of reflectance."""
     field = gaussian_filter(rng.standard_normal(shape), _REFLECTANCE_SCALE_PX, mode="wrap")
     rank = field.ravel().argsort(kind="stable").argsort(kind="stable").reshape(shape)
     low, high = settings.reflectance
@@ -82,7 +83,7 @@ def _reflectance(
 def _clusters(
     rng: np.random.Generator, surface: Floats, settings: FireSimulation
 ) -> NDArray[np.bool_]:
-    """Pixels that random walks visit, each from its own warm starting point, on warm ground."""
+    """Mark the warm pixels that random walks visit; each walk starts at a warm pixel."""
     height, width = surface.shape
     warm = surface > settings.min_background_k
     starts = np.flatnonzero(warm)
@@ -99,13 +100,13 @@ def _clusters(
 
 
 def _seen(spectral_radiance: Floats, noise: Floats, settings: FireSimulation) -> Floats:
-    """What the detector makes of radiance: blurred, noisy, saturated brightness temperature."""
+    """Simulate the detector: blur radiance, add noise, convert to kelvin, saturate."""
     blurred = gaussian_filter(spectral_radiance, settings.psf_px) + noise
     floor = radiance(np.array(200.0))
     return np.minimum(brightness_temperature(np.maximum(blurred, floor)), settings.saturation_k)
 
 
 def _noise_radiance(kelvin: float) -> float:
-    """Noise in radiance that equals `kelvin` at 300 K."""
+    """Convert a noise of `kelvin` at 300 K to noise in radiance."""
     near = radiance(np.array([_NOISE_AT_K, _NOISE_AT_K + 1.0]))
     return kelvin * float(near[1] - near[0])

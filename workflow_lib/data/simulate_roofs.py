@@ -1,4 +1,4 @@
-"""Roofs along streets, mixed into real multispectral pixels by covered area."""
+"""Simulate roofs along streets; mix them into real multispectral pixels by covered area."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from workflow_lib.config.simulation import RoofSimulation
 from workflow_lib.data.pixel_values import IGNORE
 
 _FINE = 5
-"""Sub-pixels along a pixel's side when covered area is counted."""
+"""Sub-pixels along a pixel's side, for estimating the covered area."""
 _SETBACK_M = 12.0
 
 
@@ -23,15 +23,16 @@ def simulate_roofs(
     pixel_m: float,
     settings: RoofSimulation,
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
-    """A scene with roofs, and where they are.
+    """Simulate roofs in a scene, and their label.
 
     Args:
         image: counts, uint16 [band, y, x].
-        land: where streets may start, bool [y, x].
-        spectra: spectra to draw roofs from, uint16 [sample, band].
-        native_px: each band's own pixel in pixels of the image, e.g. 2 for 20 m bands at 10 m.
-        pixel_m: side of a pixel in metres.
-        settings: streets, roofs and the sensor's point spread.
+        land: pixels where streets may start, bool [y, x].
+        spectra: spectra from which roofs are drawn, uint16 [sample, band].
+        native_px: side of each band's native pixel in pixels of the image, e.g. 2 for a 20 m band
+            on a 10 m grid.
+        pixel_m: side of a pixel, in metres.
+        settings: streets, roofs and the sensor's point spread function.
 
     Returns:
         Counts, float64 [band, y, x]; label uint8 [y, x]: 1 roof, 0 none, 255 partly covered.
@@ -56,7 +57,7 @@ def simulate_roofs(
 def _roofs(
     rng: np.random.Generator, land: NDArray[np.bool_], pixel_m: float, settings: RoofSimulation
 ) -> list[Polygon]:
-    """Rectangles on both sides of straight streets, in pixels; later ones cover earlier ones."""
+    """Place rectangles on both sides of straight streets, in pixels; later ones cover earlier."""
     starts = np.argwhere(land)
     roofs: list[Polygon] = []
     for row, col in starts[rng.integers(0, len(starts), settings.streets)]:
@@ -76,7 +77,7 @@ def _roofs(
 def _terrace(
     rng: np.random.Generator, length: float, side: int, settings: RoofSimulation
 ) -> list[Polygon]:
-    """The roofs on one side of a street along the x axis, in metres."""
+    """Draw the roofs on one side of a street along the x axis, in metres."""
     roofs = []
     x = rng.uniform(0, settings.gap_m[1])
     while x < length:
@@ -94,7 +95,7 @@ def _on(land: NDArray[np.bool_], y: float, x: float) -> bool:
 
 
 def _rasterised(roofs: list[Polygon], shape: tuple[int, ...]) -> NDArray[np.int32]:
-    """The number of the roof that covers each sub-pixel, from 1; 0 where there is none."""
+    """Return the number of the roof that covers each sub-pixel, from 1; 0 means no roof."""
     fine = (shape[0] * _FINE, shape[1] * _FINE)
     numbered = [(roof, number) for number, roof in enumerate(roofs, start=1)]
     return np.asarray(
@@ -103,7 +104,7 @@ def _rasterised(roofs: list[Polygon], shape: tuple[int, ...]) -> NDArray[np.int3
 
 
 def _shrunk(fine: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Means over the sub-pixels of each pixel."""
+    """Average the sub-pixels of each pixel."""
     height, width = fine.shape
     parts = fine.reshape(height // _FINE, _FINE, width // _FINE, _FINE)
     return np.asarray(parts.mean(axis=(1, 3)))

@@ -15,13 +15,13 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Census:
-    """What the labels of some tiles hold.
+    """Label counts of tiles, with their places in the splits.
 
     Attributes:
         scene: name of each tile's scene, str [tile].
         block, fold, validation: as in `Tiles`, [tile].
-        labelled: valid pixels that have a label, int [tile].
-        positive: those of the class looked for, int [tile].
+        labelled: number of valid pixels that have a label, int [tile].
+        positive: number of labelled pixels of the target class, int [tile].
     """
 
     scene: NDArray[np.str_]
@@ -33,7 +33,7 @@ class Census:
 
 
 def census(tiles: Tiles) -> Census:
-    """What the labels of tiles in memory hold."""
+    """Count the labels of tiles in memory."""
     labelled = (tiles.label != IGNORE) & tiles.valid
     return Census(
         tiles.scene,
@@ -46,11 +46,11 @@ def census(tiles: Tiles) -> Census:
 
 
 def balance(counted: Census, held_out: int) -> str:
-    """A table of blocks, tiles, labelled pixels and share of the class, by split.
+    """Format a table of blocks, tiles, labelled pixels and class share by split.
 
     Args:
-        counted: the tiles.
-        held_out: the fold that is test.
+        counted: label counts of the tiles.
+        held_out: the test fold.
     """
     lines = [f"{'split':<12}{'blocks':>8}{'tiles':>8}{'labelled px':>14}{'class share':>13}"]
     trained = np.where(counted.validation, "validation", "train")
@@ -72,10 +72,10 @@ def _counts(tiles: Tiles) -> tuple[int, int]:
 
 
 def imbalance(tiles: Tiles, folds: Folds) -> float:
-    """How far the splits are from the wanted sizes and from one share of the class; 0 is best.
+    """Measure how far the splits are from the wanted sizes and from equal class shares.
 
-    The sum of the squared log ratios of size and class share over the splits, for every fold that
-    is held out; infinite where a split has no pixel of the class.
+    Sum the squared log ratios of size and class share over the splits of every held-out fold. 0 is
+    best. The result is infinite if a split has no pixel of the class.
     """
     return sum(_imbalance(tiles.holding_out(fold), folds) for fold in folds.held_out)
 
@@ -99,7 +99,7 @@ def _imbalance(tiles: Tiles, folds: Folds) -> float:
 
 
 def reassigned(tiles: Tiles, folds: Folds) -> Tiles:
-    """The same tiles with the blocks and folds that `folds` gives them; none is held out."""
+    """Assign tiles to the blocks and folds that `folds` defines; no fold is held out."""
     places = [
         place(folds, scene, row, col)
         for scene, row, col in zip(

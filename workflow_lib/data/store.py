@@ -1,7 +1,7 @@
 """The tile store of one scene (Zarr v3): one chunk per tile, many tiles per shard.
 
-Zarr alone reads and writes stores: xarray, with pandas, takes longer to import than most jobs work.
-What is written is nevertheless what xarray would write, so that users can open stores with it.
+Jobs read and write stores with zarr alone: importing xarray and pandas takes longer than most jobs
+work. The layout is still the one that xarray writes, so that users can open stores with xarray.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ _REMEDY = "`make repair`, with the STUDY= that it was made with, makes it again.
 
 
 def tiles_per_shard(bands: int, side: int) -> int:
-    """How many tiles of uint16 [band, y, x] share a file."""
+    """Number of tiles, uint16 [band, y, x], in one shard file."""
     return max(1, _SHARD_BYTES // (2 * bands * side**2))
 
 
@@ -39,9 +39,9 @@ class Variable:
     """An array of a store.
 
     Attributes:
-        dimensions: names of its dimensions.
-        values: its values, any dtype that Zarr has; text as objects.
-        attributes: what readers should know, by name, in JSON's types; CF conventions.
+        dimensions: names of the dimensions.
+        values: array of any dtype that Zarr supports; text has dtype object.
+        attributes: metadata by name, in JSON's types, following the CF conventions.
     """
 
     dimensions: tuple[str, ...]
@@ -50,18 +50,18 @@ class Variable:
 
     @property
     def of_pixels(self) -> bool:
-        """Whether it holds the tiles' pixels, which are kept in chunks of a tile, in shards."""
+        """Whether the array holds pixels of tiles; these have one chunk per tile, in shards."""
         return self.dimensions[-1:] == ("x",)
 
 
 def write_store(
     variables: Mapping[str, Variable], attributes: Mapping[str, str], target: Path, per_shard: int
 ) -> None:
-    """Write a store from tiles in memory and, when it is complete, its manifest.
+    """Write a store from tiles in memory; write its manifest when the store is complete.
 
     Args:
         variables: the arrays by name.
-        attributes: of the store.
+        attributes: metadata of the store.
         target: the store's folder.
         per_shard: tiles per shard.
     """
@@ -76,13 +76,13 @@ def write_store(
 def describe_store(
     variables: Mapping[str, Variable], attributes: Mapping[str, str], target: Path, per_shard: int
 ) -> zarr.Group:
-    """Write everything of a store but the pixels.
+    """Write a store without its pixels.
 
     Args:
         variables, attributes, target, per_shard: as for `write_store`.
 
     Returns:
-        The store, to write the pixels to.
+        The open store, to which the caller writes the pixels.
     """
     store = zarr.create_group(target, zarr_format=3, attributes=dict(attributes))
     for name, variable in variables.items():
@@ -102,34 +102,34 @@ def describe_store(
 
 
 def _layout(name: str, variable: Variable, per_shard: int) -> dict[str, Any]:
-    """Chunks, shards and compression of an array."""
+    """Choose chunks, shards and compression of an array."""
     shape = variable.values.shape
     if not variable.of_pixels:
         return {"chunks": shape}
     layout: dict[str, Any] = {"chunks": (1, *shape[1:]), "shards": (per_shard, *shape[1:])}
     if name == "image":
-        # On counts of 12 to 16 bits smaller than Zarr's own Zstandard, and five times as fast.
+        # For counts of 12 to 16 bits, smaller and five times as fast as Zarr's default Zstandard.
         layout["compressors"] = (BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle"),)
     return layout
 
 
 def _fill_value(dtype: np.dtype[Any]) -> Any:
-    """The value of chunks that are not stored."""
+    """Value of the chunks that are not stored."""
     return {"f": np.nan, "O": ""}.get(dtype.kind, 0)
 
 
 def write_manifest(store: Path, threads: int = 1) -> None:
-    """Write the manifest of a complete store: its digest."""
+    """Write the manifest of a complete store, which contains the store's digest."""
     with atomic(Path(manifest(str(store)))) as draft:
         draft.write_text(json.dumps({"sha256": tree_sha256(store, threads)}) + "\n")
 
 
 def read_tiles(stores: list[Path], held_out: int | None = None) -> Tiles:
-    """The tiles of some scenes of one dataset, in the stores' order.
+    """Read the tiles of scenes of one dataset, in the order of the stores.
 
     Args:
         stores: the scenes' stores.
-        held_out: the fold that is test; without one all tiles are for training and validation.
+        held_out: the test fold; None uses all tiles for training and validation.
 
     Raises:
         DownlinkError: a store is damaged or missing.
@@ -138,7 +138,7 @@ def read_tiles(stores: list[Path], held_out: int | None = None) -> Tiles:
 
 
 def concatenate(parts: list[Tiles]) -> Tiles:
-    """Tiles of several scenes as one set."""
+    """Concatenate the tiles of several scenes of one dataset."""
     names = [name for name in vars(parts[0]) if name != "info"]
     arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     return Tiles(**arrays, info=parts[0].info)
@@ -163,7 +163,7 @@ def _read_store(path: Path) -> Tiles:
 
 
 def write_reconstruction(tiles: Tiles, image: NDArray[np.uint16], target: Path) -> None:
-    """Store the decoded tiles of one scene.
+    """Write the decoded tiles of one scene to a store.
 
     Args:
         tiles: the scene's originals.
@@ -181,14 +181,14 @@ def write_reconstruction(tiles: Tiles, image: NDArray[np.uint16], target: Path) 
 
 
 def read_reconstructions(tiles: Tiles, stores: list[Path]) -> Tiles:
-    """Return `tiles` with decoded counts in place of the original ones; nodata stays nodata.
+    """Return `tiles` with decoded counts instead of original counts; nodata stays nodata.
 
     Args:
         tiles: originals of the scenes, as `read_tiles` returns them.
         stores: the scenes' reconstructions, in the same order.
 
     Raises:
-        DownlinkError: a store is damaged, missing, or holds other tiles.
+        DownlinkError: a store is damaged or missing, or contains other tiles.
     """
     images = []
     for path in stores:
@@ -222,10 +222,13 @@ def _array(store: zarr.Group, name: str) -> zarr.Array[Any]:
 
 
 def _in_memory(store: Path) -> MemoryStore:
-    """The store's files, each read once and from end to end, and found to be those written.
+    """Read a store's files into memory, and check them against the manifest.
 
-    zarr would read a shard that is not full, as a scene's last one is, chunk by chunk; and what is
-    missing of a store it would take for zeros.
+    Each file is read once, from start to end. Zarr would read a shard that is not full chunk by
+    chunk, and would take a missing file for zeros. The last shard of a scene is rarely full.
+
+    Raises:
+        ValueError: the files do not match the manifest.
     """
     contents = {name: file.read_bytes() for name, file in tree_files(store).items()}
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
@@ -236,5 +239,5 @@ def _in_memory(store: Path) -> MemoryStore:
 
 
 def _manifested(store: Path) -> object:
-    """The digest in the manifest."""
+    """Read the digest in a store's manifest."""
     return json.loads(Path(manifest(str(store))).read_text())["sha256"]

@@ -13,18 +13,19 @@ from workflow_lib.data.pixel_values import NODATA
 
 @dataclass(frozen=True)
 class Tiles:
-    """Tiles in memory, of one scene or of several.
+    """Tiles of one or several scenes in memory.
 
     Attributes:
         image: counts, uint16 [tile, band, y, x]; 0 is nodata.
-        label: uint8 [tile, y, x]; 1 the class looked for, 0 not, 255 ignore.
+        label: uint8 [tile, y, x]; 1 target class, 0 other, 255 ignore.
         scene: name of each tile's scene, str [tile].
         row, col: place of each tile in its scene's grid of tiles, int32 [tile].
         block: number of each tile's spatial block, unique within its scene, int32 [tile].
-        fold: int32 [tile].
-        validation: whether the tile validates where its fold is trained on, bool [tile].
+        fold: number of each tile's fold, int32 [tile].
+        validation: whether the tile is used for validation, not training, while another fold is
+            held out, bool [tile].
         split: "train", "validation" or "test", str [tile]; see `holding_out`.
-        info: facts that all of them share.
+        info: metadata that all tiles share.
     """
 
     image: NDArray[np.uint16]
@@ -43,42 +44,45 @@ class Tiles:
 
     @property
     def valid(self) -> NDArray[np.bool_]:
-        """Where every band has a value, bool [tile, y, x]."""
+        """Mask of the pixels with a value in every band, bool [tile, y, x]."""
         return np.asarray((self.image != NODATA).all(axis=1))
 
     def digest(self) -> str:
-        """SHA-256 of counts, labels and splits."""
+        """Compute the SHA-256 of counts, labels and splits."""
         digest = hashlib.sha256()
         for array in (self.image, self.label, self.split):
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
     def moments(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Mean and deviation of each band over the valid pixels; a deviation of 0 becomes 1."""
+        """Compute mean and standard deviation of each band over the valid pixels, float32 [band].
+
+        A standard deviation of (almost) 0 becomes 1.
+        """
         pixels = self.image.swapaxes(0, 1)[:, self.valid]
         mean = pixels.mean(axis=1, dtype=np.float64)
         std = pixels.std(axis=1, dtype=np.float64)
         return mean.astype(np.float32), np.where(std > 1e-6, std, 1).astype(np.float32)
 
     def holding_out(self, fold: int | None) -> Self:
-        """The same tiles with one fold as test, the others for training and validation."""
+        """Return the tiles with one fold for testing, the others for training and validation."""
         trained = np.where(self.validation, "validation", "train")
         return replace(self, split=np.where(self.fold == fold, "test", trained))
 
     def where(self, *splits: str) -> Self:
-        """The tiles of the given splits, in order."""
+        """Select the tiles of the given splits, in order."""
         return self._chosen(np.isin(self.split, splits))
 
     def of_fold(self, fold: int) -> Self:
-        """The tiles of one fold, in order."""
+        """Select the tiles of one fold, in order."""
         return self._chosen(self.fold == fold)
 
     def of_scene(self, scene: str) -> Self:
-        """The tiles of one scene, in order."""
+        """Select the tiles of one scene, in order."""
         return self._chosen(self.scene == scene)
 
     def only(self, index: int) -> Self:
-        """One tile."""
+        """Select the tile at `index`."""
         return self._chosen(np.arange(len(self)) == index)
 
     def _chosen(self, chosen: NDArray[np.bool_]) -> Self:

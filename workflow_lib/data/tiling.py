@@ -23,7 +23,7 @@ from workflow_lib.errors import DownlinkError
 from workflow_lib.files import unsynchronised
 
 _NAN = "AAAAAAAA+H8="
-"""NaN as xarray writes the attribute `_FillValue` of floats: base64."""
+"""NaN in base64, as xarray writes the attribute `_FillValue` of floats."""
 
 
 def write_tiles(
@@ -37,24 +37,25 @@ def write_tiles(
 ) -> Census:
     """Cut a scene's GeoTIFF into a tile store.
 
-    The grid starts at the scene's first pixel; tiles that reach beyond its edge, also those of a
-    scene smaller than a tile, are padded with nodata. Tiles with less than `min_valid` valid pixels
-    are left out. The store's bytes do not depend on the budget.
+    The grid starts at the scene's first pixel. Tiles that extend beyond the scene's edge are padded
+    with nodata. Tiles whose share of valid pixels is below `min_valid` are left out. The store's
+    bytes do not depend on the budget.
 
     Args:
-        scene: what `write_scene` wrote.
+        scene: the GeoTIFF that `write_scene` wrote.
         name: the scene's name.
-        info: facts that all tiles of the dataset share.
-        quantity: what the counts measure.
-        tiling: tiles and folds.
+        info: metadata that all tiles of the dataset share.
+        quantity: name of the quantity that the counts measure.
+        tiling: settings of tiles and folds.
         target: the store's folder.
         budget: threads and memory.
 
     Returns:
-        What the tiles' labels hold.
+        Label counts of the tiles.
 
     Raises:
-        DownlinkError: the raster is damaged, no tile is valid enough, or the memory is too small.
+        DownlinkError: the raster is damaged, no tile has enough valid pixels, or the memory is too
+            small.
     """
     try:
         with rasterio.open(scene) as raster:
@@ -91,7 +92,7 @@ def write_tiles(
 def _pixels(
     tiles: int, grid: StripGrid, info: TileInfo, quantity: str, georeferenced: bool
 ) -> dict[str, Variable]:
-    """Describe images and labels; their values are in the shards already."""
+    """Describe images and labels; the shards already contain their values."""
     sides = (grid.side, grid.side)
     image = np.broadcast_to(np.uint16(NODATA), (tiles, grid.layers - 1, *sides))
     label = np.broadcast_to(np.uint8(IGNORE), (tiles, *sides))
@@ -137,7 +138,7 @@ def _coordinates(cells: list[Cell], places: list[Place], info: TileInfo) -> dict
 
 
 def _grid_mapping(crs: CRS, transform: Affine) -> Variable:
-    """Describe the scene's map projection by CF's attributes and GDAL's transform."""
+    """Describe the scene's map projection by CF attributes and GDAL's transform."""
     cf = pyproj.CRS.from_user_input(crs).to_cf()
     affine = " ".join(map(repr, transform.to_gdal()))
     return Variable((), np.array(0), {**cf, "GeoTransform": affine})

@@ -213,12 +213,12 @@ def test_every_block_is_scored_once_when_each_fold_is_held_out(toy_tiles, count,
     scenes = np.array(["a", "b", "c"])[np.arange(24) % 3]
     held_out = tuple(range(count))
     folds = Folds(block_tiles=2, salt=salt, count=count, held_out=held_out, by=by)
-    dealt = reassigned(replace(tiles, scene=scenes), folds)
-    tested = sum((dealt.holding_out(fold).split == "test").astype(int) for fold in held_out)
+    assigned = reassigned(replace(tiles, scene=scenes), folds)
+    tested = sum((assigned.holding_out(fold).split == "test").astype(int) for fold in held_out)
     assert (tested == 1).all()
     if by == "scene":
         for fold in held_out:
-            held = dealt.holding_out(fold)
+            held = assigned.holding_out(fold)
             known, scored = held.where("train", "validation"), held.where("test")
             assert not set(known.scene) & set(scored.scene)
 
@@ -241,7 +241,7 @@ def test_scenes_that_leave_a_fold_empty_are_refused_with_a_salt_that_does_not():
     require_fair_folds("d", empty.model_copy(update={"salt": better}), scenes, learned=True)
     with pytest.raises(DownlinkError, match="Give more scenes, or fewer folds"):
         require_fair_folds("d", empty.model_copy(update={"count": 4}), scenes, learned=True)
-    with pytest.raises(DownlinkError, match=r"Deal the blocks of the only one \(by: block\)"):
+    with pytest.raises(DownlinkError, match=r"Assign the blocks of the only one \(by: block\)"):
         require_fair_folds("d", empty, ["one"], learned=True)
 
 

@@ -1,4 +1,4 @@
-"""Landsat 8 brightness temperature with the clouds of the product's quality band."""
+"""Landsat 8 brightness temperature; labels are the clouds of the product's quality band."""
 
 from pathlib import Path
 
@@ -17,22 +17,23 @@ MEMBERS = (
     "*/landsat8/small_full_data_cloudy/l8_BQA.tif",
 )
 
-# Band 10 of the scene's metadata: radiance in W m⁻² sr⁻¹ µm⁻¹, then Planck's law with the
-# instrument's constants (Landsat 8 Data Users Handbook, section 5).
+# Calibration of band 10 from the scene's metadata. Gain and bias give radiance in
+# W m⁻² sr⁻¹ µm⁻¹; K1 and K2 are the instrument's constants in Planck's law (Landsat 8 Data Users
+# Handbook, section 5).
 _GAIN, _BIAS = 3.342e-4, 0.1
 _K1, _K2 = 774.8853, 1321.0789
 _FILL = 1
 _RESERVED = 0b1100_1000
-"""Bits that no pre-collection pixel sets, and the usual values of Collections 1 and 2 do."""
+"""Bits that are never set in pre-collection products, but usually are in Collections 1 and 2."""
 
 
 def read(source: LandsatCloud, imagery: Imagery, folder: Path) -> Scene:
-    """The scene at every `source.step`-th pixel.
+    """Read every `source.step`-th pixel of the scene.
 
     Args:
-        source: the reading step.
+        source: the step, in pixels.
         imagery: quantity of the counts.
-        folder: where the archive's members are.
+        folder: folder of the unpacked archive.
 
     Raises:
         DownlinkError: a file is missing or damaged, or the quality band is of a later collection.
@@ -60,15 +61,17 @@ def read(source: LandsatCloud, imagery: Imagery, folder: Path) -> Scene:
 
 
 def brightness_temperature(numbers: NDArray[np.uint16]) -> NDArray[np.float64]:
-    """Brightness temperature in K of digital numbers of band 10."""
+    """Convert digital numbers of band 10 to brightness temperature in K."""
     return np.asarray(_K2 / np.log(_K1 / (_GAIN * numbers.astype(np.float64) + _BIAS) + 1))
 
 
 def cloud_label(quality: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """1 where pre-collection quality bits say cloud (at least maybe) or cirrus (surely), else 0.
+    """Label clouds by the pre-collection quality bits: uint8, 1 cloud, 0 none.
+
+    A pixel is cloud if the confidence of cloud is at least medium or that of cirrus is high.
 
     Raises:
-        DownlinkError: the band is of Collection 1 or 2, whose bits mean other things.
+        DownlinkError: the band is of Collection 1 or 2, whose bits have other meanings.
     """
     if (quality[(quality & _FILL) == 0] & _RESERVED).any():
         raise DownlinkError(

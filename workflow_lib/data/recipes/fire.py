@@ -15,12 +15,12 @@ MEMBERS = (f"*/examples/{_FILE}",)
 
 
 def read(source: EcostressFire, imagery: Imagery, folder: Path) -> Scene:
-    """The scene in `source.window`.
+    """Read the scene in `source.window` and simulate fires in it.
 
     Args:
         source: window and simulation.
         imagery: quantity of the counts.
-        folder: where the archive's members are.
+        folder: folder of the unpacked archive.
 
     Raises:
         DownlinkError: the file is missing or damaged.

@@ -1,4 +1,4 @@
-"""Tiny generated scenes: textured background, correlated bands, bright blobs to find."""
+"""Generate tiny scenes: textured background, correlated bands, and bright blobs as the class."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,12 @@ _NOISE = 30.0
 
 
 def read(source: Generated, imagery: Imagery, index: int) -> Scene:
-    """The generated scene of the given number, on a 10 m grid without CRS.
+    """Generate the scene of the given number, on a 10 m grid without CRS.
 
     Args:
-        source: size and first seed.
-        imagery: for the number of bands.
-        index: which scene; its seed is `source.seed + index`.
+        source: size in pixels and seed of the first scene.
+        imagery: gives the number of bands.
+        index: number of the scene; its seed is `source.seed + index`.
     """
     rng = np.random.default_rng(source.seed + index)
     shape = (source.side, source.side)
@@ -41,6 +41,6 @@ def read(source: Generated, imagery: Imagery, index: int) -> Scene:
 
 
 def _texture(rng: np.random.Generator, shape: tuple[int, int], width: float) -> NDArray[np.float64]:
-    """Gaussian noise smoothed over `width` pixels, of mean 0 and standard deviation 1."""
+    """Draw Gaussian noise, smoothed over `width` pixels, with mean 0 and standard deviation 1."""
     field = gaussian_filter(rng.standard_normal(shape), width, mode="wrap")
     return np.asarray((field - field.mean()) / field.std())

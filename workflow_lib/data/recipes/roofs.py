@@ -26,16 +26,16 @@ _BRIGHT_PERCENTILE = 97
 
 
 def read(source: SentinelRoofs, imagery: Imagery, folder: Path) -> Scene:
-    """The scene in `source.window`.
+    """Read the scene in `source.window` and simulate roofs in it.
 
     Args:
         source: window and simulation.
-        imagery: bands and quantity; the bands must hold B04 and B08, which tell land and built-up
-            pixels.
-        folder: where the archive's members are.
+        imagery: bands and quantity. The bands must include B04 and B08, which identify land and
+            built-up pixels.
+        folder: folder of the unpacked archive.
 
     Raises:
-        DownlinkError: a file is missing or damaged.
+        DownlinkError: a file is missing or damaged, or a needed band is not configured.
     """
     notes: list[str] = []
     part = source.window
@@ -62,7 +62,7 @@ def read(source: SentinelRoofs, imagery: Imagery, folder: Path) -> Scene:
 
 
 def built_up(red: NDArray[np.uint16], infrared: NDArray[np.uint16]) -> NDArray[np.bool_]:
-    """Bright land without vegetation, bool [y, x]: roofs take their spectra from there."""
+    """Find bright land without vegetation, bool [y, x]; roofs take their spectra from it."""
     ndvi = (infrared.astype(float) - red) / np.maximum(infrared.astype(float) + red, 1)
     bare = (infrared > _WATER_BELOW) & (np.abs(ndvi) < _BUILT_UP_NDVI)
     return bare & (red > np.percentile(red, _BRIGHT_PERCENTILE))

@@ -1,4 +1,4 @@
-"""Sentinel-2 bands of 10 and 20 m on one 10 m grid."""
+"""Read Sentinel-2 bands of 10 and 20 m onto one 10 m grid."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ class Bands:
 
     Attributes:
         image: counts, uint16 [band, y, x]; 0 is nodata.
-        native_px: each band's own pixel in pixels of the grid.
-        transform, crs: the grid.
+        native_px: side of each band's native pixel, in pixels of the grid.
+        transform, crs: pixel to map coordinates of the grid, and their CRS.
     """
 
     image: NDArray[np.uint16]
@@ -36,12 +36,12 @@ class Bands:
 def read_bands(
     names: tuple[str, ...], file_of: Callable[[str], Path], window: Window | None
 ) -> Bands:
-    """Bands on the 10 m grid; coarser ones are warped onto it bilinearly, whatever their origin.
+    """Read bands onto the 10 m grid; coarser bands are warped onto it bilinearly.
 
     Args:
-        names: bands, e.g. B02.
-        file_of: the file of a band.
-        window: part of the 10 m grid, None for all of it.
+        names: band names, e.g. B02.
+        file_of: returns the file of a band.
+        window: part of the 10 m grid; None reads all of it.
 
     Raises:
         DownlinkError: a file is missing or damaged.

