@@ -1,4 +1,4 @@
-"""Which of the fine-tuned configurations is kept."""
+"""Choose the best of the fine-tuned configurations and write it."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -22,12 +22,12 @@ from workflow_lib.training import checkpoints
 
 @dataclass(frozen=True)
 class Finetuned:
-    """The files of one arm.
+    """Output files of one regime, joint or control.
 
     Attributes:
         codec: weights of the chosen codec, safetensors.
         segmenter: weights of the chosen segmenter, safetensors.
-        choice: what was compared and what was chosen, JSON.
+        choice: the compared configurations and the chosen one, JSON.
     """
 
     codec: Path
@@ -37,12 +37,12 @@ class Finetuned:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One configuration, fine-tuned.
+    """A fine-tuned configuration.
 
     Attributes:
-        name: e.g. "gamma-3".
-        pair: codec and segmenter, the threshold chosen on reconstructed validation tiles.
-        record: what choice.json says of it.
+        name: name of the configuration, e.g. "gamma-3".
+        pair: codec and segmenter. The segmenter's threshold is chosen on decoded validation tiles.
+        record: the configuration's entry in choice.json.
     """
 
     name: str
@@ -51,12 +51,12 @@ class Candidate:
 
 
 class Tuned(NamedTuple):
-    """One configuration after its training, before its threshold is chosen.
+    """A configuration after training, before its threshold is chosen.
 
     Attributes:
-        name: e.g. "gamma-3".
-        decoded: the setting's tiles as the tuned codec decodes them.
-        record: what choice.json says of the training.
+        name: name of the configuration, e.g. "gamma-3".
+        decoded: the setting's tiles, coded and decoded by the tuned codec.
+        record: the training's part of the entry in choice.json.
     """
 
     name: str
@@ -65,14 +65,14 @@ class Tuned(NamedTuple):
 
 
 Tune = Callable[[int, int, Pair, FinetuningData], Tuned]
-"""Tunes a pair in place: number of the configuration, its seed, the pair, the data."""
+"""Function that tunes a pair in place. Arguments: configuration's number, seed, pair, data."""
 
 
 def tune_each(setting: Setting, regime: str, tune: Tune, target: Finetuned) -> None:
     """Tune a pair for each γ of the setting and write the best one.
 
     Raises:
-        DownlinkError: weights or tiles that cannot be fine-tuned, or divergence.
+        DownlinkError: the weights or tiles cannot be used, or training diverges.
     """
     setting.require_usable()
     data = FinetuningData(setting)
@@ -89,7 +89,7 @@ def tune_each(setting: Setting, regime: str, tune: Tune, target: Finetuned) -> N
 def judged(
     name: str, pair: Pair, decoded: Tiles, data: FinetuningData, record: dict[str, Any]
 ) -> Candidate:
-    """A configuration with the threshold and the IoU of its decoded validation tiles."""
+    """Choose the segmenter's threshold on decoded validation tiles, and record the IoU there."""
     with torch.no_grad():
         losses = validation_losses(pair, data)
     iou = choose_threshold(pair.segmenter, decoded.where("validation"))
@@ -97,7 +97,7 @@ def judged(
 
 
 def decoded_by(codec: LearnedModel, setting: Setting) -> Tiles:
-    """The tiles as the codec's bitstreams bring them back."""
+    """Encode the setting's tiles to bitstreams and decode them."""
     return reconstructed(setting.tiles, LearnedCodec(codec), setting.codec.unit)
 
 
@@ -108,9 +108,9 @@ def write_best(
     regime: str,
     target: Finetuned,
 ) -> None:
-    """Write the configuration of best IoU on the validation tiles, and what it was chosen from.
+    """Write the configuration with the best IoU on the validation tiles, and choice.json.
 
-    Of equally good ones the first is taken.
+    If several are equally good, the first is chosen.
     """
     start = setting.start()
     began = judged("start", start, decoded_by(start.codec, setting), data, {})
@@ -135,7 +135,7 @@ def write_best(
     }
     with atomic(target.choice) as draft:
         draft.write_text(json.dumps(choice, indent=2) + "\n", encoding="utf-8")
-    # kept till here, so that an interrupted fine-tuning trains no configuration again
+    # Delete checkpoints last, so that a resumed fine-tuning trains no configuration again.
     checkpoints.forget(setting.run)
 
 

@@ -1,4 +1,4 @@
-"""Codec and segmenter fine-tuned one after the other: the control of the regime `joint`."""
+"""Fine-tune codec and segmenter one after the other: the control of the regime `joint`."""
 
 from typing import Any
 
@@ -20,13 +20,14 @@ from workflow_lib.training.loop import train
 
 
 def finetune_apart(setting: Setting, target: Finetuned) -> None:
-    """Fine-tune the codec with R + λ·D, then the segmenter on what it decodes; write the best pair.
+    """Fine-tune the codec with R + λ·D, then the segmenter on decoded tiles; write the best pair.
 
-    As many configurations are compared as there are γ, each with the crops of the one beside it in
-    `finetune_jointly`. Codec and segmenter take all the steps of the schedule each.
+    The control compares as many configurations as there are γ. Each draws the same crops as its
+    counterpart in `finetune_jointly`. Codec and segmenter are each trained for all the steps of
+    the schedule.
 
     Raises:
-        DownlinkError: weights or tiles that cannot be fine-tuned, or divergence.
+        DownlinkError: the weights or tiles cannot be used, or training diverges.
     """
 
     def tune(number: int, seed: int, pair: Pair, data: FinetuningData) -> Tuned:
@@ -47,7 +48,7 @@ def finetune_apart(setting: Setting, target: Finetuned) -> None:
 
 
 class CodecTuningTask:
-    """R + λ·D of a codec, on the crops that a segmenter learns from."""
+    """Training task: R + λ·D of a codec, on a segmenter's training crops."""
 
     model: nn.Module
 
@@ -56,20 +57,20 @@ class CodecTuningTask:
         self._data, self._setting = data, setting
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """As in a fit; see `Task`."""
+        """Return the groups that `fit` uses; see `Task`."""
         rate = self._setting.finetuning.codec_learning_rate
         return parameter_groups(self._codec, self._setting.codec, rate)
 
     def batch(self, generator: torch.Generator) -> Examples:
-        """Crops for one step; see `Task`."""
+        """Draw crops for one step; see `Task`."""
         return self._data.draw(generator).examples
 
     def training_losses(self, batch: Examples) -> dict[str, Tensor]:
-        """Losses of one step; see `Task`."""
+        """Compute the losses of one step; see `Task`."""
         return coded(self._codec, batch, self._data.data_range)[1].losses(self._data.lam)
 
     def validation_losses(self) -> dict[str, float]:
-        """Losses of forward passes on the validation tiles; see `Task`."""
+        """Compute the losses of forward passes on the validation tiles; see `Task`."""
         costs = [
             coded(self._codec, examples, self._data.data_range)[1]
             for examples, _ in self._data.validation()
@@ -78,10 +79,10 @@ class CodecTuningTask:
 
 
 class SegmenterTask(SegmentationTask):
-    """T of a segmenter on decoded tiles.
+    """Training task: cross-entropy T of a segmenter on decoded tiles.
 
-    The weights of least T are kept, not those of best IoU: the latter would let the control choose
-    by the validation IoU more often than joint training does.
+    Training keeps the weights with the lowest T, not those with the best IoU. Otherwise the control
+    would select by validation IoU more often than joint training does.
     """
 
     def __init__(self, segmenter: UNet, decoded: Tiles, config: Segmenter) -> None:
@@ -89,7 +90,7 @@ class SegmenterTask(SegmentationTask):
         self._decoded = decoded.where("validation")
 
     def validation_losses(self) -> dict[str, float]:
-        """T of the validation tiles; see `Task`."""
+        """Compute T of the validation tiles; see `Task`."""
         label = torch.from_numpy(scored_label(self._decoded))
         image = torch.from_numpy(self._decoded.image)
         entropy = MeanEntropy()

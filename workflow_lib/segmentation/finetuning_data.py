@@ -1,4 +1,4 @@
-"""What codec and segmenter are fine-tuned on, and what a pair of them costs there."""
+"""Training crops and validation tiles for fine-tuning, and the losses of a pair on them."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -20,14 +20,14 @@ _BATCH = 8
 
 
 class Batch(NamedTuple):
-    """Images to code, and their labels, uint8 [tile, y, x]."""
+    """Images to encode, and their labels, uint8 [tile, y, x]."""
 
     examples: Examples
     label: Tensor
 
 
 class FinetuningData:
-    """Training crops and validation tiles, for codec and segmenter alike."""
+    """Training crops and validation tiles for both codec and segmenter."""
 
     def __init__(self, setting: Setting) -> None:
         plan, tiles = setting.finetuning.training, setting.tiles
@@ -41,53 +41,57 @@ class FinetuningData:
         self._device = setting.device
 
     def draw(self, generator: torch.Generator) -> Batch:
-        """Training crops, half of them with a positive pixel; see `Crops`."""
+        """Draw training crops, half of them with a positive pixel; see `Crops`."""
         crops = self._crops.choose(generator)
         return Batch(self._training.at(crops), stacked(self._label, crops))
 
     def validation(self) -> Iterator[Batch]:
-        """The validation tiles, where the networks are."""
+        """Yield the validation tiles in batches, on the networks' device."""
         examples, label = self._validation
         for some in batches(len(label)):
             yield moved(Batch(examples.some(some), label[some]), self._device)
 
 
 def batches(count: int) -> list[slice]:
-    """Runs of so many tiles as are validated at once."""
+    """Divide `count` tiles into the batches of validation."""
     return [slice(first, first + _BATCH) for first in range(0, count, _BATCH)]
 
 
 def seen(codec: LearnedModel, reconstruction: Tensor, examples: Examples) -> Tensor:
-    """Counts [tile, band, y, x] that the segmenter sees: those a decoder may give, not rounded."""
+    """Return the segmenter's input: counts within a decoder's range, not rounded.
+
+    Returns:
+        Counts, float32 [tile, band, y, x]; invalid pixels are nodata.
+    """
     counts = codec.counts(reconstruction).clamp(1, 65535)
     return torch.where(examples.valid, counts, float(NODATA))
 
 
 def mapped(pair: Pair, examples: Examples, data_range: float) -> tuple[Cost, Tensor]:
-    """What a forward pass costs, and the logits [tile, y, x] of the map made from it."""
+    """Run codec and segmenter; return the codec's cost and the map's logits [tile, y, x]."""
     image, cost = coded(pair.codec, examples, data_range)
     return cost, pair.segmenter(seen(pair.codec, image, examples))
 
 
 class MeanEntropy:
-    """T over batches: mean binary cross-entropy of the labelled pixels of all of them."""
+    """Mean binary cross-entropy T of the labelled pixels of several batches."""
 
     def __init__(self) -> None:
         self._total, self._pixels = 0.0, 0
 
     def add(self, logits: Tensor, label: Tensor) -> None:
-        """Count a batch; see `masked_cross_entropy`."""
+        """Add a batch; see `masked_cross_entropy`."""
         labelled = int((label != IGNORE).sum())
         self._total += float(masked_cross_entropy(logits, label)) * labelled
         self._pixels += labelled
 
     def value(self) -> float:
-        """In nats per labelled pixel."""
+        """Return the mean, in nats per labelled pixel."""
         return self._total / max(self._pixels, 1)
 
 
 def validation_losses(pair: Pair, data: FinetuningData) -> dict[str, float]:
-    """R + λ·D as "loss", its parts, and "cross_entropy" T of all validation tiles."""
+    """Compute "loss" R + λ·D, its parts, and "cross_entropy" T of all validation tiles."""
     costs, entropy = [], MeanEntropy()
     for examples, label in data.validation():
         cost, logits = mapped(pair, examples, data.data_range)

@@ -1,4 +1,4 @@
-"""What joint fine-tuning and its control start from."""
+"""The starting point of joint fine-tuning and its control: weights, tiles, configuration."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,19 +31,20 @@ class Pair(nn.Module):
 
 @dataclass(frozen=True)
 class Setting:
-    """Everything that fine-tuning starts from.
+    """Inputs of fine-tuning.
 
     Attributes:
-        tiles: all tiles of the dataset's scenes; "train" and "validation" are looked at.
+        tiles: all tiles of the dataset's scenes; only "train" and "validation" are used.
         codec: the codec's configuration.
-        codec_weights: its weights, at `lam`; perhaps another dataset's of the same bands.
+        codec_weights: the codec's weights at `lam`. They may come from another dataset with the
+            same bands.
         segmenter: the segmenter's configuration.
-        segmenter_weights: its weights.
-        finetuning: grid and schedule.
-        lam: λ.
-        seed: seed of all draws.
+        segmenter_weights: the segmenter's weights.
+        finetuning: grid of γ and training schedule.
+        lam: weight λ of the distortion.
+        seed: seed of all random draws.
         run: folder of the configurations' checkpoints and logs.
-        device: where the networks are.
+        device: device of the networks.
     """
 
     tiles: Tiles
@@ -58,21 +59,21 @@ class Setting:
     device: torch.device | str = "cpu"
 
     def seed_of(self, number: int) -> int:
-        """The seed of a configuration: the same in both arms, so that they see the same crops."""
+        """Derive a configuration's seed; `joint` and `control` share it to draw the same crops."""
         return int(np.random.SeedSequence((self.seed, number)).generate_state(1)[0])
 
     @cached_property
     def identity(self) -> str:
-        """What is fine-tuned, and on what."""
+        """Text that identifies networks, data and λ, to recognise checkpoints."""
         parts = [self.codec.canonical(), self.segmenter.canonical(), self.finetuning.canonical()]
         parts += [sha256(self.codec_weights), sha256(self.segmenter_weights)]
         return " ".join([*parts, repr(self.lam), self.tiles.digest()])
 
     def start(self) -> Pair:
-        """The standalone weights.
+        """Load the separately trained codec and segmenter.
 
         Raises:
-            DownlinkError: a file is missing, damaged, or of another network or other bands.
+            DownlinkError: a file is missing or damaged, or has another architecture or other bands.
         """
         codec = open_codec(self.codec, self.tiles.info, self.codec_weights)
         segmenter = opened(self.segmenter_weights, len(self.tiles.info.bands))
@@ -88,8 +89,10 @@ class Setting:
         return Pair(codec.model, segmenter).eval().to(self.device)
 
     def require_usable(self) -> None:
-        """Raises:
-        DownlinkError: training or validation tiles lack a class, or crops do not fit into tiles.
+        """Check that tiles and crops can be used for fine-tuning.
+
+        Raises:
+            DownlinkError: training or validation tiles lack a class, or crops exceed the tiles.
         """
         require_both_classes(self.tiles, "train", "validation")
         crop, side = self.finetuning.training.crop, min(self.tiles.image.shape[2:])

@@ -1,4 +1,4 @@
-"""Codec and segmenter fine-tuned together: the regime `joint`."""
+"""Fine-tune codec and segmenter together: the regime `joint`."""
 
 from typing import Any
 
@@ -22,12 +22,13 @@ from workflow_lib.training.loop import train
 def finetune_jointly(setting: Setting, target: Finetuned) -> None:
     """Fine-tune codec and segmenter with L = R + λ·D + γ·T for each γ; write the best pair.
 
-    R is the estimated rate in bits per pixel and band, D = MSE₂₅₅, T the mean binary cross-entropy
-    of the map of the reconstruction. Within a run the weights of lowest L on the validation tiles
-    are kept; of all runs, those of best IoU on the validation tiles as decoded.
+    R is the estimated rate in bits per pixel and band, D is MSE₂₅₅, and T is the mean binary
+    cross-entropy of the map made from the reconstruction. Each run keeps the weights with the
+    lowest L on the validation tiles. The run with the best IoU on decoded validation tiles is
+    chosen.
 
     Raises:
-        DownlinkError: weights or tiles that cannot be fine-tuned, or divergence.
+        DownlinkError: the weights or tiles cannot be used, or training diverges.
     """
 
     def tune(number: int, seed: int, pair: Pair, data: FinetuningData) -> Tuned:
@@ -42,7 +43,7 @@ def finetune_jointly(setting: Setting, target: Finetuned) -> None:
 
 
 class JointTask:
-    """R + λ·D + γ·T of a codec and a segmenter."""
+    """Training task: R + λ·D + γ·T of a codec and a segmenter."""
 
     model: nn.Module
 
@@ -51,17 +52,17 @@ class JointTask:
         self._data, self._setting, self._gamma = data, setting, gamma
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """The codec's as in a fit, and the segmenter's; see `Task`."""
+        """Return the codec's groups, as in `fit`, and the segmenter's group; see `Task`."""
         config = self._setting.finetuning
         own = parameter_groups(self._pair.codec, self._setting.codec, config.codec_learning_rate)
         return [*own, {"params": list(self._pair.segmenter.parameters())}]
 
     def batch(self, generator: torch.Generator) -> Batch:
-        """Crops for one step; see `Task`."""
+        """Draw crops for one step; see `Task`."""
         return self._data.draw(generator)
 
     def training_losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Losses of one step; see `Task`."""
+        """Compute the losses of one step; see `Task`."""
         examples, label = batch
         cost, logits = mapped(self._pair, examples, self._data.data_range)
         entropy = masked_cross_entropy(logits, label)
@@ -70,6 +71,6 @@ class JointTask:
         return {**losses, "cross_entropy": entropy, "loss": loss}
 
     def validation_losses(self) -> dict[str, float]:
-        """Losses of forward passes on the validation tiles; see `Task`."""
+        """Compute the losses of forward passes on the validation tiles; see `Task`."""
         losses = validation_losses(self._pair, self._data)
         return {**losses, "loss": losses["loss"] + self._gamma * losses["cross_entropy"]}

@@ -1,4 +1,4 @@
-"""Crops that a segmenter learns from."""
+"""Draw labelled crops for training a segmenter."""
 
 from typing import NamedTuple
 
@@ -13,16 +13,17 @@ from workflow_lib.training.crops import SYMMETRIES, Crop, stacked
 
 
 class Labelled(NamedTuple):
-    """Counts, uint16 [crop, band, y, x], and their label, uint8 [crop, y, x]."""
+    """Counts, uint16 [crop, band, y, x], and their labels, uint8 [crop, y, x]."""
 
     image: Tensor
     label: Tensor
 
 
 class Crops:
-    """Square crops of labelled tiles, turned and mirrored at random.
+    """Square crops of labelled tiles, rotated and mirrored at random.
 
-    Half of a batch holds at least one positive pixel: a rare class would else go unseen.
+    Half of the crops of a batch contain at least one positive pixel. Otherwise training would
+    rarely see a rare class.
     """
 
     def __init__(self, tiles: Tiles, batch: int, side: int) -> None:
@@ -32,12 +33,12 @@ class Crops:
         self._positive = np.argwhere(self._label == 1)
 
     def draw(self, generator: torch.Generator) -> Labelled:
-        """One batch."""
+        """Draw the crops of one batch."""
         crops = self.choose(generator)
         return Labelled(stacked(self._image, crops), stacked(self._label, crops))
 
     def choose(self, generator: torch.Generator) -> list[Crop]:
-        """The crops of one batch."""
+        """Choose the positions and symmetries of one batch's crops."""
         chances = torch.rand(self._batch, 4, generator=generator, dtype=torch.float64).tolist()
         return [self._crop(number, *chance) for number, chance in enumerate(chances)]
 
@@ -55,7 +56,7 @@ class Crops:
         return length - self._side + 1
 
     def _start(self, chance: float, pixel: int, length: int) -> int:
-        """A start, uniform among those whose crop holds the pixel."""
+        """Choose a crop's first row or column, uniformly among those that include the pixel."""
         first = max(0, pixel - self._side + 1)
         last = min(pixel, length - self._side)
         return int(first + chance * (last - first + 1))

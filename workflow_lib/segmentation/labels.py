@@ -1,4 +1,4 @@
-"""Which pixels a map is trained and scored on."""
+"""Select the pixels on which maps are trained and scored."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,15 +9,15 @@ from workflow_lib.errors import DownlinkError
 
 
 def scored_label(tiles: Tiles) -> NDArray[np.uint8]:
-    """The label with nodata pixels ignored as well, uint8 [tile, y, x]; 255 counts nowhere."""
+    """Return the labels with nodata pixels set to ignore (255), uint8 [tile, y, x]."""
     return np.where(tiles.valid, tiles.label, np.uint8(IGNORE))
 
 
 def require_both_classes(tiles: Tiles, *splits: str) -> None:
-    """Make sure that each split has pixels of both classes.
+    """Check that each split has labelled pixels of both classes.
 
     Raises:
-        DownlinkError: one of them has none.
+        DownlinkError: a split lacks a class.
     """
     for split in splits:
         label = scored_label(tiles.where(split))

@@ -1,4 +1,4 @@
-"""Maps from trained segmenters."""
+"""Predict maps with trained segmenters."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ _BATCH = 16
 
 
 def predict(weights: Path, image: NDArray[np.uint16]) -> tuple[NDArray[np.float32], float]:
-    """The probability of the class looked for, and the threshold from which on it is mapped.
+    """Predict the probability of the target class, and load the segmenter's threshold.
 
     Args:
         weights: file that `train_segmenter` wrote.
@@ -30,7 +30,7 @@ def predict(weights: Path, image: NDArray[np.uint16]) -> tuple[NDArray[np.float3
 
 
 def opened(weights: Path, bands: int) -> UNet:
-    """The segmenter for images of so many bands.
+    """Load a segmenter, and check its number of bands.
 
     Raises:
         DownlinkError: see `predict`.
@@ -45,7 +45,7 @@ def opened(weights: Path, bands: int) -> UNet:
 
 
 def probabilities(model: UNet, image: NDArray[np.uint16]) -> NDArray[np.float32]:
-    """Probabilities, float32 [tile, y, x], of counts, uint16 [tile, band, y, x], in batches."""
+    """Predict probabilities, float32 [tile, y, x], from counts, uint16 [tile, band, y, x]."""
     device = model.mean.device
     with torch.inference_mode():
         batches = [

@@ -1,4 +1,4 @@
-"""The best map that needs no training: what a segmenter has to beat."""
+"""The threshold baseline: the best map by one threshold, which a segmenter has to beat."""
 
 import json
 from collections.abc import Iterator
@@ -22,11 +22,11 @@ class ThresholdBaseline:
     """A constant map, or a threshold on one band's counts or on a normalised difference of two.
 
     Attributes:
-        name: what it does, e.g. "B11 > 2143".
-        bands: positions of the bands it looks at: none, one, or the two of (a − b) / (a + b).
-        threshold: on the counts or, for a normalised difference d, on ⌊(d + 1) · 32768⌋.
-        above: whether the map is positive above the threshold or else at and below it.
-        iou: pooled IoU on the tiles that it was chosen on.
+        name: the rule as text, e.g. "B11 > 2143".
+        bands: indices of the used bands: none, one, or the two of (a − b) / (a + b).
+        threshold: threshold of the counts or, for a normalised difference d, of ⌊(d + 1) · 32768⌋.
+        above: True: pixels above the threshold are positive; False: pixels at or below it are.
+        iou: pooled IoU on the tiles on which the baseline was chosen.
     """
 
     name: str
@@ -36,28 +36,28 @@ class ThresholdBaseline:
     iou: float
 
     def predict(self, image: NDArray[np.uint16]) -> NDArray[np.bool_]:
-        """The map of counts [tile, band, y, x], bool [tile, y, x]."""
+        """Map counts [tile, band, y, x] to classes, bool [tile, y, x]."""
         if not self.bands:
             return np.full((len(image), *image.shape[2:]), self.above)
         above = _levels(*(image[:, band] for band in self.bands)) > self.threshold
         return above if self.above else ~above
 
     def to_json(self) -> str:
-        """One-line JSON."""
+        """Serialise to one line of JSON."""
         return json.dumps(asdict(self), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """The map that `to_json` wrote."""
+        """Read the baseline that `to_json` wrote."""
         stored = json.loads(text)
         return cls(**{**stored, "bands": tuple(stored["bands"])})
 
 
 def choose(tiles: Tiles) -> ThresholdBaseline:
-    """The threshold baseline of best pooled IoU on the training and validation tiles.
+    """Choose the threshold baseline with the best pooled IoU on training and validation tiles.
 
-    All thresholds of every band (in counts) and of every pair's normalised difference (in steps
-    of 2⁻¹⁵) are compared. Ignored and nodata pixels count nowhere.
+    The search compares all thresholds of every band (in counts) and of every pair's normalised
+    difference (in steps of 2⁻¹⁵). It leaves out ignored and nodata pixels.
 
     Raises:
         DownlinkError: the training tiles lack one of the classes.
@@ -89,7 +89,7 @@ def _levels(
     if second is None:
         return first.astype(np.int64)
     a, b = first.astype(np.float64), second.astype(np.float64)
-    # where both are nodata the level is that of equal bands
+    # If both bands are nodata, the level is that of equal bands.
     difference = (a - b) / np.maximum(a + b, 1)
     return np.minimum((difference + 1) * _HALF, LEVELS - 1).astype(np.int64)
 
@@ -98,6 +98,6 @@ def _name(bands: list[str], threshold: int, above: bool) -> str:
     if len(bands) == 1:
         return f"{bands[0]} {'>' if above else '≤'} {threshold}"
     a, b = bands
-    # a level above the threshold starts one step higher
+    # The first level above the threshold is one step higher.
     edge = (threshold + 1) / _HALF - 1
     return f"({a}−{b})/({a}+{b}) {'≥' if above else '<'} {edge:.4f}"

@@ -1,4 +1,4 @@
-"""The threshold that makes the best map, from two histograms."""
+"""Find the threshold with the best IoU from the histograms of two classes."""
 
 from dataclasses import dataclass
 
@@ -6,17 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEVELS = 1 << 16
-"""Values that a thresholded quantity can take: 0 to LEVELS − 1."""
+"""Number of levels of a thresholded quantity: 0 to LEVELS − 1."""
 
 
 @dataclass(frozen=True)
 class Cut:
-    """A map by one threshold.
+    """A threshold and the IoU of its map.
 
     Attributes:
-        threshold: a level.
-        above: whether the map is positive above the threshold or else at and below it.
-        iou: intersection over union on the pixels that it was chosen on.
+        threshold: a level, 0 to LEVELS − 1.
+        above: True: pixels above the threshold are positive; False: pixels at or below it are.
+        iou: intersection over union on the pixels on which the threshold was chosen.
     """
 
     threshold: int
@@ -25,13 +25,16 @@ class Cut:
 
 
 def best_cuts(positive: NDArray[np.integer], negative: NDArray[np.integer]) -> tuple[Cut, Cut]:
-    """The thresholds of best pooled IoU, for a map that is positive above and one at and below.
+    """Find the thresholds with the best pooled IoU.
 
-    Of several equally good thresholds the middle one is taken.
+    If several thresholds are equally good, the middle one is chosen.
 
     Args:
-        positive: levels of the pixels of the class looked for, [pixel]; at least one.
-        negative: levels of all other pixels that count, [pixel].
+        positive: levels of the pixels of the target class, [pixel]; at least one.
+        negative: levels of all other scored pixels, [pixel].
+
+    Returns:
+        The best threshold of a map that is positive above it, and of one positive at or below it.
     """
     tp = np.cumsum(np.bincount(positive, minlength=LEVELS))
     fp = np.cumsum(np.bincount(negative, minlength=LEVELS))

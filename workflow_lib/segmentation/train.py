@@ -1,4 +1,4 @@
-"""Training of segmenters."""
+"""Train segmenters."""
 
 from pathlib import Path
 from typing import Any
@@ -29,18 +29,18 @@ def train_segmenter(
     weights: Path,
     device: torch.device | str = "cpu",
 ) -> TrainingSummary:
-    """Train a segmenter on the training tiles and keep its best weights on the validation tiles.
+    """Train a segmenter on the training tiles; write the weights that validate best.
 
-    The tiles' counts are originals (regime `original`) or reconstructions (`retrained`). The
-    threshold of best IoU on the validation tiles goes into the file of weights.
+    The tiles' counts are originals (regime `original`) or reconstructions (`retrained`). The file
+    of weights also stores the threshold with the best IoU on the validation tiles.
 
     Args:
-        tiles: with splits "train" and "validation"; others are not looked at.
+        tiles: tiles of the splits "train" and "validation"; other splits are not used.
         config: network and schedule.
         seed: seed of initial weights, crops and augmentation.
         run: folder of checkpoint and log.
         weights: safetensors file to write.
-        device: where it is trained.
+        device: device of the training.
 
     Raises:
         DownlinkError: training or validation tiles lack one of the classes, or training diverges.
@@ -56,7 +56,7 @@ def train_segmenter(
 
 
 class SegmentationTask:
-    """Binary cross-entropy of a U-Net on labelled pixels."""
+    """Training task: binary cross-entropy of a U-Net on labelled pixels."""
 
     model: nn.Module
 
@@ -66,49 +66,51 @@ class SegmentationTask:
         self._validation = tiles.where("validation")
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """All weights alike."""
+        """Put all weights into one group."""
         return [{"params": list(self.model.parameters())}]
 
     def batch(self, generator: torch.Generator) -> Labelled:
-        """Crops for one step."""
+        """Draw crops for one step."""
         return self._crops.draw(generator)
 
     def training_losses(self, batch: Labelled) -> dict[str, Tensor]:
-        """Cross-entropy of a batch."""
+        """Compute the cross-entropy of a batch."""
         image, label = batch
         return {"loss": masked_cross_entropy(self._unet(image), label)}
 
     def validation_losses(self) -> dict[str, float]:
-        """One minus the IoU at its best threshold, as that is what the maps are judged by."""
+        """Return 1 − IoU at the best threshold, because maps are scored by their IoU."""
         return {"loss": 1 - best_cut(self._unet, self._validation).iou}
 
 
 def best_cut(model: UNet, tiles: Tiles) -> Cut:
-    """The threshold of best IoU on the tiles, on ⌊probability · 65536⌋."""
+    """Find the threshold of ⌊probability · 65536⌋ with the best IoU on the tiles."""
     levels = probability_levels(probabilities(model, tiles.image))
     target = scored_label(tiles)
     return best_cuts(levels[target == 1], levels[target == 0])[0]
 
 
 def choose_threshold(model: UNet, tiles: Tiles) -> float:
-    """Give the model its threshold of best IoU on the tiles; returns that IoU."""
+    """Set the model's threshold to the one with the best IoU on the tiles; return that IoU."""
     cut = best_cut(model, tiles)
     model.threshold.fill_((cut.threshold + 1) / LEVELS)
     return cut.iou
 
 
 def probability_levels(probability: NDArray[np.float32]) -> NDArray[np.int64]:
-    """⌊probability · 65536⌋, at most 65535."""
+    """Quantise probabilities to ⌊probability · 65536⌋, at most 65535."""
     levels = (probability * np.float32(LEVELS)).astype(np.int64)
     return np.minimum(levels, LEVELS - 1)
 
 
 def masked_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
-    """Mean binary cross-entropy of the pixels that are not ignored; 0 where all are.
+    """Compute the mean binary cross-entropy of the pixels that are not ignored, in nats.
+
+    The result is 0 if all pixels are ignored.
 
     Args:
         logits: float32 [tile, y, x].
-        label: uint8 [tile, y, x]; 255 counts nowhere.
+        label: uint8 [tile, y, x]; 255 is ignored.
     """
     counted = label != IGNORE
     target = torch.where(counted, label, 0).float()

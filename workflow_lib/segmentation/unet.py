@@ -17,13 +17,13 @@ from workflow_lib.training.weights import load_weights, save_weights
 
 
 class UNet(nn.Module):
-    """A U-Net (Ronneberger et al. 2015, arXiv 1505.04597) from counts to logits.
+    """A U-Net (Ronneberger et al. 2015, arXiv 1505.04597) that maps counts to logits.
 
-    Takes counts, uint16 or float [tile, band, y, x], of any size; pixels with nodata in any band
-    count as average ones. Gives logits, float32 [tile, y, x].
+    The input is counts, uint16 or float [tile, band, y, x], of any size. Pixels with nodata in any
+    band get the mean of each band. The output is logits, float32 [tile, y, x].
 
-    Its buffers `mean` and `std` standardise the bands; `threshold` is the probability from which
-    on a pixel is positive.
+    The buffers `mean` and `std` standardise the bands. A pixel is positive if its probability is at
+    least the buffer `threshold`.
     """
 
     mean: Tensor
@@ -48,7 +48,7 @@ class UNet(nn.Module):
 
     @classmethod
     def for_tiles(cls, config: Segmenter, tiles: Tiles, seed: int) -> Self:
-        """A network with weights drawn from `seed` that standardises to the pixels of `tiles`."""
+        """Make a network with random weights that standardises bands by the pixels of `tiles`."""
         torchinit.seed_weights(seed)
         model = cls(config.encoder, config.depth, config.decoder_channels, len(tiles.info.bands))
         mean, std = tiles.moments()
@@ -58,15 +58,15 @@ class UNet(nn.Module):
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """The network that `save` wrote, ready to predict.
+        """Load a network that `save` wrote, in evaluation mode.
 
         Raises:
-            DownlinkError: the file is missing, damaged or holds no segmenter.
+            DownlinkError: the file is missing or damaged, or contains no segmenter.
         """
         tensors, metadata = load_weights(path)
         try:
             shape = json.loads(metadata["unet"])
-            # not on the device "meta": that imports torch's compiler, which takes a second
+            # Do not use the device "meta": it imports torch's compiler, which takes a second.
             model = cls(**{**shape, "decoder_channels": tuple(shape["decoder_channels"])})
             model.load_state_dict(tensors)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -76,11 +76,11 @@ class UNet(nn.Module):
         return model.eval()
 
     def save(self, path: Path) -> None:
-        """Write weights, and what is needed to rebuild the network, as one safetensors file."""
+        """Write weights and architecture to one safetensors file."""
         save_weights(self.state_dict(), path, {"unet": json.dumps(self.shape, sort_keys=True)})
 
     def forward(self, counts: Tensor) -> Tensor:
-        """Logits, float32 [tile, y, x], of counts [tile, band, y, x]."""
+        """Compute logits, float32 [tile, y, x], from counts [tile, band, y, x]."""
         x = counts.float()
         valid = (x != NODATA).all(dim=1, keepdim=True)
         x = (x - self.mean) / self.std * valid

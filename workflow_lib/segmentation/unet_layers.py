@@ -1,6 +1,6 @@
-"""Encoder and decoder of segmentation-models-pytorch's U-Net without the rest of that package.
+"""Import encoder and decoder of segmentation-models-pytorch's U-Net without the whole package.
 
-The package imports timm with all its models, all of torchvision, and a client of a model hub.
+The package's `__init__` imports all of timm and torchvision, and a client of a model hub.
 """
 
 from torch import Tensor, nn
@@ -23,7 +23,7 @@ with without_init(
     from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
     from torchvision.models.mobilenetv2 import MobileNetV2
 
-    # the module below expects it here, where the package's `__init__` would have put it
+    # The module below expects this name here, where torchvision's `__init__` would put it.
     torchvision.models.MobileNetV2 = MobileNetV2
     from segmentation_models_pytorch.encoders.mobilenet import mobilenet_encoders
     from segmentation_models_pytorch.encoders.resnet import resnet_encoders

@@ -1,4 +1,4 @@
-"""Arguments that all training scripts share; imports no torch."""
+"""Command-line arguments that all training scripts share. This module must not import torch."""
 
 from argparse import ArgumentParser
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Checkpoints of trainings: one file in the folder of each run."""
+"""Save and restore checkpoints of trainings, one file in each run's folder."""
 
 import io
 import logging
@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 def save(state: dict[str, Any], run: Path) -> Path:
-    """Replace the run's checkpoint; `state` holds tensors, numbers, text, and dicts of them."""
+    """Write the run's checkpoint; `state` may contain tensors, numbers, text and dicts of them."""
     packed = io.BytesIO()
     torch.save(state, packed)
     file = run / _NAME
@@ -25,18 +25,21 @@ def save(state: dict[str, Any], run: Path) -> Path:
 
 
 def restored(run: Path, fingerprint: str) -> dict[str, Any] | None:
-    """The run's checkpoint, all tensors on the CPU; None if there is none of this training.
+    """Load the run's checkpoint, with all tensors on the CPU.
 
     Args:
         run: the run's folder.
-        fingerprint: what the state's "fingerprint" has to be.
+        fingerprint: fingerprint of this training.
+
+    Returns:
+        The state, or None if the file is missing, damaged, or has another fingerprint.
     """
     file = run / _NAME
     if not file.exists():
         return None
     try:
         found = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file fails in many ways, none worth stopping for
+    except Exception as error:  # a damaged file raises many kinds of error; start afresh on each
         _log.warning("%s: unreadable, starting afresh (%s)", file, error)
         return None
     if not isinstance(found, dict) or found.get("fingerprint") != fingerprint:
@@ -46,6 +49,9 @@ def restored(run: Path, fingerprint: str) -> dict[str, Any] | None:
 
 
 def forget(run: Path) -> None:
-    """Delete the checkpoints of a run and of runs in folders below, once their result is kept."""
+    """Delete the checkpoints of a run and of runs below its folder.
+
+    Call it after the result is written.
+    """
     for file in sorted(run.rglob(_NAME)):
         file.unlink()

@@ -1,4 +1,4 @@
-"""Square crops of tiles, turned and mirrored: what all trainings draw."""
+"""Draw square crops of tiles, rotated and mirrored, for all trainings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 SYMMETRIES = 8
-"""Of a square."""
+"""Number of symmetries of a square."""
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,9 @@ class Crop:
     """A square of one tile, in one of its eight orientations.
 
     Attributes:
-        tile: which tile.
-        top, left: its first row and column.
-        side: its height and width in pixels.
+        tile: index of the tile.
+        top, left: first row and column.
+        side: height and width in pixels.
         symmetry: 0 to 7; see `turned`.
     """
 
@@ -31,21 +31,21 @@ class Crop:
     symmetry: int
 
     def of(self, array: NDArray[Any]) -> NDArray[Any]:
-        """The crop [..., side, side] of an array [tile, ..., y, x]."""
+        """Cut the crop [..., side, side] out of an array [tile, ..., y, x]."""
         rows = slice(self.top, self.top + self.side)
         cols = slice(self.left, self.left + self.side)
         return turned(array[self.tile, ..., rows, cols], self.symmetry)
 
 
 def stacked(array: NDArray[Any], crops: Sequence[Crop]) -> Tensor:
-    """Crops [crop, ..., side, side] of an array [tile, ..., y, x]."""
+    """Stack crops of an array [tile, ..., y, x] to a tensor [crop, ..., side, side]."""
     return torch.from_numpy(np.stack([crop.of(array) for crop in crops]))
 
 
 def anywhere(
     shape: tuple[int, ...], count: int, side: int, generator: torch.Generator
 ) -> list[Crop]:
-    """Crops of an array of `shape` [tile, ..., y, x], each as likely as any other."""
+    """Choose crops of an array of `shape` [tile, ..., y, x] uniformly at random."""
 
     def draw(bound: int) -> list[int]:
         return torch.randint(bound, (count,), generator=generator).tolist()
@@ -58,6 +58,6 @@ def anywhere(
 
 
 def turned(array: NDArray[Any], symmetry: int) -> NDArray[Any]:
-    """One of the square's eight symmetries, 0 to 7, over the last two axes."""
+    """Apply one of the square's eight symmetries, 0 to 7, to the last two axes."""
     quarter = np.rot90(array, symmetry % 4, axes=(-2, -1))
     return quarter[..., ::-1] if symmetry >= 4 else quarter

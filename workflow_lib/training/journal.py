@@ -1,4 +1,4 @@
-"""The course of a training, one line of JSON per validation; it survives interruptions."""
+"""Log a training's losses, one line of JSON per validation; interruptions do not lose the log."""
 
 import json
 import math
@@ -11,9 +11,9 @@ JOURNAL = "metrics.jsonl"
 
 
 class Journal:
-    """The file JOURNAL in a run's folder.
+    """Writer of the log file `JOURNAL` in a run's folder.
 
-    Each line is an object whose "step" says after which step it was written.
+    Each line is a JSON object. Its "step" is the number of steps taken before it was written.
     """
 
     def __init__(self, run: Path) -> None:
@@ -26,7 +26,7 @@ class Journal:
             lines.write(json.dumps(line) + "\n")
 
     def drop_after(self, step: int) -> None:
-        """Leave out what was written after a step that is gone back to."""
+        """Delete the lines of later steps, because training resumes from `step`."""
         if not self._file.exists():
             return
         with self._file.open(encoding="utf-8") as lines:
@@ -38,5 +38,5 @@ class Journal:
 def _step_of(line: str) -> float:
     try:
         return float(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):  # cut off when the run was killed
+    except (ValueError, KeyError, TypeError):  # the line was cut off when the run was killed
         return math.inf

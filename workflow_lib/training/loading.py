@@ -1,4 +1,4 @@
-"""Batches of a training, drawn ahead of the steps that they are for."""
+"""Load the batches of a training; worker processes draw them ahead of time for a GPU."""
 
 import os
 import signal
@@ -10,19 +10,19 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 WORKERS = 4
-"""Processes that draw for a GPU, at most; fewer where the job has fewer cores."""
+"""Largest number of worker processes for a GPU; a job with fewer cores uses fewer."""
 _AHEAD = 4
-"""Batches that each of them keeps ready."""
+"""Number of batches that each worker keeps ready."""
 
 B = TypeVar("B")
 
 
 class Draws(Dataset[B]):
-    """The batch of each step.
+    """Dataset that draws the batch of each step.
 
     Args:
-        draw: draws a batch: tensors on the CPU, alone or in (named) tuples.
-        generator_of: the generator of a step, so that a batch depends on nothing else.
+        draw: draws a batch: a tensor on the CPU, or a (named) tuple of batches.
+        generator_of: returns a step's random generator. A batch depends on nothing else.
     """
 
     def __init__(
@@ -37,10 +37,10 @@ class Draws(Dataset[B]):
 
 
 def loaded(draws: Draws[B], steps: range, device: torch.device) -> Iterator[B]:
-    """The batches of some steps, in order, on the device.
+    """Yield the batches of the given steps, in order, on the device.
 
-    For a GPU other processes draw them into pinned memory, from where they are copied while the
-    GPU still computes. On a CPU they are drawn when they are asked for: the cores are in use.
+    For a GPU, worker processes draw batches into pinned memory, and copies overlap with the GPU's
+    computation. For a CPU, each batch is drawn on demand, because training uses all cores.
     """
     cuda = device.type == "cuda"
     workers = min(WORKERS, len(os.sched_getaffinity(0))) if cuda else 0
@@ -49,13 +49,13 @@ def loaded(draws: Draws[B], steps: range, device: torch.device) -> Iterator[B]:
 
 
 def drawn(draws: Draws[B], steps: range, workers: int, pin: bool = False) -> Iterator[B]:
-    """The batches of some steps, in order, on the CPU.
+    """Yield the batches of the given steps, in order, on the CPU.
 
     Args:
-        draws: all of them.
-        steps: which.
-        workers: processes that draw ahead; 0 draws here, when asked.
-        pin: whether into pinned memory, from which a GPU can copy by itself.
+        draws: dataset of all batches.
+        steps: numbers of the steps.
+        workers: processes that draw ahead; 0 draws on demand in this process.
+        pin: whether to use pinned memory, from which a GPU copies asynchronously.
     """
     return iter(
         DataLoader(
@@ -67,13 +67,13 @@ def drawn(draws: Draws[B], steps: range, workers: int, pin: bool = False) -> Ite
             pin_memory=pin,
             prefetch_factor=_AHEAD if workers else None,
             worker_init_fn=_ignore_termination,
-            generator=torch.Generator(),  # else torch's global one would be drawn from
+            generator=torch.Generator(),  # so that torch's global generator is not used
         )
     )
 
 
 def moved(batch: B, device: torch.device | str) -> B:
-    """The same tensors on the device; not waited for where they come from pinned memory."""
+    """Move tensors to the device; copies from pinned memory are asynchronous."""
     if isinstance(batch, Tensor):
         return cast(B, batch.to(device, non_blocking=True))
     assert isinstance(batch, tuple)
@@ -87,6 +87,6 @@ def _as_drawn(batch: B) -> B:
 
 
 def _ignore_termination(_: int) -> None:
-    # A scheduler signals every process of a job. The training ends its own workers, after the step
-    # at hand; one that died before would end the step, too.
+    # A scheduler signals every process of a job. The training stops its workers itself after the
+    # current step. A worker that died earlier would abort that step.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""One training loop for codecs and segmenters: seeded, resumable, best weights kept."""
+"""Training loop of codecs and segmenters: seeded, resumable, keeps the best weights."""
 
 import hashlib
 import json
@@ -34,10 +34,10 @@ B = TypeVar("B")
 
 
 class Task(Protocol[B]):
-    """What is trained: a model, its losses and the data behind them.
+    """A model to train, with its losses and data.
 
-    Batches are tensors, alone or in (named) tuples. They are drawn on the CPU, for a GPU by other
-    processes; losses are computed on the model's device.
+    A batch is a tensor or a (named) tuple of batches. Batches are drawn on the CPU; for a GPU,
+    worker processes draw them. Losses are computed on the model's device.
     """
 
     @property
@@ -45,28 +45,28 @@ class Task(Protocol[B]):
         """The network whose weights are trained."""
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Adam's parameter groups; a group's "lr" is its peak (default: the plan's)."""
+        """Return Adam's parameter groups; "lr" is a group's peak rate (default: the plan's)."""
 
     def batch(self, generator: torch.Generator) -> B:
-        """Crops for one step, drawn with `generator` and nothing else."""
+        """Draw the crops of one step; `generator` must be the only source of randomness."""
 
     def training_losses(self, batch: B) -> dict[str, Tensor]:
-        """Losses of one step on its batch, scalars; "loss" is minimised."""
+        """Compute the losses of one step on its batch, as scalars; "loss" is minimised."""
 
     def validation_losses(self) -> dict[str, float]:
-        """Losses on the validation tiles: the weights with the lowest "loss" are kept."""
+        """Compute the losses on the validation tiles; training keeps the lowest "loss"."""
 
 
 @dataclass(frozen=True)
 class TrainingSummary:
-    """What became of a run.
+    """Result of a training.
 
     Attributes:
-        steps: optimiser steps taken.
-        best_step: the step whose weights were kept; 0 is the start.
-        validation: their validation losses.
-        seconds: time spent, summed over interruptions.
-        resumed_from: step of the checkpoint that the run went on from, 0 without one.
+        steps: number of optimiser steps.
+        best_step: the step whose weights were kept; 0 means the initial weights.
+        validation: validation losses of the kept weights.
+        seconds: time spent in all runs of an interrupted training together.
+        resumed_from: step of the checkpoint from which the run resumed; 0 without a checkpoint.
     """
 
     steps: int
@@ -90,25 +90,25 @@ class _Progress:
 def train(
     task: Task[B], plan: TrainingSchedule, seed: int, run: Path, identity: str = ""
 ) -> TrainingSummary:
-    """Train `task.model` with Adam, where it is, and leave its best weights on validation in it.
+    """Train `task.model` in place with Adam; load the weights that validate best at the end.
 
-    All randomness of a step (its generator and torch's global ones) follows from `seed` and the
-    step's number, so a run resumed from its checkpoint ends with the same bits as one that was
-    never interrupted. Gradients are clipped per parameter group, to norm 1. On a GPU training
-    passes are in bf16 where it can, validation is not.
+    `seed` and the step's number determine all randomness of a step. So a run that resumes from its
+    checkpoint ends with the same bits as an uninterrupted one. Gradients are clipped to norm 1 in
+    each parameter group. Training passes use bf16 if the GPU supports it; validation does not.
 
     The last checkpoint stays: a finished run is not trained again until `checkpoints.forget`.
 
     Args:
-        task: what is trained.
+        task: model, losses and data.
         plan: the schedule.
         seed: seed of crops and noise; the caller seeds the initial weights.
         run: folder of the checkpoint and of metrics.jsonl, outside the workflow's outputs.
-        identity: what is trained, and on what; a checkpoint of anything else is not gone on from.
+        identity: text that identifies networks and data. A checkpoint with another identity is
+            ignored.
 
     Raises:
-        DownlinkError: a loss or gradient is not finite, or SIGTERM came: then the step at hand was
-            finished and a checkpoint written.
+        DownlinkError: a loss or gradient is not finite, or SIGTERM arrived. After SIGTERM the
+            current step is finished and a checkpoint is written first.
     """
     with torchinit.without_compiler():
         return _Run(task, plan, seed, Path(run), identity).finish()
@@ -129,7 +129,7 @@ class _Run(Generic[B]):
         self.fingerprint = _fingerprint(task, plan, seed, start, identity)
 
     def finish(self) -> TrainingSummary:
-        """Go on from the checkpoint, if there is one, to the last step."""
+        """Train to the last step, from the checkpoint if there is one."""
         self._restore()
         resumed_from = self.progress.step
         self.journal.drop_after(resumed_from)
@@ -156,7 +156,7 @@ class _Run(Generic[B]):
         return TrainingSummary(p.step, p.best_step, p.best, p.seconds, resumed_from)
 
     def _steps(self) -> Iterator[tuple[int, B]]:
-        """The remaining steps and their batches."""
+        """Yield the remaining steps and their batches."""
         first, last = self.progress.step, self.plan.steps
         steps = range(first + 1, last + 1)
         draws = Draws(self.task.batch, partial(torchinit.crop_generator, self.seed))
@@ -166,7 +166,7 @@ class _Run(Generic[B]):
             total=last,
             unit="step",
             file=sys.stderr,
-            # a log file keeps every refresh, a terminal only the last one
+            # Refresh rarely in a log file, because it keeps every refresh.
             mininterval=2 if sys.stderr.isatty() else 15,
             miniters=1,
         )
@@ -247,8 +247,8 @@ class _Run(Generic[B]):
 def _fingerprint(
     task: Task[B], plan: TrainingSchedule, seed: int, start: dict[str, float], identity: str
 ) -> str:
-    # The first validation represents data and initial weights; its first three digits are equal
-    # on any machine, so that a run can go on elsewhere.
+    # The losses of the first validation identify data and initial weights. Three digits of them
+    # are equal on any machine, so that a run can resume on another machine.
     shapes = {name: list(t.shape) for name, t in task.model.state_dict().items()}
     described = [
         type(task).__qualname__,
@@ -266,7 +266,7 @@ def _copy(model: nn.Module) -> dict[str, Tensor]:
 
 
 def _numbers(scalars: Mapping[str, Tensor]) -> dict[str, float]:
-    """All at once: a GPU is waited for once, not for each."""
+    """Convert scalars to numbers together, so that the program waits for a GPU only once."""
     values = torch.stack([scalar.detach() for scalar in scalars.values()]).tolist()
     return dict(zip(scalars, values, strict=True))
 

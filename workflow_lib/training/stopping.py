@@ -1,4 +1,4 @@
-"""Ending at a good moment when a scheduler asks the process to end."""
+"""Defer SIGTERM from a scheduler until the training can stop safely."""
 
 import signal
 import threading
@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def termination_noted() -> Iterator[Callable[[], bool]]:
-    """Within the block SIGTERM ends nothing, but makes the function that is yielded true.
+    """Catch SIGTERM within the block; yield a function that tells whether it has arrived.
 
-    Schedulers send SIGTERM before they kill: at a time limit, at a preemption, on `scancel`. Python
-    handles signals in its main thread only; in another the function stays false.
+    Schedulers send SIGTERM before they kill a job: at a time limit, at a preemption, on `scancel`.
+    Python handles signals in its main thread only. In other threads the function returns False.
     """
     noted = threading.Event()
     if threading.current_thread() is not threading.main_thread():

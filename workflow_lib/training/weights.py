@@ -1,4 +1,4 @@
-"""Files of trained weights."""
+"""Save and load files of trained weights."""
 
 import json
 from collections.abc import Mapping
@@ -15,17 +15,17 @@ from workflow_lib.files import atomic
 def save_weights(tensors: Mapping[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
     """Write tensors, with `metadata`, as safetensors; equal input gives equal bytes."""
     own = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    # one entry, because safetensors writes several in no fixed order
+    # Use one entry, because safetensors writes several in no fixed order.
     packed = {"downlink": json.dumps(metadata, sort_keys=True)}
     with atomic(Path(path)) as draft:
         draft.write_bytes(save(own, metadata=packed))
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors and metadata that `save_weights` wrote.
+    """Load the tensors and metadata that `save_weights` wrote.
 
     Raises:
-        DownlinkError: the file is missing, damaged or was written by something else.
+        DownlinkError: the file is missing or damaged, or `save_weights` did not write it.
     """
     try:
         with safetensors.safe_open(path, framework="pt") as file:
