@@ -1,5 +1,4 @@
-"""Run command lines: log to standard error, write a sidecar under Snakemake, and end with one line
-instead of a traceback."""
+"""Run command lines with logging, provenance sidecars and one-line errors."""
 
 import logging
 import sys
@@ -10,7 +9,10 @@ from workflow_lib.provenance.record import Recording
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a command line; an error that the user can mend ends it with one line and status 1."""
+    """Run a command line, log to standard error, and write a sidecar under Snakemake.
+
+    A `DownlinkError` ends the process with one line and status 1.
+    """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
     recording = Recording.begun()
     try:

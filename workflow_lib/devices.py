@@ -1,21 +1,21 @@
-"""Device and threads of networks, as configuration and command lines name them."""
+"""Device and thread settings of networks, in the configuration and on command lines."""
 
 from argparse import ArgumentParser
 from dataclasses import dataclass
 from typing import Literal
 
 Device = Literal["auto", "cpu", "cuda"]
-"""Where networks run: `auto` is CUDA where torch sees a GPU, and else the CPU."""
+"""Device of networks: `auto` is CUDA if torch sees a GPU, else the CPU."""
 DEVICES: tuple[Device, ...] = ("auto", "cpu", "cuda")
 
 
 @dataclass(frozen=True)
 class Compute:
-    """What a network may use.
+    """Computing resources of a network.
 
     Attributes:
-        threads: threads of one operation.
-        device: where it runs.
+        threads: number of CPU threads of one operation.
+        device: device of the network.
     """
 
     threads: int = 1
@@ -23,11 +23,11 @@ class Compute:
 
 
 CPU_THREAD = Compute(device="cpu")
-"""One thread of the CPU."""
+"""The CPU, with one thread."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Let a command line take `--threads` and `--device`."""
+    """Add `--threads` and `--device` to a command line."""
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
     parser.add_argument(
         "--device",

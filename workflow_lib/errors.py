@@ -1,9 +1,9 @@
-"""The one exception whose message is meant for the person who runs the study."""
+"""Exceptions whose messages are written for the user of a study."""
 
 
 class DownlinkError(Exception):
-    """Something the user can mend: the message names the file or key, and the remedy."""
+    """An error that the user can fix; the message names the file or key, and the remedy."""
 
 
 class BitstreamError(DownlinkError):
-    """The bytes of a container or codestream are damaged, or are something else."""
+    """A container or codestream is damaged, or its bytes have another format."""

@@ -1,4 +1,4 @@
-"""Write files so that no reader takes a half-written one for finished; hash files and folders."""
+"""Write files atomically, so that readers never see a partial file; hash files and folders."""
 
 import errno
 import hashlib
@@ -19,8 +19,8 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 def atomic(target: Path) -> Iterator[Path]:
     """Yield a temporary name beside `target`; rename it to `target` when the block succeeds.
 
-    The block may write a file or make a folder under that name. When it fails, what was written is
-    removed and an older `target` stays as it was. A power failure leaves the old or the new one.
+    The block may write a file or make a folder under that name. If it fails, its output is removed
+    and an older `target` is unchanged. After a power failure, `target` is the old or the new one.
 
     Raises:
         DownlinkError: the disk or the quota is full.
@@ -32,9 +32,12 @@ def atomic(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def unsynchronised(target: Path) -> Iterator[Path]:
-    """Do as `atomic`, but do not wait for the disk: a power failure may leave a damaged target.
+    """Work as `atomic`, but do not wait for the disk: a power failure may damage the target.
 
-    Use it for large outputs whose readers compare them with a digest.
+    Use it for large outputs that readers verify by a digest.
+
+    Raises:
+        DownlinkError: the disk or the quota is full.
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -64,35 +67,35 @@ def _synchronise(path: Path) -> None:
 
 
 def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes."""
+    """Compute the hexadecimal SHA-256 of a file's bytes."""
     with Path(path).open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def tree_sha256(folder: Path, threads: int = 1) -> str:
-    """Hexadecimal SHA-256 over names and bytes of the files below `folder`; see `tree_files`."""
+    """Compute the hexadecimal SHA-256 of names and bytes of a folder's files; see `tree_files`."""
     files = tree_files(folder)
     with ThreadPoolExecutor(threads) as pool:
         return joined_sha256(dict(zip(files, pool.map(sha256, files.values()), strict=True)))
 
 
 def digest(path: Path) -> str:
-    """`sha256` of a file, `tree_sha256` of a folder."""
+    """Compute `sha256` of a file or `tree_sha256` of a folder."""
     return tree_sha256(path) if path.is_dir() else sha256(path)
 
 
 TIME_MARK = ".snakemake_timestamp"
-"""What Snakemake leaves in a folder that a job made."""
+"""Name of the file that Snakemake writes into a folder that is a job's output."""
 
 
 def tree_files(folder: Path) -> dict[str, Path]:
-    """All files below `folder` by name, in order; Snakemake's own marks do not count."""
+    """List all files below `folder` by relative name, sorted, without Snakemake's time marks."""
     below = (file for file in Path(folder).rglob("*") if file.is_file())
     files = sorted(file for file in below if file.name != TIME_MARK)
     return {file.relative_to(folder).as_posix(): file for file in files}
 
 
 def joined_sha256(digests: Mapping[str, str]) -> str:
-    """Hexadecimal SHA-256 of files by name, from their own."""
+    """Compute the hexadecimal SHA-256 of several files from their names and digests."""
     lines = (f"{name}\0{digest}\n" for name, digest in digests.items())
     return hashlib.sha256("".join(lines).encode()).hexdigest()

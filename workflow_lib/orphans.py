@@ -1,4 +1,4 @@
-"""Cancel jobs on a Slurm cluster that a killed Snakemake has left behind."""
+"""Cancel the Slurm jobs that a killed Snakemake left behind."""
 
 import fcntl
 import logging
@@ -11,10 +11,10 @@ from typing import IO
 from workflow_lib.errors import DownlinkError
 
 JOBNAME_PREFIX = "downlink_"
-"""What slurm/config.yaml (slurm-jobname-prefix) makes the names of all jobs begin with."""
+"""Prefix of all job names, as slurm/config.yaml sets it (slurm-jobname-prefix)."""
 _PATIENCE_S = 180.0
 
-_held: list[IO[str]] = []  # a closed file would be unlocked
+_held: list[IO[str]] = []  # kept open, because closing a file releases its lock
 
 _log = logging.getLogger(__name__)
 
@@ -22,18 +22,18 @@ _log = logging.getLogger(__name__)
 def cancel_orphans(folder: Path) -> list[str]:
     """Cancel the jobs that a killed Snakemake left behind, and wait until they are gone.
 
-    Call it before the first job is submitted. Every job of this folder that Slurm still has is an
-    orphan and writes the same files, unless another Snakemake runs in the folder: then nothing is
-    cancelled. Trainings go on from their checkpoints. Without Slurm there are no orphans.
+    Call it before the first job is submitted. At that time, every job of this folder in Slurm's
+    queue is an orphan, and writes the same files as a new job would. If another Snakemake runs in
+    the folder, nothing is cancelled. Cancelled trainings later resume from their checkpoints.
 
     Args:
         folder: the study's folder, from which all its jobs are submitted.
 
     Returns:
-        Slurm's ids of the orphans.
+        Slurm's ids of the cancelled jobs; empty without Slurm.
 
     Raises:
-        DownlinkError: they do not end.
+        DownlinkError: the cancelled jobs do not end in time.
     """
     alone = _alone(folder)
     if shutil.which("squeue") is None:
@@ -60,9 +60,9 @@ def cancel_orphans(folder: Path) -> list[str]:
 
 
 def _alone(folder: Path) -> bool:
-    """Whether no other Snakemake runs in the folder; until this process ends, others see it.
+    """Whether no other Snakemake runs in the folder; takes a lock that lasts until process exit.
 
-    Snakemake's own lock tells neither whether its owner lives nor of studies with other results.
+    Snakemake's own lock is not enough: it may outlive its owner, and covers one study only.
     """
     lock = (folder / ".snakemake" / "downlink.lock").open("w")
     _held.append(lock)
@@ -77,7 +77,7 @@ def _alone(folder: Path) -> bool:
 
 
 def _jobs_of(folder: Path) -> list[str] | None:
-    """Ids of the study's jobs that Slurm has not done with yet; None where it does not answer."""
+    """List the ids of the study's jobs in Slurm's queue; None if `squeue` fails."""
     asked = subprocess.run(
         ["squeue", "--me", "--noheader", "--format=%i|%j|%Z"],
         capture_output=True,

@@ -1,7 +1,7 @@
-"""Set up torch: flags, threads, seeds and device, in one place.
+"""Set up torch in one place: flags, threads, seeds and device.
 
-Results depend on these besides code and data. The module imports torch only inside its functions,
-so that scripts without networks do not wait for it.
+Results depend on these settings as well as on code and data. The module imports torch only inside
+its functions, so that scripts without networks start fast.
 """
 
 import hashlib
@@ -27,32 +27,32 @@ _log = logging.getLogger(__name__)
 def prepare(threads: int) -> None:
     """Set torch's thread count and its deterministic algorithms.
 
-    Call it before anything else imports torch: where torch cannot be loaded, the user then reads
-    one line and no traceback.
+    Call it before any other import of torch: if torch cannot be loaded, the user then sees one
+    line instead of a traceback.
 
     Args:
-        threads: threads of one operation; results are bit-equal for equal numbers of threads.
+        threads: threads of one operation; equal numbers of threads give bit-equal results.
 
     Raises:
         DownlinkError: this machine cannot load torch.
     """
-    # cuBLAS is deterministic only with a workspace of fixed size
+    # cuBLAS is deterministic only with a workspace of fixed size.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     _require_torch()
     import torch
 
     torch.set_num_threads(threads)
     note_networks("cpu", threads)
-    # use_deterministic_algorithms does the same, but imports the compiler, which takes a second
+    # use_deterministic_algorithms does the same, but imports the compiler, which takes a second.
     torch.set_deterministic_debug_mode("error")
     torch.backends.cudnn.benchmark = False
-    # with TF32's ten bits of mantissa a GPU decodes counts that are off by several
+    # TF32 has a mantissa of ten bits: with it, a GPU decodes counts that are wrong by several.
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
 
 
 def seed_weights(seed: int) -> None:
-    """Seed the generator that torch draws initial weights from."""
+    """Seed the generator from which torch draws initial weights."""
     import torch
 
     torch.manual_seed(seed)
@@ -66,7 +66,7 @@ def seed_step(seed: int, step: int) -> None:
 
 
 def crop_generator(seed: int, step: int) -> "torch.Generator":
-    """Return the generator that draws one step's batch, and nothing else."""
+    """Return the generator for one step's batch; use it for nothing else."""
     import torch
 
     return torch.Generator().manual_seed(_derived(seed, step, "crops"))
@@ -79,7 +79,7 @@ def _derived(seed: int, step: int, purpose: str) -> int:
 
 @contextmanager
 def single_thread() -> Iterator[int]:
-    """Run operations with one thread each within the block; yield the number of threads before."""
+    """Limit torch to one thread within the block; yield the previous number of threads."""
     import torch
 
     threads = torch.get_num_threads()
@@ -94,7 +94,7 @@ def device(asked: Device) -> "torch.device":
     """Return the device that networks run on, and log it.
 
     Args:
-        asked: the study's `device`.
+        asked: `device` of the study's configuration.
 
     Raises:
         DownlinkError: `asked` is "cuda", but torch sees no GPU.
@@ -121,8 +121,9 @@ def device(asked: Device) -> "torch.device":
 def without_compiler() -> Iterator[None]:
     """Let optimisers run without importing torch's compiler.
 
-    Optimisers tell the compiler to leave them alone, and import it for that, which takes as long as
-    importing torch. Nothing here is compiled. A compiler that is already imported stays.
+    Torch's optimisers import the compiler to exclude themselves from compilation. That import takes
+    as long as importing torch, and this project compiles nothing. If the compiler is already
+    imported, it stays in use.
     """
     name = "torch._dynamo"
     absent = name not in sys.modules
@@ -151,9 +152,9 @@ def _require_torch() -> None:
 
 @contextmanager
 def determinism(threads: int | None = None) -> Iterator[None]:
-    """Set up torch as `prepare` does for a while, then restore its settings and its generator.
+    """Set up torch as `prepare` does within the block; then restore its settings and generator.
 
-    For callers whose process is not a job of a study, such as a notebook.
+    Use it in a process that is not a job of a study, such as a notebook.
 
     Args:
         threads: threads of one operation; None keeps torch's number.
@@ -171,7 +172,7 @@ def determinism(threads: int | None = None) -> Iterator[None]:
     tf32 = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
     try:
         prepare(before if threads is None else threads)
-        # a model draws weights when it is made, even where a file then replaces them
+        # A new model draws random weights, even if a file then replaces them.
         with torch.random.fork_rng(devices=[]):
             yield
     finally:
