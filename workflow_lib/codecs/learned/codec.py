@@ -1,4 +1,4 @@
-"""The trained learned codec: images to bitstreams and back."""
+"""Encode and decode images with a trained learned codec."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,13 +27,13 @@ from workflow_lib.data.info import TileInfo
 from workflow_lib.errors import BitstreamError, DownlinkError
 
 _HYPER_LIMIT = 2**11
-"""No hyperlatent is larger."""
+"""Largest absolute value of a hyperlatent."""
 _ROWS = 2048
-"""Positions whose mixtures are found at once, about."""
+"""Approximate number of positions whose mixtures are computed at once."""
 _PIXELS_TO_ENCODE = {"cpu": 2**17, "cuda": 2**21}
-"""Pixels of the images that are encoded together, by device: more do not stay in a CPU's cache."""
+"""Pixels of the images that are encoded together, by device; more exceed a CPU's cache."""
 _PIXELS_TO_DECODE = 2**20
-"""Pixels of the images that are decoded together: the more, the fewer wavefronts in all."""
+"""Pixels of the images that are decoded together; more pixels need fewer wavefronts in total."""
 
 Image = NDArray[np.uint16]
 Shape = tuple[int, int, int]
@@ -41,10 +41,10 @@ Result = TypeVar("Result")
 
 
 class LearnedCodec(Codec):
-    """A trained model that codes images of any size.
+    """A trained model that encodes and decodes images of any size.
 
-    A payload is one stream of the hyperlatents and the latents. Latents decode to the same
-    integers on every device, in every batch and with every number of threads.
+    A payload is one stream of hyperlatents and latents. Latents decode to the same integers on
+    every device, in every batch and with every number of threads.
     """
 
     def __init__(self, model: LearnedModel, training_tiles: int = 0) -> None:
@@ -68,15 +68,15 @@ class LearnedCodec(Codec):
         return coding_state(self.model, self.prior.state())
 
     def save(self, weights: Path, metadata: dict[str, str]) -> None:
-        """Write the codec, and the prior that its integers come from, as safetensors."""
+        """Write the codec as safetensors, with its integer prior and the trained prior."""
         Stored(self.model, self.prior.state(), self.training_tiles).write(weights, metadata)
 
     @classmethod
     def load(cls, weights: Path, device: str = "cpu") -> Self:
-        """The codec that `save` wrote.
+        """Load a codec that `save` wrote.
 
         Raises:
-            DownlinkError: the file is missing, damaged or of another kind.
+            DownlinkError: the file is missing or damaged, or is not a learned codec.
         """
         try:
             stored = Stored.read(weights)
@@ -89,7 +89,7 @@ class LearnedCodec(Codec):
         return codec.to(device)
 
     def to(self, device: torch.device | str) -> Self:
-        """The same codec, which from now on computes on the device."""
+        """Move the codec to the device, and return it."""
         self.model.to(device)
         self.prior.to(device)
         return self
@@ -114,7 +114,11 @@ class LearnedCodec(Codec):
 
     @torch.inference_mode()
     def reconstruct(self, images: Sequence[Image]) -> list[Image]:
-        """What decoding gives of images that were encoded together; nothing is coded for it."""
+        """Compute the decoded images without coding a bitstream.
+
+        Args:
+            images: the images of one call of `encode_batch`, in the same order.
+        """
         return self._grouped(
             images, lambda group: self._images(self.latents(group)[0], group[0].shape)
         )
@@ -122,7 +126,7 @@ class LearnedCodec(Codec):
     def _grouped(
         self, images: Sequence[Image], work: Callable[[list[Image]], Sequence[Result]]
     ) -> list[Result]:
-        """Results of images that are analysed in groups of one size, in their own order."""
+        """Apply `work` to groups of images of one size; return results in the images' order."""
         device = self.model.offset.device.type
         groups = _alike([image.shape for image in images], _PIXELS_TO_ENCODE[device])
 
@@ -154,14 +158,17 @@ class LearnedCodec(Codec):
 
     @torch.inference_mode()
     def cross_entropy(self, images: Sequence[Image]) -> list[float]:
-        """Bits of images of one size under the integer model, one after the other."""
+        """Compute each image's bits under the integer prior; all images have one size."""
         return [
             sum(bits(values, windows) for values, windows in self._symbols([image]))
             for image in images
         ]
 
     def latents(self, images: Sequence[Image]) -> tuple[Tensor, Tensor]:
-        """Rounded latents and hyperlatents of images of one size; see `LearnedModel.analyse`."""
+        """Compute rounded latents and hyperlatents of images of one size.
+
+        See `LearnedModel.analyse` for the shapes.
+        """
         counts = torch.from_numpy(np.stack(images).astype(np.float32))
         padded = padded_to_patches(counts.to(self.model.offset.device))
         latents, hyper = self.model.analyse(self.model.normalise(padded))
@@ -171,7 +178,7 @@ class LearnedCodec(Codec):
         )
 
     def _symbols(self, images: Sequence[Image]) -> Iterator[tuple[NDArray[np.int64], Windows]]:
-        """What is coded: values [image, n] and their windows, step by step."""
+        """Yield the values to encode, [image, n], and their windows, step by step."""
         latents, hyper = self.latents(images)
         yield _integers(hyper.flatten(2).transpose(1, 2)), self._hyper_windows(hyper.shape)
         height, width = latents.shape[2:]
@@ -209,7 +216,7 @@ class LearnedCodec(Codec):
         return [as_counts(image[:, :height, :width].numpy()) for image in self.synthesise(latents)]
 
     def synthesise(self, latents: Tensor) -> list[Tensor]:
-        """Counts [band, y, x] of each image, not rounded."""
+        """Compute each image's counts [band, y, x], not rounded."""
         if latents.is_cuda:
             return list(self.model.counts(self.model.synthesise(latents)).cpu())
         return each_alone(self._synthesised, list(latents[:, None]))
@@ -219,13 +226,17 @@ class LearnedCodec(Codec):
             return self.model.counts(self.model.synthesise(latents))[0]
 
     def decode_latents(self, payloads: Sequence[bytes], size: tuple[int, int]) -> Tensor:
-        """The latents of streams of images that have this height and width of latents.
+        """Decode the latents of streams.
+
+        Args:
+            payloads: the stream of each image.
+            size: height and width of each image's latents.
 
         Returns:
             Integers in float32, [image, M, y, x]: the same on every device and in every batch.
 
         Raises:
-            BitstreamError: damaged bytes.
+            BitstreamError: a stream is damaged.
         """
         reader, device = Reader(payloads), self.model.offset.device
         n = self.prior.sizes.channels
@@ -255,12 +266,12 @@ class LearnedCodec(Codec):
 
 
 def _integers(values: Tensor) -> NDArray[np.int64]:
-    """[image, position, channel] as [image, n] on the CPU."""
+    """Flatten [image, position, channel] to int64 [image, n] on the CPU."""
     return values.flatten(1).to(torch.int64).cpu().numpy()
 
 
 def _part(windows: Windows, images: int, positions: int, own: slice) -> Windows:
-    """Those of some positions, of all images."""
+    """Select the windows of a range of positions from all images."""
 
     def cut(values: NDArray[Any]) -> NDArray[Any]:
         parts = values.reshape(images, positions, -1, *values.shape[1:])[:, own]
@@ -270,7 +281,7 @@ def _part(windows: Windows, images: int, positions: int, own: slice) -> Windows:
 
 
 def _runs(sizes: Sequence[int]) -> Iterator[slice]:
-    """Runs of steps that have about `_ROWS` positions together."""
+    """Divide consecutive steps into runs of about `_ROWS` positions."""
     start, total = 0, 0
     for end, size in enumerate(sizes, start=1):
         total += size
@@ -280,7 +291,7 @@ def _runs(sizes: Sequence[int]) -> Iterator[slice]:
 
 
 def _alike(shapes: Sequence[tuple[int, ...]], pixels: int) -> list[list[int]]:
-    """Groups of images of equal shape, by index, of so many pixels together or one image."""
+    """Group the indices of images of equal shape; a group has at most `pixels` or one image."""
     groups = []
     for shape in dict.fromkeys(shapes):
         alike = [index for index, other in enumerate(shapes) if other == shape]
@@ -290,7 +301,7 @@ def _alike(shapes: Sequence[tuple[int, ...]], pixels: int) -> list[list[int]]:
 
 
 def _in_order(groups: list[list[int]], results: Iterable[Sequence[Result]]) -> list[Result]:
-    """Results of groups, in the order of the indices."""
+    """Return the results of all groups in the order of the indices."""
     pairs = (zip(group, of, strict=True) for group, of in zip(groups, results, strict=True))
     return [result for _, result in sorted(chain.from_iterable(pairs), key=itemgetter(0))]
 
@@ -299,7 +310,7 @@ def open_codec(config: LearnedOptions, info: TileInfo, weights: Path | None) -> 
     """See `registry.open_codec`.
 
     Raises:
-        DownlinkError: no weights, damaged ones, or those of another codec or other bands.
+        DownlinkError: the weights are missing or damaged, or have another architecture or bands.
     """
     if weights is None:
         raise DownlinkError("a learned codec needs its weights (--weights).")

@@ -1,4 +1,4 @@
-"""A learned codec's file of weights: what codes, and from what a training can go on."""
+"""A learned codec's file of weights, for coding and for further training."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +19,13 @@ _TRAINING_TILES = "training_tiles"
 
 @dataclass(frozen=True)
 class Stored:
-    """What a file of weights holds.
+    """Content of a file of weights.
 
     Attributes:
-        model: transforms and prior as they were trained.
+        model: transforms and prior as trained, in floating point.
         integers: state of the `IntegerPrior` that codes. It was rounded from the trained prior on
-            the machine that wrote the file; another could round to other integers.
-        training_tiles: tiles that the codec was trained on.
+            the machine that wrote the file. Another machine could round to other integers.
+        training_tiles: number of tiles on which the codec was trained.
     """
 
     model: LearnedModel
@@ -33,17 +33,17 @@ class Stored:
     training_tiles: int
 
     def write(self, weights: Path, metadata: dict[str, str]) -> None:
-        """Write all of it as safetensors, with `metadata`."""
+        """Write the content and `metadata` as safetensors."""
         trained = _within(_TRAINED, dict(self.model.prior.named_parameters()))
         own = self.model.sizes.as_dict() | {_TRAINING_TILES: str(self.training_tiles)}
         save_weights(coding_state(self.model, self.integers) | trained, weights, metadata | own)
 
     @classmethod
     def read(cls, weights: Path) -> Self:
-        """What `write` wrote; the integers are still to be checked.
+        """Read the file that `write` wrote; the caller must check the integers.
 
         Raises:
-            KeyError, TypeError, ValueError, RuntimeError: something else.
+            KeyError, TypeError, ValueError, RuntimeError: `write` did not write the file.
             DownlinkError: the file is missing or damaged.
         """
         tensors, metadata = load_weights(weights)
@@ -56,15 +56,18 @@ class Stored:
 
 
 def coding_state(model: LearnedModel, integers: dict[str, Tensor]) -> dict[str, Tensor]:
-    """What encoder and decoder need: transforms in floating point, the prior in integers."""
+    """Collect the tensors for coding: transforms in floating point, the prior in integers."""
     transforms = {n: t.cpu() for n, t in model.state_dict().items() if not n.startswith("prior.")}
     return _within(_TRANSFORMS, transforms) | _within(_INTEGERS, integers)
 
 
 def _require_shapes(sizes: Architecture, tensors: dict[str, Tensor]) -> None:
-    """Refuse sizes that the file's own tensors do not have, before memory is taken for them.
+    """Compare claimed sizes with the file's tensors before a model of these sizes is allocated.
 
-    Of every product of sizes that a layer can have one is looked at.
+    The check covers one layer for every product of sizes that occurs.
+
+    Raises:
+        ValueError: a tensor is missing or has another shape.
     """
     n, m, k = sizes.channels, sizes.latents, sizes.components
     out, hidden = parameters_per_component(k) * k, (m * 10 // 3, m * 8 // 3)

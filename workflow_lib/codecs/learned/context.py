@@ -1,4 +1,4 @@
-"""In which order latents are decoded: what a context leaves independent goes in one step."""
+"""Order in which latents are decoded; one step decodes all that are independent of each other."""
 
 from enum import StrEnum
 
@@ -6,27 +6,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 REACH = 2
-"""Latents that a 5×5 context sees in each direction."""
+"""Number of latents that a 5×5 context includes in each direction."""
 
 
 class Context(StrEnum):
-    """What a latent's distribution may depend on besides the hyperprior."""
+    """The latents on which a latent's distribution may depend, besides the hyperprior."""
 
     SERIAL = "dgml"
-    """Everything above and to the left within 5×5: D. Minnen, J. Ballé, G. Toderici, "Joint
+    """All latents above and to the left within 5×5: D. Minnen, J. Ballé, G. Toderici, "Joint
     Autoregressive and Hierarchical Priors for Learned Image Compression", NeurIPS 2018."""
     CHECKERBOARD = "checkerboard"
-    """The other colour of a checkerboard: D. He et al., "Checkerboard Context Model for Efficient
-    Learned Image Compression", CVPR 2021."""
+    """Latents of the other colour of a checkerboard: D. He et al., "Checkerboard Context Model for
+    Efficient Learned Image Compression", CVPR 2021."""
     NONE = "hyperprior"
-    """Nothing: J. Ballé et al., "Variational Image Compression with a Scale Hyperprior", 2018,
-    with means."""
+    """No other latents: J. Ballé et al., "Variational Image Compression with a Scale Hyperprior",
+    2018, with means."""
 
 
 def steps(context: Context, height: int, width: int) -> list[NDArray[np.int64]]:
-    """Positions row·width + column of each step; a step depends on earlier ones only.
+    """List the positions row·width + column of each step; a step depends only on earlier steps.
 
-    In the serial context these are wavefronts: positions with one value of column + 3·row.
+    In the serial context, steps are wavefronts: positions of equal column + 3·row.
     """
     rows, cols = np.divmod(np.arange(height * width), width)
     match context:
@@ -41,7 +41,10 @@ def steps(context: Context, height: int, width: int) -> list[NDArray[np.int64]]:
 
 
 def visible(context: Context, height: int, width: int) -> NDArray[np.bool_]:
-    """Where a latent is seen by others, bool [y, x]: of a checkerboard, the first colour."""
+    """Mask the latents that other latents may use as context, bool [y, x].
+
+    In the checkerboard context these are the latents of the first colour.
+    """
     rows, cols = np.mgrid[:height, :width]
     if context is Context.CHECKERBOARD:
         return np.asarray((rows + cols) % 2 == 0)

@@ -1,4 +1,4 @@
-"""Floating point that gives the same bits in every batch and with every number of threads."""
+"""Make floating-point results independent of batch and number of threads, bit for bit."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,10 +11,10 @@ Result = TypeVar("Result")
 
 
 def each_alone(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    """Apply `work` to every item with one torch thread each, side by side.
+    """Apply `work` to the items in parallel, each in a thread where torch uses one thread.
 
-    Convolutions sum in an order that depends on the batch and the number of threads; an image by
-    itself in one thread always meets the same order on one kind of processor.
+    The order of summation in convolutions depends on the batch and the number of threads. For a
+    single image in one thread, the order is always the same on one kind of processor.
     """
     with torchinit.single_thread() as threads, ThreadPoolExecutor(threads) as pool:
         return list(pool.map(work, items))

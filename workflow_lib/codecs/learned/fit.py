@@ -1,4 +1,4 @@
-"""Training the learned codec."""
+"""Train a learned codec."""
 
 import math
 from dataclasses import replace
@@ -38,21 +38,21 @@ def fit(
     weights: Path,
     device: torch.device | str = "cpu",
 ) -> None:
-    """Train a codec for one λ and write what encoder and decoder need.
+    """Train a codec for one λ and write its weights.
 
-    Loss = R + λ·MSE₂₅₅, R in bits per pixel and band. Missing pixels do not count.
+    The loss is R + λ·MSE₂₅₅, with R in bits per pixel and band. It leaves out missing pixels.
 
     Args:
-        tiles: trained on their split "train", validated on "validation".
-        config: sizes, start and schedule.
-        lam: λ.
+        tiles: tiles of the splits "train" and "validation"; other splits are not used.
+        config: sizes, initialisation and schedule.
+        lam: weight λ of the distortion.
         seed: seed of initial weights, crops and noise.
         run: folder for checkpoint and metrics; see `train`.
-        weights: the safetensors file to write.
-        device: where it is trained.
+        weights: safetensors file to write.
+        device: device of the training.
 
     Raises:
-        DownlinkError: no tiles to train or validate on, crops larger than tiles, or divergence.
+        DownlinkError: a split has no tiles, crops exceed the tiles, or training diverges.
     """
     _require_tiles(tiles, config)
     torchinit.seed_weights(seed)
@@ -67,7 +67,7 @@ def fit(
 
 
 def metadata(info: TileInfo, lam: float) -> dict[str, str]:
-    """What a file of weights says of where they come from."""
+    """Metadata of a file of weights: λ and the training data."""
     return {
         "lambda": repr(lam),
         "data_range": repr(info.data_range),
@@ -97,7 +97,7 @@ def _require_tiles(tiles: Tiles, config: LearnedOptions) -> None:
 
 
 class CodecTask:
-    """A learned codec's losses on the tiles of one dataset."""
+    """Training task: a learned codec's losses on the tiles of one dataset."""
 
     def __init__(
         self, model: LearnedModel, tiles: Tiles, config: LearnedOptions, lam: float
@@ -112,7 +112,7 @@ class CodecTask:
         self.data_range = tiles.info.data_range
 
     def start_from_klt(self) -> None:
-        """Start the model from the training tiles' patch KLT."""
+        """Initialise the model with the patch KLT of the training tiles."""
         weights = self.model.gain * PEAK / self.data_range
         image = self.model.normalise(self.training.counts.float())
         start_from_klt(self.model, image, weights, self.lam)
@@ -122,17 +122,17 @@ class CodecTask:
         return parameter_groups(self.model, self.config, self.config.training.learning_rate)
 
     def batch(self, generator: torch.Generator) -> Examples:
-        """Crops for one step; see `Task`."""
+        """Draw crops for one step; see `Task`."""
         plan = self.config.training
         crops = anywhere(self.training.counts.shape, plan.batch, plan.crop, generator)
         return self.training.at(crops)
 
     def training_losses(self, batch: Examples) -> dict[str, Tensor]:
-        """Losses of one step; see `Task`."""
+        """Compute the losses of one step; see `Task`."""
         return coded(self.model, batch, self.data_range)[1].losses(self.lam)
 
     def validation_losses(self) -> dict[str, float]:
-        """Losses of the validation tiles' real bitstream; see `Task`."""
+        """Compute the losses of the validation tiles from their real bitstream; see `Task`."""
         codec, image = LearnedCodec(self.model), self.validation
         filled = fill(image)
         payload = codec.encode(filled).payload
@@ -145,7 +145,7 @@ class CodecTask:
 
 
 def _as_one_image(tiles: Tiles) -> NDArray[np.uint16]:
-    """A mosaic of whole blocks, spread over all scenes, of about `_VALIDATION_TILES` tiles."""
+    """Assemble whole blocks from all scenes to a mosaic of about `_VALIDATION_TILES` tiles."""
     names = [f"{scene} {block}" for scene, block in zip(tiles.scene, tiles.block, strict=True)]
     numbers = np.unique(names, return_inverse=True)[1].astype(np.int32)
     blocks = int(numbers.max()) + 1

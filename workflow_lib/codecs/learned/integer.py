@@ -1,9 +1,9 @@
-"""The prior in integers: equal on every device, batch size and thread count.
+"""The prior in integers: its results are equal for every device, batch size and thread count.
 
-J. Ballé, N. Johnston, D. Minnen, "Integer Networks for Data Compression with Latent-Variable
-Models", ICLR 2019, with more bits, so that networks can be rounded after training: activations
-keep 12 bits behind the point and weights 14. Integers are carried in float64, where sums below
-2⁵³ are exact in whatever order they are formed.
+The method is that of J. Ballé, N. Johnston, D. Minnen, "Integer Networks for Data Compression with
+Latent-Variable Models", ICLR 2019. More bits are kept, so that networks can be rounded after
+training: activations have 12 fractional bits and weights 14. Integers are stored in float64, where
+sums below 2⁵³ are exact in any order.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,56 +27,61 @@ from workflow_lib.errors import DownlinkError
 ACTIVATION_BITS = 12
 WEIGHT_BITS = 14
 ACTIVATION_LIMIT = 2**24
-"""Activations saturate here: float32 holds them exactly."""
+"""Activations saturate at this absolute value, up to which float32 is exact."""
 LATENT_LIMIT = 2**17
-"""No latent is larger."""
+"""Largest absolute value of a latent."""
 _GAIN_BITS = 20
 _ONE = 2**ACTIVATION_BITS
 
 
 def requantised(sums: Tensor, bits: int) -> Tensor:
-    """⌊sums / 2^bits + ½⌋, saturated; in place, float64."""
+    """Compute ⌊sums / 2^bits + ½⌋ and saturate; works in place on float64."""
     return sums.mul_(2.0**-bits).add_(0.5).floor_().clamp_(-ACTIVATION_LIMIT, ACTIVATION_LIMIT)
 
 
 class Layer(nn.Module):
-    """An affine map of rows, in integers, with what surrounds it in a network.
+    """A convolution in integers, with the rectifier and pixel shuffle that follow it.
 
     Attributes:
-        weight: float64 integers [in, out], 14 bits behind the point.
-        bias: float64 integers [out], 26 bits behind the point.
-        kernel: side of the square of pixels that a row holds, 1 or 3.
+        weight: float64 integers [in, out], with 14 fractional bits.
+        bias: float64 integers [out], with 26 fractional bits.
+        kernel: side of the convolution's square kernel in pixels, 1 or 3.
         rectified: whether a leaky rectifier follows.
-        upscale: factor of the pixel shuffle that follows, 1 for none.
+        upscale: factor of the pixel shuffle that follows; 1 means none.
     """
 
     weight: Tensor
     bias: Tensor
 
     def __init__(self, weight: Tensor, bias: Tensor, kernel: int = 1) -> None:
-        """The integer layer nearest to weight [out, in] and bias [out]."""
+        """Round weight [out, in] and bias [out] to integers."""
         super().__init__()
         self.register_buffer("weight", _integers(weight.detach().T, WEIGHT_BITS))
         self.register_buffer("bias", _integers(bias.detach(), WEIGHT_BITS + ACTIVATION_BITS))
         self.kernel, self.rectified, self.upscale = kernel, False, 1
 
     def require_exact(self, name: str) -> None:
-        """Raises:
-        DownlinkError: a sum could leave the integers that float64 holds exactly.
+        """Check that float64 represents all sums exactly.
+
+        Raises:
+            DownlinkError: a sum could exceed 2⁵³, or a weight exceeds int32.
         """
         largest = self.weight.abs().sum(0) * ACTIVATION_LIMIT + self.bias.abs()
         if not bool((largest < 2**53).all()) or self.weight.abs().max() >= 2**31:
             raise DownlinkError(f"{name}: weights are too large to be summed exactly.")
 
     def rows(self, rows: Tensor) -> Tensor:
-        """Activations [row, out] from [row, in], both integers in float64."""
+        """Compute activations [row, out] from [row, in], both integers in float64."""
         sums = torch.addmm(self.bias, rows, self.weight)
         if self.rectified:
             nn.functional.leaky_relu_(sums, SLOPE)
         return requantised(sums, WEIGHT_BITS)
 
     def image(self, image: Tensor) -> Tensor:
-        """Activations [batch, channel, y, x] from such, zero-padded to equal size."""
+        """Compute activations [batch, channel, y, x] from an image of activations.
+
+        The input is padded with zeros so that the convolution keeps its size.
+        """
         batch, _, height, width = image.shape
         columns = nn.functional.unfold(image, self.kernel, padding=self.kernel // 2)
         out = self.rows(columns.transpose(1, 2).flatten(0, 1))
@@ -90,7 +95,7 @@ def _integers(values: Tensor, bits: int) -> Tensor:
 
 
 def _layers(network: nn.Module) -> Iterator[Layer]:
-    """The layers of a sequential network of convolutions, rectifiers and pixel shuffles."""
+    """Convert a sequential network of convolutions, rectifiers and pixel shuffles to layers."""
     layer: Layer | None = None
     for module in network.modules():
         match module:
@@ -112,7 +117,7 @@ def _layers(network: nn.Module) -> Iterator[Layer]:
 class IntegerPrior(nn.Module):
     """`Prior`, rounded to integers.
 
-    Activations are integers in units of 2⁻¹²; `Mixtures` are integers too.
+    Activations are integers in units of 2⁻¹². `Mixtures` are integers too.
     """
 
     to_activation: Tensor
@@ -144,7 +149,7 @@ class IntegerPrior(nn.Module):
             self.register_buffer(name, values.round())
 
     def state(self) -> dict[str, Tensor]:
-        """All integers, by name: weights int32, the others int64.
+        """Return all integers by name: weights are int32, the others int64.
 
         Raises:
             DownlinkError: see `require_exact`.
@@ -156,10 +161,10 @@ class IntegerPrior(nn.Module):
         }
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Take over what `state` gave.
+        """Load the integers that `state` returned.
 
         Raises:
-            DownlinkError: a tensor is missing, of another shape, or could lead to inexact sums.
+            DownlinkError: a tensor is missing, has another shape, or could make sums inexact.
         """
         for name, tensor in self.named_buffers():
             found = state.get(name)
@@ -169,8 +174,10 @@ class IntegerPrior(nn.Module):
         self.require_exact()
 
     def require_exact(self) -> None:
-        """Raises:
-        DownlinkError: tables are none, or sums and products could be inexact.
+        """Check that the tables are valid, and that all sums and products are exact.
+
+        Raises:
+            DownlinkError: a table is invalid, or a sum or product could be inexact.
         """
         self.tables.require_sane()
         for name, module in self.named_modules():
@@ -185,7 +192,7 @@ class IntegerPrior(nn.Module):
                 raise DownlinkError(f"{name}: products would not be exact. Is λ too large?")
 
     def hyper_mixtures(self) -> Mixtures:
-        """The hyperlatents' mixtures, [N], alike at all positions."""
+        """Compute the hyperlatents' mixtures, [N]; they are equal at all positions."""
         channels = self.sizes.channels
         one = torch.full_like(self.hyper_parameters[:channels], _ONE)
         offset = torch.full_like(one, -FINEST * LEVELS_PER_OCTAVE * _ONE)
@@ -193,7 +200,7 @@ class IntegerPrior(nn.Module):
         return self._mixtures(self.hyper_parameters[None], gain, offset)
 
     def features(self, hyper: Tensor, height: int, width: int) -> Tensor:
-        """What the hyperlatents tell of each position, [batch, y·x, 2·M], float32 integers.
+        """Compute the hyperprior's features of each position, [batch, y·x, 2·M], float32 integers.
 
         Args:
             hyper: integers, [batch, N, ⌈y/4⌉, ⌈x/4⌉].
@@ -207,15 +214,15 @@ class IntegerPrior(nn.Module):
         return rows.float()
 
     def grid(self, batch: int, height: int, width: int) -> "Grid":
-        """An empty grid of latents."""
+        """Make a grid of latents of which none is known."""
         return Grid(self, batch, height, width)
 
     def mixtures(self, features: Tensor, around: Tensor | None) -> Mixtures:
-        """Mixtures of the latents at some positions, [positions · M].
+        """Compute the mixtures of the latents at the given positions, [positions · M].
 
         Args:
-            features: [positions, 2·M], of `features`.
-            around: [positions, neighbours · M], of `Grid.around`.
+            features: features of these positions, [positions, 2·M]; see `features`.
+            around: their context, [positions, neighbours · M]; see `Grid.around`.
         """
         rows = features.double()
         if self.context is not None and around is not None:
@@ -249,7 +256,7 @@ class IntegerPrior(nn.Module):
 
 
 class Grid:
-    """Latents as they become known, and what each position sees of them."""
+    """Known latents, and the context of each position."""
 
     def __init__(self, prior: IntegerPrior, batch: int, height: int, width: int) -> None:
         self.prior, self.size = prior, (height, width)
@@ -265,7 +272,7 @@ class Grid:
             self.offsets = near[:, 0] * self.row_length + near[:, 1]
 
     def place(self, positions: Tensor, values: Tensor) -> None:
-        """Make values [batch, position, M] known."""
+        """Store decoded values [batch, position, M]."""
         self.latents[:, positions] = values.to(torch.int32)
         if self.prior.context is None:
             return
@@ -274,7 +281,7 @@ class Grid:
         self.seen[:, self._inner(positions[seeable])] = requantised(scaled, _GAIN_BITS).float()
 
     def around(self, positions: Tensor) -> Tensor | None:
-        """The context of positions, [batch · position, neighbours · M]; None without context."""
+        """Collect the context, [batch · position, neighbours · M]; None without context model."""
         if self.prior.context is None:
             return None
         near = self._inner(positions)[:, None] + self.offsets
@@ -286,6 +293,6 @@ class Grid:
         return (rows + REACH) * self.row_length + cols + REACH
 
     def image(self) -> Tensor:
-        """All latents, float32 [batch, M, y, x]."""
+        """Return all latents, float32 [batch, M, y, x]."""
         batch, _, channels = self.latents.shape
         return self.latents.transpose(1, 2).reshape(batch, channels, *self.size).float()

@@ -1,4 +1,4 @@
-"""A patch Karhunen–Loève transform as the start of the learned codec."""
+"""Initialise a learned codec with a patch Karhunen–Loève transform (KLT)."""
 
 import math
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from workflow_lib.codecs.learned.options import PATCH
 from workflow_lib.codecs.learned.rounding import dead_zone
 
 _FLATTEST = 0.15
-"""Smallest standard deviation, in rounding steps, that a channel's scale starts from."""
+"""Smallest initial standard deviation of a channel, in rounding steps."""
 _STRIDE = 4
-"""Pixels between patches."""
+"""Distance between patches, in pixels."""
 _TILES = 128
-"""Tiles that the transform is found from, at most about."""
+"""Approximate largest number of tiles from which the transform is computed."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class PatchKlt:
     """An orthonormal basis of image patches.
 
     Attributes:
-        basis: [coefficient, band · 16 · 16], float32, by falling variance.
+        basis: [coefficient, band · 16 · 16], float32, in order of decreasing variance.
         deviations: standard deviation of each coefficient, [coefficient].
     """
 
@@ -32,22 +32,23 @@ class PatchKlt:
 
 
 def quantiser_step(lam: float) -> float:
-    """The uniform quantiser's step that minimises R + λ·MSE at high rate, in units of √MSE.
+    """Compute the uniform quantiser's step, in units of √MSE, that minimises R + λ·MSE.
 
-    With R = −log₂ Δ + const and MSE = Δ²/12 the derivative vanishes at Δ² = 12/(2·ln 2·λ).
+    At high rate R = −log₂ Δ + const and MSE = Δ²/12, so the minimum is at Δ² = 12/(2·ln 2·λ).
     """
     return math.sqrt(12 / (2 * math.log(2) * lam))
 
 
 def patch_klt(image: Tensor, coefficients: int) -> PatchKlt:
-    """Spectral KLT, then a spatial KLT of 16×16 patches for each of its components.
+    """Compute a spectral KLT, then a spatial KLT of 16×16 patches for each spectral component.
 
-    The two steps need far fewer patches than a joint one. Patches overlap and are used in all
-    eight orientations, because a scene shifted or seen from another side is as likely.
+    The two steps need far fewer patches than a joint KLT. Patches overlap and are used in all
+    eight orientations, because shifted, rotated and mirrored scenes are equally likely.
 
     Args:
         image: [tile, band, y, x], zero mean per band, sides at least 16.
-        coefficients: how many of the band·16·16 to keep, those with the largest variances.
+        coefficients: number of coefficients to keep, those with the largest variances, out of
+            band·16·16.
     """
     bands = image.shape[1]
     pixels = image.transpose(0, 1).reshape(bands, -1).double()
@@ -67,7 +68,7 @@ def patch_klt(image: Tensor, coefficients: int) -> PatchKlt:
 
 
 def _spatial(component: Tensor) -> tuple[Tensor, Tensor]:
-    """Eigenvalues and eigenvectors of the covariance of one component's patches."""
+    """Compute eigenvalues and eigenvectors of the covariance of one component's patches."""
     patches = nn.functional.unfold(component, PATCH, stride=_STRIDE).transpose(0, 1).flatten(1)
     covariance = (patches @ patches.T / patches.shape[1]).double().reshape([PATCH] * 4)
     covariance = (covariance + covariance.permute(1, 0, 3, 2)) / 2
@@ -79,16 +80,16 @@ def _spatial(component: Tensor) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def start_from_klt(model: LearnedModel, image: Tensor, weights: Tensor, lam: float) -> None:
-    """Make an untrained model code the KLT of `image` with the step that suits λ.
+    """Initialise a model so that it codes the KLT of `image` with the quantiser step of λ.
 
-    The nonlinear branches and the context model contribute nothing at first, and every latent's
-    prior is a zero-mean mixture with the variance found.
+    The nonlinear branches and the context model contribute nothing at first. Every latent's prior
+    is a zero-mean mixture with the coefficient's variance.
 
     Args:
-        model: gets the weights.
+        model: untrained model, changed in place.
         image: normalised training tiles, [tile, band, y, x], sides at least 16.
         weights: √MSE₂₅₅ of a deviation of 1 in a normalised band, [band, 1, 1].
-        lam: λ.
+        lam: weight λ of the distortion.
     """
     step = quantiser_step(lam)
     enough = image[:: -(-len(image) // _TILES)]

@@ -1,7 +1,7 @@
-"""CompressAI's layers without the rest of CompressAI.
+"""Import CompressAI's layers without the rest of CompressAI.
 
-Importing the package runs its datasets and, through them, torch_geometric: two and a half seconds
-in every job that codes or trains. The layers themselves need none of it.
+Importing the package also imports its datasets and torch_geometric, which takes two and a half
+seconds in every job that codes or trains. The layers need none of these.
 """
 
 from workflow_lib.partial_import import without_init

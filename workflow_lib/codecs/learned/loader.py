@@ -1,4 +1,4 @@
-"""A learned codec, from its weights to where it runs; torch is imported on the way."""
+"""Load a learned codec's weights and move it to its device; only the call imports torch."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,10 +18,11 @@ def open_codec(
     """See `registry.open_codec`.
 
     Raises:
-        DownlinkError: the weights are missing, damaged or of another codec, or torch cannot run.
+        DownlinkError: the weights are missing, damaged or of another codec, or torch cannot be
+            loaded or sees no GPU.
     """
     torchinit.prepare(compute.threads)
-    from workflow_lib.codecs.learned import codec  # torch can be imported only now
+    from workflow_lib.codecs.learned import codec  # imports torch, so after `prepare`
 
     opened = codec.open_codec(options, info, weights)
     opened.to(torchinit.device(compute.device))

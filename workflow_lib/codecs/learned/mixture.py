@@ -1,4 +1,4 @@
-"""Discretised Gaussian mixtures, as training sees them.
+"""Discretised Gaussian mixtures in floating point, for training.
 
 Z. Cheng, H. Sun, M. Takeuchi, J. Katto, "Learned Image Compression with Discretized Gaussian
 Mixture Likelihoods and Attention Modules", CVPR 2020, equation 9.
@@ -16,7 +16,7 @@ FINEST, COARSEST = -5.0, 12.0
 """Range of log₂ σ."""
 _LEAST_LIKELIHOOD = 1e-9
 _TALLEST, _FLATTEST = -1.5, 0.7
-"""log₂ of the components' scales at the start, for about unit variance with heavy tails."""
+"""log₂ of the components' initial scales, for about unit variance with heavy tails."""
 
 
 class Mixture(NamedTuple):
@@ -25,7 +25,7 @@ class Mixture(NamedTuple):
     Attributes:
         means: [batch, K, M, y, x].
         log_scales: log₂ σ, same shape.
-        log_weights: log₂ of the weights but for a common summand, same shape.
+        log_weights: log₂ of the weights, up to a common summand, same shape.
     """
 
     means: Tensor
@@ -34,12 +34,12 @@ class Mixture(NamedTuple):
 
     @classmethod
     def of(cls, parameters: Tensor, components: int, spread: Tensor) -> Self:
-        """The mixture from a network's output.
+        """Build the mixture from a network's output.
 
         Args:
             parameters: [batch, P·K·M, y, x]: means and log₂ scales in units of the spread, and
-                log₂ weights where K > 1.
-            components: K.
+                log₂ weights if K > 1.
+            components: number K of Gaussian components.
             spread: the unit of each channel's latents, [M, 1, 1].
         """
         count = parameters_per_component(components)
@@ -50,7 +50,7 @@ class Mixture(NamedTuple):
         return cls(split[:, 0] * spread, scales, weights)
 
     def bits(self, values: Tensor) -> Tensor:
-        """Bits of integer values [batch, M, y, x], in all."""
+        """Compute the total bits of integer values [batch, M, y, x], a scalar."""
         distance = (values[:, None] - self.means).abs()
         slope = -math.sqrt(0.5) * torch.exp2(-self.log_scales)
         upper = torch.erfc(slope * (0.5 - distance))
@@ -62,12 +62,12 @@ class Mixture(NamedTuple):
 
 
 def parameters_per_component(components: int) -> int:
-    """Means and scales; of more than one component also weights."""
+    """Number of parameters: mean and scale, and a weight if there are several components."""
     return 2 if components == 1 else 3
 
 
 def start_parameters(components: int, channels: int) -> Tensor:
-    """A network's output [P·K·M] for zero-mean mixtures of the spread's variance."""
+    """Return a network's output [P·K·M] that means zero-mean mixtures of the spread's variance."""
     start = torch.zeros(parameters_per_component(components), components, channels)
     if components > 1:
         start[1] = torch.linspace(_TALLEST, _FLATTEST, components)[:, None]

@@ -14,7 +14,7 @@ from workflow_lib.training.precision import full
 
 
 class Output(NamedTuple):
-    """What a forward pass gives.
+    """Result of a forward pass.
 
     Attributes:
         image: reconstruction in normalised values, [batch, bands, y, x].
@@ -26,11 +26,11 @@ class Output(NamedTuple):
 
 
 class LearnedModel(nn.Module):
-    """Transforms and prior; latents are rounded as they are, in training as in coding.
+    """Transforms and prior; training rounds latents as coding does, without added noise.
 
-    Images are normalised: (counts − offset) / gain, per band. `spread` is the latents' standard
-    deviation at the start: the networks beside the linear transforms see latents in that unit, so
-    that channels of very different variance train alike. `zone` is the dead zone of their rounding.
+    Images are normalised per band: (counts − offset) / gain. `spread` is the latents' initial
+    standard deviation. The networks beside the linear transforms get latents in this unit, so that
+    channels of very different variance train equally well. `zone` is the dead zone of rounding.
     """
 
     offset: Tensor
@@ -62,33 +62,36 @@ class LearnedModel(nn.Module):
         self.prior = Prior(sizes)
 
     def normalise(self, counts: Tensor) -> Tensor:
-        """Counts [..., band, y, x] as the transforms take them."""
+        """Normalise counts [..., band, y, x] for the transforms."""
         return (counts - self.offset) / self.gain
 
     def counts(self, image: Tensor) -> Tensor:
-        """The inverse of `normalise`."""
+        """Convert normalised values to counts, the inverse of `normalise`."""
         return image * self.gain + self.offset
 
     def analyse(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Latents [batch, M, y/16, x/16] and hyperlatents [batch, N, ⌈y/64⌉, ⌈x/64⌉], not rounded.
+        """Compute latents and hyperlatents, not rounded.
 
         Args:
             image: normalised, [batch, bands, y, x], sides multiples of 16.
+
+        Returns:
+            Latents [batch, M, y/16, x/16] and hyperlatents [batch, N, ⌈y/64⌉, ⌈x/64⌉].
         """
         latents = self.analysis(image)
-        # only the hyperprior pads: an image of 32×32 pixels has 2×2 latents
+        # Only the hyperprior pads: an image of 32×32 pixels has 2×2 latents.
         border = (0, -latents.shape[3] % HYPER_STRIDE, 0, -latents.shape[2] % HYPER_STRIDE)
         padded = nn.functional.pad(latents / self.spread, border, mode="replicate")
         hyper: Tensor = self.hyper_analysis(padded)
         return latents, hyper.float()
 
     def synthesise(self, latents: Tensor) -> Tensor:
-        """Normalised image [batch, bands, 16·y, 16·x] from rounded latents."""
+        """Compute a normalised image [batch, bands, 16·y, 16·x] from rounded latents."""
         image: Tensor = self.synthesis(latents, latents / self.spread)
         return image
 
     def forward(self, image: Tensor) -> Output:
-        """Reconstruct and estimate bits.
+        """Reconstruct images and estimate their bits.
 
         Args:
             image: normalised, [batch, bands, y, x], sides multiples of 16.
@@ -96,8 +99,8 @@ class LearnedModel(nn.Module):
         latents, hyper = self.analyse(image)
         latents = quantised(latents, self.zone)
         hyper = passing(hyper, hyper.round())
-        # The mean of a well-predicted channel must be right to a small part of its range, and
-        # likelihoods are differences of nearly equal numbers: bf16's 8 bits do for neither.
+        # Means of well-predicted channels need more than bf16's 8 bits. So do likelihoods, which
+        # are differences of nearly equal numbers.
         with full(latents):
             bits = self.prior(hyper, latents, self.spread).bits(latents)
             bits = bits + self.prior.hyper_mixture().bits(hyper)
@@ -105,6 +108,6 @@ class LearnedModel(nn.Module):
 
 
 def padded_to_patches(image: Tensor) -> Tensor:
-    """An image [batch, bands, y, x] with its last row and column repeated to whole patches."""
+    """Pad an image [batch, bands, y, x] to whole patches by repeating its last row and column."""
     height, width = image.shape[2:]
     return nn.functional.pad(image, (0, -width % PATCH, 0, -height % PATCH), mode="replicate")

@@ -1,4 +1,4 @@
-"""What a learned codec is trained for: R + λ·D of forward passes."""
+"""Training objective of learned codecs: R + λ·D of forward passes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ from workflow_lib.data.tiles import Tiles
 from workflow_lib.training.crops import Crop, stacked
 
 PEAK = 255.0
-"""MSE₂₅₅ is the squared error of counts scaled by 255 / data_range."""
+"""Peak of MSE₂₅₅, the mean squared error of counts scaled by 255 / data_range."""
 _PRIOR_LEARNING_RATE = 1e-2
 
 
 class Examples(NamedTuple):
-    """Images to code, as small as they travel to a GPU.
+    """Images to encode, in integers to keep copies to a GPU small.
 
     Attributes:
-        counts: missing pixels filled, uint16 [tile, band, y, x].
-        valid: where pixels count, bool [tile, 1, y, x].
+        counts: counts with missing pixels filled, uint16 [tile, band, y, x].
+        valid: mask of the valid pixels, bool [tile, 1, y, x].
     """
 
     counts: Tensor
@@ -32,27 +32,27 @@ class Examples(NamedTuple):
 
     @classmethod
     def of(cls, tiles: Tiles) -> Self:
-        """The tiles."""
+        """Make examples from tiles."""
         counts = np.stack([fill(image) for image in tiles.image])
         return cls(torch.from_numpy(counts), torch.from_numpy(tiles.valid)[:, None])
 
     def some(self, which: slice) -> "Examples":
-        """Some of the images."""
+        """Select a slice of the images."""
         return Examples(self.counts[which], self.valid[which])
 
     def at(self, crops: Sequence[Crop]) -> "Examples":
-        """Crops of the images."""
+        """Cut crops out of the images."""
         return Examples(stacked(self.counts.numpy(), crops), stacked(self.valid.numpy(), crops))
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a batch of images costs, in sums.
+    """Rate and distortion of a batch of images, as sums.
 
     Attributes:
         bits: estimated bits.
-        squares: squared errors of counted samples, in units of MSE₂₅₅.
-        samples: counted samples.
+        squares: sum of squared errors of valid samples, in units of MSE₂₅₅.
+        samples: number of valid samples.
     """
 
     bits: Tensor
@@ -61,7 +61,7 @@ class Cost:
 
     @classmethod
     def sum(cls, costs: Sequence[Self]) -> Self:
-        """Of several batches."""
+        """Add the costs of several batches."""
         return cls(
             torch.stack([cost.bits for cost in costs]).sum(),
             torch.stack([cost.squares for cost in costs]).sum(),
@@ -69,27 +69,30 @@ class Cost:
         )
 
     def losses(self, lam: float) -> dict[str, Tensor]:
-        """R in bits per pixel and band, D = MSE₂₅₅, and as "loss" R + λ·D."""
+        """Compute R in bits per pixel and band, D = MSE₂₅₅, and "loss" R + λ·D."""
         samples = self.samples.clamp_min(1)
         rate, mse = self.bits / samples, self.squares / samples
         return {"loss": rate + lam * mse, "rate_bpppb": rate, "mse_255": mse}
 
     def figures(self, lam: float) -> dict[str, float]:
-        """`losses` as numbers."""
+        """Return `losses` as numbers."""
         return {name: value.item() for name, value in self.losses(lam).items()}
 
 
 def coded(model: LearnedModel, examples: Examples, data_range: float) -> tuple[Tensor, Cost]:
-    """Reconstructions [tile, band, y, x] by a forward pass, normalised, and what they cost.
+    """Reconstruct images by a forward pass, and compute their cost.
 
     Args:
         model: the codec.
-        examples: of any size.
-        data_range: peak in counts.
+        examples: images of any size.
+        data_range: peak value, in counts.
+
+    Returns:
+        Normalised reconstructions [tile, band, y, x], and their cost.
     """
     height, width = examples.counts.shape[2:]
     image = padded_to_patches(model.normalise(examples.counts.float()))
-    # the padding does not count
+    # Padding is not valid, so that it adds no error.
     border = (0, -width % PATCH, 0, -height % PATCH)
     valid = nn.functional.pad(examples.valid.float(), border)
     output = model(image)
@@ -103,12 +106,13 @@ def coded(model: LearnedModel, examples: Examples, data_range: float) -> tuple[T
 def parameter_groups(
     model: LearnedModel, config: LearnedOptions, learning_rate: float
 ) -> list[dict[str, Any]]:
-    """Adam's groups: linear layers, the hyperlatents' prior, and everything else.
+    """Return Adam's parameter groups: linear layers, the hyperlatents' prior, and all others.
 
     Args:
         model: the codec.
-        config: its configuration, whose own learning rates are those of a fit.
-        learning_rate: peak of everything else; below that of a fit the others fall with it.
+        config: the codec's configuration, with the learning rates of `fit`.
+        learning_rate: peak rate of the last group. If it is below the rate of `fit`, the rates of
+            the other groups are lowered in proportion.
     """
     linear = [*model.analysis.linear.parameters(), *model.synthesis.linear.parameters()]
     prior = [model.prior.hyper_parameters]

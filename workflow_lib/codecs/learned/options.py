@@ -35,7 +35,7 @@ class LearnedOptions(CodecOptions):
     init: Literal["klt", "random"] = "klt"
     """`klt` starts the transforms from a patch KLT of the training tiles; `random` does not."""
     klt_learning_rate: float = Field(default=3e-4, gt=0)
-    """Peak learning rate of the layers that hold the KLT; 1e-3 upset it in trials."""
+    """Peak learning rate of the layers that hold the KLT; 1e-3 was too high in trials."""
     training: TrainingSchedule
     """Schedule of the fit."""
 

@@ -1,4 +1,4 @@
-"""The prior of the latents, in floating point as it is trained; `integer.py` makes it exact."""
+"""The latents' prior in floating point, for training; `integer.py` rounds it to integers."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -21,9 +21,9 @@ from workflow_lib.codecs.learned.mixture import (
 from workflow_lib.codecs.learned.options import MOST_COMPONENTS, LearnedOptions
 
 HYPER_STRIDE = 4
-"""Latent positions per side of one hyperlatent position."""
+"""Latent positions along the side of one hyperlatent position."""
 SLOPE = 2**-7
-"""Of leaky rectifiers below zero: a power of two, so that integers scale exactly."""
+"""Slope of leaky rectifiers below zero; a power of two scales integers exactly."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class Architecture:
     """Sizes of the network.
 
     Attributes:
-        bands: bands of the image.
-        channels: N, hidden channels.
-        latents: M, latent channels.
-        components: K, Gaussians of each mixture.
-        context: what a latent's mixture depends on.
+        bands: number of bands of the image.
+        channels: number N of hidden channels.
+        latents: number M of latent channels.
+        components: number K of Gaussians in each mixture.
+        context: the context model.
     """
 
     bands: int
@@ -45,22 +45,22 @@ class Architecture:
     context: Context
 
     def as_dict(self) -> dict[str, str]:
-        """The sizes by name, as text."""
+        """Return the sizes by name, as text."""
         return {name: str(size) for name, size in asdict(self).items()}
 
     @classmethod
     def configured(cls, config: LearnedOptions, bands: int) -> "Architecture":
-        """The sizes of a configured codec for images of so many bands."""
+        """Return the sizes of a configured codec for images with this number of bands."""
         return cls(
             bands, config.channels, config.latents, config.components, Context(config.context)
         )
 
     @classmethod
     def of(cls, text: dict[str, str]) -> "Architecture":
-        """What `as_dict` gave.
+        """Parse the sizes that `as_dict` returned.
 
         Raises:
-            KeyError, ValueError: something is missing or is no size.
+            KeyError, ValueError: a size is missing or invalid.
         """
         names = ("bands", "channels", "latents", "components")
         sizes = {name: int(text[name]) for name in names}
@@ -76,10 +76,10 @@ _MASKED: dict[Context, Callable[..., nn.Conv2d]] = {
 
 
 class Prior(nn.Module):
-    """Mixtures of all latents from the hyperlatents and from the latents in their context.
+    """Network that predicts each latent's mixture from the hyperlatents and from its context.
 
     Hyper synthesis and parameter network have the shapes of CompressAI's Cheng2020 models. The
-    hyperlatents' own prior is one mixture per channel.
+    prior of the hyperlatents is one mixture per channel.
     """
 
     def __init__(self, sizes: Architecture) -> None:
@@ -114,7 +114,7 @@ class Prior(nn.Module):
 
     @torch.no_grad()
     def start_flat(self) -> None:
-        """Let every latent's mixture be zero-mean and of the spread's variance at first."""
+        """Initialise every latent's mixture to zero mean and the spread's variance."""
         last = self.parameters_network[-1]
         assert isinstance(last, nn.Conv2d)
         assert last.bias is not None
@@ -122,12 +122,12 @@ class Prior(nn.Module):
         last.bias.copy_(start_parameters(self.sizes.components, self.sizes.latents))
 
     def hyper_mixture(self) -> Mixture:
-        """The hyperlatents' mixtures, [1, K, N, 1, 1]."""
+        """Return the hyperlatents' mixtures, [1, K, N, 1, 1]."""
         one = torch.ones(self.sizes.channels, 1, 1, device=self.hyper_parameters.device)
         return Mixture.of(self.hyper_parameters[None, :, None, None], self.sizes.components, one)
 
     def forward(self, hyper: Tensor, latents: Tensor, spread: Tensor) -> Mixture:
-        """The latents' mixtures.
+        """Compute the latents' mixtures.
 
         Args:
             hyper: rounded hyperlatents, [batch, N, ⌈y/4⌉, ⌈x/4⌉].

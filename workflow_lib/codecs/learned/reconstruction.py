@@ -1,4 +1,4 @@
-"""Tiles as a learned codec's bitstreams bring them back, without bitstreams."""
+"""Compute a learned codec's decoded tiles without coding a bitstream."""
 
 from dataclasses import replace
 
@@ -12,15 +12,16 @@ from workflow_lib.data.tiles import Tiles
 
 
 def reconstructed(tiles: Tiles, codec: LearnedCodec, unit: str) -> Tiles:
-    """The tiles with the counts that `coding.decode_scene` gives after `coding.encode_scene`.
+    """Return the tiles with the counts that `encode_scene` and `decode_scene` would give.
 
-    Every scene is analysed in whole coding units, as it is coded, and what the streams would carry
-    without loss is handed on: counts are equal bit for bit on one kind of processor.
+    The function analyses every scene in whole coding units, as `coding.encode_scene` does. It skips
+    the lossless entropy coding of the latents. On one kind of processor the counts are equal to
+    those of `coding.decode_scene`, bit for bit.
 
     Args:
-        tiles: all tiles of each of their scenes, also those that are held out.
+        tiles: all tiles of their scenes, including tiles of the held-out fold.
         codec: the codec.
-        unit: its coding unit.
+        unit: the codec's coding unit.
     """
     image = np.empty_like(tiles.image)
     for scene in np.unique(tiles.scene).tolist():

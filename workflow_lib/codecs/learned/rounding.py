@@ -1,4 +1,4 @@
-"""Rounding of latents: plain, but with a dead zone."""
+"""Round latents to integers with a dead zone."""
 
 import math
 
@@ -11,11 +11,11 @@ _WIDEST = 0.45
 
 
 def dead_zone(spread: Tensor) -> Tensor:
-    """By how much a latent's fraction must exceed ½ for it to be rounded away from zero.
+    """Compute by how much a fraction must exceed ½ to be rounded away from zero, [M, 1, 1].
 
-    Rounding up pays where the squared error saved is worth more than the bits: in a channel with a
-    Laplacian of deviation `spread` a one costs log₂(P(0)/P(1)) bits more than a zero. Known to the
-    encoder beforehand, so that all latents are rounded at once.
+    Rounding away from zero reduces the loss only if the saved squared error outweighs the bits. In
+    a channel with a Laplacian of standard deviation `spread`, a one costs log₂(P(0)/P(1)) bits more
+    than a zero. The zone does not depend on other latents, so that all are rounded at once.
     """
     scale = spread / math.sqrt(2)
     below_half = torch.exp(-0.5 / scale)
@@ -25,20 +25,19 @@ def dead_zone(spread: Tensor) -> Tensor:
 
 
 def quantised(latents: Tensor, zone: Tensor) -> Tensor:
-    """Integers near the latents: a fraction is rounded away from zero if it exceeds ½ + zone.
+    """Round latents to integers, away from zero if the fraction is at least ½ + zone.
 
-    Gradients pass as if nothing had happened, except at a zero of a channel with a zone: nothing
-    is coded there, so the distortion says nothing of the latent, and passing it on led the
-    analysis astray.
+    Gradients pass unchanged, except at zeros of channels with a dead zone. There the decoded value
+    is independent of the latent, and passing the distortion's gradient made training worse.
 
     Args:
         latents: [batch, M, y, x].
-        zone: of `dead_zone`, or zeros, [M, 1, 1].
+        zone: dead zone of each channel, [M, 1, 1]; see `dead_zone`. Zeros round to nearest.
     """
     integers = latents.sign() * (latents.abs() + 0.5 - zone).floor().clamp_min(0)
     return torch.where((integers == 0) & (zone > 0), integers, passing(latents, integers))
 
 
 def passing(values: Tensor, rounded: Tensor) -> Tensor:
-    """The rounded values, with the gradient of the values themselves."""
+    """Return the rounded values, with the gradient of the unrounded values."""
     return values + (rounded - values).detach()

@@ -1,4 +1,4 @@
-"""Latents to bytes and back: one range coder per image, by constriction."""
+"""Code latents to bytes and back with constriction, one range coder per image."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,21 +14,21 @@ _BUCKETS = constriction.stream.model.Categorical(perfect=False)
 _EVEN = constriction.stream.model.Uniform()
 _LOWEST, _HIGHEST = 0, len(EDGES)
 _FIRST = np.array([EDGES[0] - 1, *EDGES], np.int64)
-"""First value of each bucket; of the open lowest one its last."""
+"""First value of each bucket, but the last value of the lowest bucket, which is open."""
 _EXTRA = np.array([0, *np.log2(np.diff(EDGES)).astype(int), 0], np.int64)
-"""log₂ of the values in each bucket; 0 for the open ones, whose values follow otherwise."""
+"""log₂ of the number of values in each bucket; 0 for open buckets, coded as a distance."""
 _LENGTHS = 24
-"""Beyond the window: so many lengths of a distance's binary number, coded with even odds."""
+"""Number of possible lengths, in bits, of a distance from the window; all are equally likely."""
 
 
 class _Split:
-    """Latents as buckets, the place in the bucket, and the distance beyond the window.
+    """Latents, split into bucket, place within the bucket, and distance from the window.
 
     Attributes:
-        bucket: 0..16.
-        width: bits of the place.
-        place: 0 ≤ place < 2^width.
-        beyond: distance − 1 from the window, −1 inside it.
+        bucket: number of the bucket, 0 to 16.
+        width: number of bits of the place.
+        place: place within the bucket, 0 ≤ place < 2^width.
+        beyond: distance from the window, less one; −1 inside the window.
     """
 
     def __init__(self, values: NDArray[np.int64], windows: Windows) -> None:
@@ -45,10 +45,10 @@ class _Split:
 
 
 def bits(values: NDArray[np.int64], windows: Windows) -> float:
-    """Cross-entropy of latents under the model that codes them, in bits."""
+    """Compute the cross-entropy of latents under the model that codes them, in bits."""
     split = _Split(values.ravel(), windows)
     frequencies = windows.frequencies
-    # constriction lets no bucket vanish
+    # constriction gives every bucket at least this probability
     chances = np.maximum(frequencies / frequencies.sum(1, keepdims=True), 2.0**-24)
     of_buckets = -np.log2(np.take_along_axis(chances, split.bucket[:, None].astype(np.int64), 1))
     lengths = _length(split.beyond[split.beyond >= 0])
@@ -57,12 +57,12 @@ def bits(values: NDArray[np.int64], windows: Windows) -> float:
 
 
 def _length(distance: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Binary digits of distance + 1, less one."""
+    """Count the binary digits of distance + 1, less one."""
     return np.asarray(np.frexp((distance + 1).astype(np.float64))[1] - 1, dtype=np.int64)
 
 
 class Writer:
-    """Streams of some images with equally many latents."""
+    """Encoder of several images with equal numbers of latents, one stream each."""
 
     def __init__(self, images: int) -> None:
         self._coders = [constriction.stream.queue.RangeEncoder() for _ in range(images)]
@@ -86,12 +86,12 @@ class Writer:
                 _encode_even(coder, beyond + 1 - (1 << length), length)
 
     def streams(self) -> list[bytes]:
-        """The finished streams."""
+        """Return the finished streams."""
         return [coder.get_compressed().astype("<u4").tobytes() for coder in self._coders]
 
 
 def _by_image(chosen: NDArray[np.bool_], images: int) -> list[NDArray[np.int64]]:
-    """Places of the chosen latents, image by image."""
+    """List the indices of the chosen latents, image by image."""
     where = np.flatnonzero(chosen)
     count = len(chosen) // images
     return np.split(where, np.searchsorted(where, np.arange(1, images) * count))
@@ -114,10 +114,10 @@ def _decode_even(coder: Any, widths: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 class Reader:
-    """The inverse of `Writer`.
+    """Decoder of the streams that `Writer` wrote.
 
     Raises:
-        BitstreamError: in every method, where bytes are no such streams.
+        BitstreamError: the bytes are damaged; every method may raise it.
     """
 
     def __init__(self, streams: Sequence[bytes]) -> None:
@@ -129,7 +129,7 @@ class Reader:
         ]
 
     def read(self, windows: Windows) -> NDArray[np.int64]:
-        """The next latents, [image, n], with windows [image · n]."""
+        """Decode the next latents, [image, n], with windows [image · n]."""
         images = len(self._coders)
         count = len(windows.shift) // images
         try:
@@ -137,7 +137,7 @@ class Reader:
                 self._read_one(coder, windows, slice(image * count, (image + 1) * count))
                 for image, coder in enumerate(self._coders)
             ]
-        except AssertionError as error:  # how the range decoder notices impossible bytes
+        except AssertionError as error:  # the range decoder's error for invalid bytes
             raise BitstreamError("learned codec: the bitstream is damaged.") from error
         return np.stack(parts)
 
@@ -157,6 +157,6 @@ class Reader:
         return np.asarray(offset + windows.origin[own])
 
     def finish(self) -> None:
-        """Require that nothing is left over."""
+        """Check that no data are left in the streams."""
         if not all(coder.maybe_exhausted() for coder in self._coders):
             raise BitstreamError("learned codec: the bitstream is damaged.")

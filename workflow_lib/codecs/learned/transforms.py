@@ -1,12 +1,12 @@
-"""Analysis and synthesis: a linear patch transform beside the Cheng2020 attention transforms.
+"""Analysis and synthesis: a linear patch transform plus the Cheng2020 attention transforms.
 
 The nonlinear branches are those of Z. Cheng, H. Sun, M. Takeuchi, J. Katto, "Learned Image
 Compression with Discretized Gaussian Mixture Likelihoods and Attention Modules", CVPR 2020, built
 from CompressAI's layers, with 1×1 convolutions between N hidden channels and M latents.
 
-The linear transforms are never in bf16: latents reach hundreds and are rounded to integers, and an
-image of 50 dB differs from the original by less than bf16 tells apart. What the branches add is
-smaller.
+The linear transforms never use bf16. Latents reach hundreds and are rounded to integers, and an
+image at 50 dB differs from the original by less than bf16 resolves. The nonlinear branches may use
+bf16, because their contribution is smaller.
 """
 
 from torch import Tensor, nn
@@ -24,7 +24,7 @@ from workflow_lib.training.precision import full
 
 
 class Analysis(nn.Module):
-    """Image [batch, bands, y, x] to latents [batch, M, y/16, x/16]."""
+    """Transform of an image [batch, bands, y, x] to latents [batch, M, y/16, x/16]."""
 
     def __init__(self, bands: int, channels: int, latents: int) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class Analysis(nn.Module):
         self.last = nn.Conv2d(channels, latents, 1)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Latents in units of their rounding step."""
+        """Compute latents in units of their rounding step."""
         with full(image):
             linear: Tensor = self.linear(self.patches(image))
         nonlinear: Tensor = self.last(self.branch(image))
@@ -52,7 +52,7 @@ class Analysis(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """Latents [batch, M, y, x] to image [batch, bands, 16·y, 16·x]."""
+    """Transform of latents [batch, M, y, x] to an image [batch, bands, 16·y, 16·x]."""
 
     def __init__(self, bands: int, channels: int, latents: int) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class Synthesis(nn.Module):
         self.subpixels = nn.PixelShuffle(2)
 
     def forward(self, latents: Tensor, normalised: Tensor) -> Tensor:
-        """The image; `normalised` are the same latents at about unit variance."""
+        """Compute the image; `normalised` are the latents scaled to about unit variance."""
         with full(latents):
             linear: Tensor = self.patches(self.linear(latents))
         nonlinear: Tensor = self.subpixels(self.last(self.branch(normalised)))

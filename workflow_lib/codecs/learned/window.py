@@ -1,9 +1,9 @@
-"""What is coded of a latent: a bucket of a narrow window around its mixture, and the rest.
+"""Windows of buckets for coding latents, each around the mean of a latent's mixture.
 
-The window has 17 buckets around the mixture's mean: single values, then pairs, then whatever lies
-beyond. Where the mixture is wide, all of this happens on the latents' higher bits. A bucket's
-probability comes from an integer table of the normal distribution; which of its values it is, is
-coded with even odds, and so is how far a latent lies beyond the window.
+A window has 17 buckets: single values near the mean, then pairs, and one open bucket at each end.
+For a wide mixture, buckets cover only the latent's higher bits. A bucket's probability comes from
+an integer table of the normal distribution. The value within a bucket is coded with equal
+probabilities, and so is the distance of a latent beyond the window.
 """
 
 import math
@@ -26,9 +26,9 @@ LEVELS = int((COARSEST - FINEST) * LEVELS_PER_OCTAVE) + 1
 WEIGHT_STEPS = 16
 """Weights are multiples of 1/16 in log₂ before they become a table's integers."""
 EDGES = (-9, -7, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 8, 10)
-"""First values of all buckets but the lowest, which is open; the highest is open, too."""
+"""First value of every bucket except the lowest; the lowest and the highest bucket are open."""
 _LEVEL_OF_WIDEST = math.floor((math.log2(3.2) - FINEST) * LEVELS_PER_OCTAVE)
-"""Up to σ = 3.2 the buckets describe a Gaussian well: within 0.4 % of its bits."""
+"""Level of σ = 3.2, up to which the buckets cost at most 0.4 % more bits than a Gaussian."""
 _CUMULATIVE_BITS = 18
 _WEIGHT_BITS = 10
 _STEPS_PER_SIGMA = 256
@@ -38,12 +38,12 @@ _FAR = 24 * MEAN_STEPS
 
 
 class Mixtures(NamedTuple):
-    """Integers in float64, each [K, latent].
+    """Mixtures of latents, as integers in float64, each [K, latent].
 
     Attributes:
-        means: in 1/64.
-        levels: of the scales.
-        weights: up to a common factor.
+        means: means in units of 1/64.
+        levels: levels of the scales; see `LEVELS_PER_OCTAVE`.
+        weights: weights up to a common factor.
     """
 
     means: Tensor
@@ -53,12 +53,13 @@ class Mixtures(NamedTuple):
 
 @dataclass(frozen=True)
 class Windows:
-    """How each of some latents is coded; arrays [latent], on the CPU.
+    """Windows of latents; arrays [latent], on the CPU.
 
     Attributes:
-        frequencies: of the 17 buckets, up to a common factor, integers in float64 [latent, 17].
-        origin: the value at which bucket "0" begins.
-        shift: bits below the window.
+        frequencies: frequencies of the 17 buckets up to a common factor, as integers in float64
+            [latent, 17].
+        origin: value at which bucket "0" begins.
+        shift: number of the latent's low bits that the buckets do not cover.
     """
 
     frequencies: NDArray[np.float64]
@@ -66,7 +67,7 @@ class Windows:
     shift: NDArray[np.int32]
 
     def repeated(self, times: int) -> "Windows":
-        """All of them again and again."""
+        """Repeat all windows this number of times."""
         return Windows(
             np.tile(self.frequencies, (times, 1)),
             np.tile(self.origin, times),
@@ -78,9 +79,9 @@ class Tables(nn.Module):
     """Integer tables in float64, stored with the weights so that no decoder computes them.
 
     Attributes:
-        cumulative: the normal distribution function in 1/2¹⁸, from −8σ in steps of σ/256.
-        per_sigma: by level of σ: steps of `cumulative` in 1/64, in units of 2⁻²⁰.
-        weights: 2^(10 − i/16).
+        cumulative: normal distribution function in units of 2⁻¹⁸, from −8σ in steps of σ/256.
+        per_sigma: steps of `cumulative` per 1/64 of a value, by level of σ, in units of 2⁻²⁰.
+        weights: powers of two, 2^(10 − i/16).
     """
 
     cumulative: Tensor
@@ -102,8 +103,10 @@ class Tables(nn.Module):
             self.register_buffer(name, values.round())
 
     def require_sane(self) -> None:
-        """Raises:
-        DownlinkError: these tables would not give probabilities.
+        """Check that the tables give valid probabilities.
+
+        Raises:
+            DownlinkError: a table is invalid.
         """
         rising = bool((self.cumulative.diff() >= 0).all()) and self.cumulative[0] >= 0
         if not rising or self.cumulative[-1] >= 2**_CUMULATIVE_BITS:
@@ -115,7 +118,7 @@ class Tables(nn.Module):
             raise DownlinkError("tables.weights: no falling powers of two.")
 
     def windows(self, mixtures: Mixtures) -> Windows:
-        """The windows of latents."""
+        """Compute the windows of latents from their mixtures."""
         means, levels, weights = mixtures
         total = weights.sum(0)
         centre = ((weights * means).sum(0) / (total * MEAN_STEPS)).add_(0.5).floor_()
@@ -124,7 +127,7 @@ class Tables(nn.Module):
         shift = octaves.clamp_(min=0)
         unit = torch.ones_like(shift, dtype=torch.int64).bitwise_left_shift_(shift.long()).double()
         origin = centre - (unit / 2).floor_()
-        # from each component's mean to the lower edge of bucket "0", in 1/64 of a bucket
+        # distance from each component's mean to the lower edge of bucket "0", in 1/64 of a bucket
         base = (MEAN_STEPS * origin - MEAN_STEPS // 2 - means).div_(unit).floor_()
         base = base.clamp_(-_FAR, _FAR)
         relative = levels.sub(LEVELS_PER_OCTAVE * shift).clamp_(min=0)
@@ -136,9 +139,9 @@ class Tables(nn.Module):
         )
 
     def _frequencies(self, base: Tensor, per_sigma: Tensor, weights: Tensor) -> Tensor:
-        """Of the buckets, float64 [latent, 17]; sums stay below 2³¹.
+        """Compute the buckets' frequencies, float64 [latent, 17]; sums stay below 2³¹.
 
-        constriction panics where float32 would round sums of so many bits.
+        They are in float64, because constriction panics if float32 rounds such sums.
         """
         edges = torch.tensor(EDGES, dtype=torch.float64, device=base.device) * MEAN_STEPS
         middle = _SIGMAS * _STEPS_PER_SIGMA
