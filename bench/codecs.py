@@ -1,9 +1,10 @@
-"""The learned codec against CompressAI, against its own transforms, and against its entropy.
+"""Compare the learned codec with its transforms alone, with CompressAI, and with its entropy.
 
-Side by side in one run, in turns, minima quoted: `dgml` with K = 3 against the analysis and the
-synthesis transform alone (the bound); K = 1 against CompressAI's own compress and decompress on
-the same architecture and weights; bytes against cross-entropy; and, after a short training, the
-bits of the integer prior against those of the prior as it was trained.
+The candidates take turns in one run; the output shows the minima. The comparisons are:
+`dgml` with K = 3 against its analysis and synthesis transforms alone, a lower bound of time;
+`dgml` with K = 1 against CompressAI's compress and decompress, with the same weights;
+bytes against cross-entropy;
+and, after a short training, bits of the integer prior against bits of the trained prior.
 """
 
 import argparse
@@ -42,11 +43,11 @@ from workflow_lib.training.loop import train  # noqa: E402
 LATENTS = 128
 LAMBDA = 0.05
 _AT_ONCE = 8
-"""Tiles that the bound and CompressAI take at once; 64 at once are slower, see `codec.py`."""
+"""Batch size of the transforms alone and of CompressAI; 64 is slower, see `codec.py`."""
 
 
 class Rival(JointAutoregressiveHierarchicalPriors):  # type: ignore[misc]
-    """CompressAI's model and coding around modules and weights of ours, K = 1."""
+    """CompressAI's model and coding with the modules and weights of this project's model, K = 1."""
 
     def __init__(self, ours: LearnedModel) -> None:
         super().__init__(ours.sizes.channels, ours.sizes.latents)
@@ -70,7 +71,7 @@ class _Applied(nn.Module):
 
 
 def _scales_and_means(parameters: Tensor, spread: Tensor) -> Tensor:
-    """Our output as CompressAI orders it."""
+    """Convert the prior's output to CompressAI's order: scales, then means."""
     means, log_scales = parameters.chunk(2, 1)
     return torch.cat((log_scales.exp2() * spread, means * spread), dim=1)
 
@@ -154,7 +155,7 @@ def _measured(tiles: Tiles, channels: int, repeats: int) -> dict[str, float]:
 
 
 def _without_gradients(transform: Callable[[Tensor], Tensor], whole: Tensor) -> Tensor:
-    with torch.inference_mode():  # which threads do not inherit
+    with torch.inference_mode():  # threads do not inherit this mode
         return transform(whole)
 
 
@@ -164,7 +165,7 @@ def _payloads(codec: LearnedCodec, images: list[NDArray[np.uint16]]) -> list[tup
 
 
 def _started(tiles: Tiles, sizes: Architecture) -> LearnedModel:
-    """A model started from the tiles' KLT, with a prior that is no longer flat."""
+    """Make a model that starts from the tiles' KLT, with a prior that is not flat."""
     torch.manual_seed(0)
     task = _task(tiles, LearnedModel(sizes))
     task.start_from_klt()
@@ -180,7 +181,7 @@ def _task(tiles: Tiles, model: LearnedModel, steps: int = 1) -> CodecTask:
 
 
 def _rounding(tiles: Tiles, steps: int) -> float:
-    """Bits under the integer prior over those under the prior as it was trained."""
+    """Return the ratio of bits under the integer prior to bits under the trained prior."""
     bands = tiles.image.shape[1]
     torch.manual_seed(0)
     task = _task(tiles, LearnedModel(Architecture(bands, 32, 256, 3, Context.SERIAL)), steps)
@@ -206,7 +207,7 @@ def _first(tiles: Tiles, count: int) -> Tiles:
 
 
 def _generated(count: int) -> Tiles:
-    """Textured fields, correlated over ten bands."""
+    """Generate textured tiles of ten correlated bands."""
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(count, 10, 128, 128))
     fields = sum(gaussian_filter(noise, (0, 1.5, s, s)) * 30 * s for s in (1, 3, 9))

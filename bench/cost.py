@@ -1,8 +1,9 @@
-"""Cost of a study's trainings on one GPU, from steps measured here.
+"""Estimate the cost of a study's trainings on one GPU from a few measured steps.
 
-For every training that the configuration asks for, a few steps are taken on random tiles of its
-own size: seconds on this device, and floating-point operations as torch counts them. Hours on a GPU
-follow from the operations and a sustained speed that you state; coding and scoring are left out.
+For every training of the configuration, the script runs a few steps on random tiles of the same
+size. It measures seconds on this device, and counts floating-point operations with torch. Hours on
+a GPU follow from the operations and from a sustained speed that you give. Coding and scoring are
+not included.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from workflow_lib.config.study import Study
 
 @dataclass(frozen=True)
 class Trainings:
-    """Equal trainings: what is trained, on how many bands, how often and how long."""
+    """Trainings of equal cost: the network, its bands, the number of trainings and of steps."""
 
     name: str
     model: LearnedOptions | Segmenter
@@ -33,14 +34,14 @@ class Trainings:
 
 @dataclass(frozen=True)
 class Step:
-    """One optimiser step, measured."""
+    """Measured cost of one optimiser step."""
 
     seconds: float
     operations: float
 
 
 def trainings(study: Study) -> Iterator[Trainings]:
-    """Everything that is trained, fine-tunings as the codec's and the segmenter's own steps."""
+    """Yield all trainings of a study; a fine-tuning counts as steps of codec and segmenter."""
     for name in study.run:
         dataset = study.datasets[name]
         bands = len(dataset.bands)
@@ -61,7 +62,7 @@ def trainings(study: Study) -> Iterator[Trainings]:
             if dataset.regimes.finetuning is None or not points["joint"]:
                 continue
             plan = study.finetunings[dataset.regimes.finetuning]
-            # joint steps both at once, the control one after the other: alike in cost
+            # Joint tuning steps both networks at once, the control one by one: the cost is equal.
             tuned, both = plan.training, 2 * len(plan.gammas) * replicates
             for codec, rates in dataset.points("joint").items():
                 for model in (study.codecs[codec], config):
@@ -72,7 +73,7 @@ def trainings(study: Study) -> Iterator[Trainings]:
 
 
 def measure(work: Trainings, device: str, steps: int) -> Step:
-    """The fastest of some steps, and the operations of one."""
+    """Measure the seconds of the fastest step, and the operations of one step."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -103,7 +104,7 @@ def measure(work: Trainings, device: str, steps: int) -> Step:
 
 
 def build(work: Trainings) -> Any:
-    """The network that is trained."""
+    """Build the network to train."""
     from workflow_lib.codecs.learned.model import LearnedModel
     from workflow_lib.codecs.learned.prior import Architecture
     from workflow_lib.segmentation.unet import UNet

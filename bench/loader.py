@@ -1,9 +1,9 @@
-"""What training waits for: tiles read, crops drawn for the network, and the network's own steps.
+"""Measure the parts of training: reading tiles, drawing crops, and the network's steps.
 
-A store of generated tiles is written and read; then for the U-Net and the learned codec of
-config.yaml, in turns, the best of each quoted: batches drawn as training draws them and brought to
-the device; optimiser steps on a batch that is there already; and both together, as training runs.
-A loader that gives more crops than the network takes does not hold it up.
+The script writes and reads a store of generated tiles. Then it measures three rates for the U-Net
+and the learned codec of config.yaml, in turns, and prints the best of each: loading batches to the
+device; optimiser steps on a batch that is already there; and both together, as training runs. If
+loading is faster than the steps, it does not slow down the training.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from workflow_lib.data.tiles import TileInfo, Tiles
 
 SIDE = 128
 _DISTINCT = 32
-"""Tiles that are generated; the others are these again."""
+"""Number of generated tiles; the other tiles repeat them."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Rival:
     """One network in training.
 
     Attributes:
-        name: its name.
-        batch: crops of a step.
-        parts: what a training does, by name: one step of it each.
+        name: name of the network.
+        batch: number of crops in a step.
+        parts: functions by name; each runs one step of a part of the training.
     """
 
     name: str
@@ -89,7 +89,7 @@ def main() -> None:
 
 
 def rivals(study: Study, tiles: Tiles, device: Any) -> Iterator[Rival]:
-    """The U-Net and the learned codec of the study, at their own batch and crop."""
+    """Yield the U-Net and the learned codec of the study, with their own batch and crop sizes."""
     from workflow_lib.codecs.learned.fit import CodecTask
     from workflow_lib.codecs.learned.model import LearnedModel
     from workflow_lib.codecs.learned.prior import Architecture
@@ -113,7 +113,7 @@ def rivals(study: Study, tiles: Tiles, device: Any) -> Iterator[Rival]:
 
 
 def rival(name: str, task: Any, plan: TrainingSchedule, device: Any) -> Rival:
-    """What one task's training is made of."""
+    """Split one task's training into its parts."""
     import torch
 
     from workflow_lib.training.loading import Draws, loaded
@@ -131,9 +131,9 @@ def rival(name: str, task: Any, plan: TrainingSchedule, device: Any) -> Rival:
             loss = task.training_losses(batch)["loss"]
         loss.backward()
         optimiser.step()
-        return float(loss.item())  # waits for the device, as a training does
+        return float(loss.item())  # waits for the device, as training does
 
-    step(ready)  # warms allocators and the choice of kernels
+    step(ready)  # warm up: memory allocators, choice of kernels
     parts = {
         "loader": lambda: next(endless),
         "model": lambda: step(ready),
@@ -143,7 +143,7 @@ def rival(name: str, task: Any, plan: TrainingSchedule, device: Any) -> Rival:
 
 
 def rate(part: Callable[[], object], seconds: float) -> float:
-    """How often per second; far more than the batches that a loader keeps ready are asked for."""
+    """Measure runs per second; the number of runs far exceeds the batches that loaders prefetch."""
     started, done = time.perf_counter(), 0
     while (spent := time.perf_counter() - started) < seconds:
         part()
@@ -152,7 +152,7 @@ def rate(part: Callable[[], object], seconds: float) -> float:
 
 
 def stored(target: Path, tiles: int, bands: tuple[Band, ...]) -> Path:
-    """A store of textured tiles, a tenth of whose pixels are of the class looked for."""
+    """Write a store of textured tiles in which a tenth of the pixels have the target class."""
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(_DISTINCT, len(bands), SIDE, SIDE))
     fields = sum(gaussian_filter(noise, (0, 1.5, s, s)) * 30 * s for s in (1, 9))

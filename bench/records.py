@@ -1,9 +1,9 @@
 """Measure the cost of provenance in a finished study: seconds spent on sidecars and digests.
 
-Every sidecar contains the seconds spent on it. This script adds, for each job, the time to write
-the file and to import the recording modules. Jobs that only gather digests count in full, with the
-start of Python. Hashing outside sidecars is estimated from the number of bytes. The digests of code
-count once.
+Every sidecar contains the seconds spent on it. For each job, this script adds the time to write
+the file and to import the recording modules. Jobs that only gather digests count completely,
+including the start of Python. The script estimates hashing outside sidecars from the number of
+bytes. The digests of code count once.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from workflow_lib.files import atomic
 from workflow_lib.provenance.sidecar import Sidecar
 
 _OTHERS = "import argparse, ast, datetime, hashlib, json, logging, pathlib, platform, subprocess"
-"""What a job imports anyway."""
+"""Modules that a job imports even without recording."""
 _SPENT = (
     "seconds in sidecars",
     "writing and importing",
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def _seconds_here(job: Sidecar, repeats: int) -> tuple[float, float, float]:
-    """Seconds to write a sidecar, and to import what makes it; and of a start of Python."""
+    """Measure seconds to write a sidecar, to import the recording modules, and to start Python."""
     with tempfile.TemporaryDirectory() as folder:
 
         def written() -> None:
@@ -86,7 +86,7 @@ def _seconds_here(job: Sidecar, repeats: int) -> tuple[float, float, float]:
 
 
 def _hashed(job: Sidecar) -> int:
-    """Bytes that are hashed for a job outside of its sidecar."""
+    """Count the bytes that are hashed for a job outside its sidecar."""
     hashed = [name for name in job.outputs if name.endswith(".zarr")]
     for name in job.inputs:
         store = name.removesuffix(".manifest.json") + ".zarr"
@@ -96,7 +96,7 @@ def _hashed(job: Sidecar) -> int:
 
 @cache
 def _size(path: str) -> int:
-    """Bytes of a file or folder; 0 where it is gone."""
+    """Return the size of a file or folder in bytes; 0 if it is gone."""
     found = Path(path)
     if found.is_dir():
         return sum(file.stat().st_size for file in found.rglob("*") if file.is_file())
@@ -110,7 +110,7 @@ def _seconds_per_byte(repeats: int) -> float:
 
 
 def _code_seconds(repeats: int) -> float:
-    """Seconds that Snakemake's start takes longer for the digests of all scripts."""
+    """Measure the seconds that the digests of all scripts add to Snakemake's start."""
     timed = minima({"bare": lambda: _python(_OTHERS), "code": lambda: _python(_CODE)}, repeats)
     return timed["code"] - timed["bare"]
 

@@ -1,8 +1,8 @@
-"""CPU time of Snakemake's main process per job, for few and for many short jobs.
+"""Measure the CPU time of Snakemake's main process per job, for few and for many short jobs.
 
-Each job sleeps one second and 50 run at once, scheduled as this project's profiles and rules say;
-with --limit as Snakemake would do with that limit. Jobs themselves do not count. CPU time hardly
-depends on what else the machine does.
+Each job sleeps one second, and 50 run at once. Scheduling follows this project's profiles and
+rules; with --limit, it uses that limit instead. The time of the jobs themselves does not count. CPU
+time hardly depends on the machine's other load.
 """
 
 import argparse

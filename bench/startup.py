@@ -1,4 +1,4 @@
-"""CPU seconds that jobs take to start, in this checkout and in another one.
+"""Measure the CPU seconds that jobs take to start, in this checkout and in another one.
 
 Each script runs with `--help`, which imports what its arguments need. Scripts with a network also
 run a job of one step or one prediction on tiny tiles, because they import torch only then. Both
@@ -46,7 +46,7 @@ _JOBS = {
         json.dumps(_CODEC),
     ],
 }
-"""Arguments of tiny jobs by script; the first one makes the weights that the second one needs."""
+"""Arguments of tiny jobs by script; the first job writes the weights that the second needs."""
 
 
 def main() -> None:
@@ -59,7 +59,7 @@ def main() -> None:
     if args.before:
         sides["before_cpu_s"] = args.before.resolve()
     names = args.scripts or sorted(file.stem for file in (ROOT / "scripts").glob("*.py"))
-    names.sort(key=lambda name: name != "train_segmenter")  # it makes the weights to score
+    names.sort(key=lambda name: name != "train_segmenter")  # it writes the weights to score
     least: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         _write_tiles(Path(folder, "scene.zarr"))
@@ -79,7 +79,7 @@ def main() -> None:
 
 
 def _runs(script: str, turn: str) -> list[tuple[str, list[str]]]:
-    """Return what to run of a script: a label and arguments each."""
+    """List the commands to run for a script, each as a label and arguments."""
     runs = [(script, ["--help"])]
     if script in _JOBS:
         job = [part.replace("{run}", f"{script}-{turn}") for part in _JOBS[script]]

@@ -1,9 +1,9 @@
-"""Tiling against a plain read of the same scene, and against rioxarray → to_zarr.
+"""Compare tiling with a plain read of the same scene, and with rioxarray and `to_zarr`.
 
-The scene is as large as a Sentinel-2 tile with ten bands of 10 m, and simulated: smooth fields,
-common to the bands, with sensor noise and a corner without data. Each way runs in a process of its
-own, which tells its peak memory; all are offered the same threads. MB are 10⁶ bytes of the scene's
-uncompressed pixels, label included.
+The scene is simulated, with the size of a Sentinel-2 tile with ten bands of 10 m. It has smooth
+fields that all bands share, sensor noise, and a corner of nodata. Each method runs in a separate
+process, to measure its peak memory. All methods get the same number of threads. MB are 10⁶ bytes of
+the scene's uncompressed pixels, including the label.
 """
 
 import argparse
@@ -40,7 +40,7 @@ _PATTERN = 2048
 
 
 def simulate(scene: Path, side: int) -> None:
-    """A scene of `side` × `side` pixels, made window by window."""
+    """Write a simulated scene of `side` × `side` pixels, window by window."""
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(_PATTERN, _PATTERN)).astype(np.float32)
     fields = [gaussian_filter(noise, s, mode="wrap") * s for s in (1.5, 4, 12)]
@@ -56,7 +56,7 @@ def simulate(scene: Path, side: int) -> None:
             cols = (window.col_off + np.arange(window.width)) % _PATTERN
             smooth = np.stack([field[np.ix_(rows, cols)] for field in fields])
             image = 2500 + np.tensordot(weights, smooth, 1)
-            y, x = rng.integers(0, _PATTERN, 2)  # no deflate window sees the same grain twice
+            y, x = rng.integers(0, _PATTERN, 2)  # the noise does not repeat within a deflate window
             image += grain[:, y : y + window.height, x : x + window.width]
             counts = image.clip(1, 65535).astype(np.uint16)
             corner = np.add.outer(
@@ -67,14 +67,14 @@ def simulate(scene: Path, side: int) -> None:
 
 
 def read_plainly(scene: Path) -> None:
-    """The plain read, which one writes first: one data set, block by block, in one thread."""
+    """Read with one open dataset, block by block, in one thread."""
     with rasterio.open(scene) as raster:
         for _, window in raster.block_windows(1):
             raster.read(window=window)
 
 
 def read_in_threads(scene: Path, threads: int) -> None:
-    """The same in threads, each with a data set of its own, and with larger windows."""
+    """Read in several threads, each with its own open dataset, and in larger windows."""
     own = threading.local()
 
     def read(window: rasterio.windows.Window) -> None:
@@ -89,7 +89,7 @@ def read_in_threads(scene: Path, threads: int) -> None:
 
 
 def tile(scene: Path, threads: int, memory_mb: int) -> None:
-    """Our way."""
+    """Tile with this project's `write_tiles`."""
     info = TileInfo(
         dataset="simulated",
         bands=BANDS,
@@ -106,7 +106,7 @@ def tile(scene: Path, threads: int, memory_mb: int) -> None:
 
 
 def through_rioxarray(scene: Path, threads: int) -> None:
-    """Own means of xarray: the same tiles, chunks, shards and compression; nodata tiles stay."""
+    """Tile with rioxarray: equal tiles, chunks, shards and compression, but nodata tiles stay."""
     import rioxarray
 
     with dask.config.set(scheduler="threads", num_workers=threads):
@@ -168,7 +168,7 @@ def main() -> None:
 
 
 def compare(args: argparse.Namespace) -> None:
-    """Make the scene, go every way in turn, and print what they took."""
+    """Simulate the scene, run the methods in turns, and print their time and memory."""
     size = 2 * (len(BANDS) + 1) * args.side**2 / 1e6
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         free = shutil.disk_usage(folder).free / 1e6
@@ -180,7 +180,7 @@ def compare(args: argparse.Namespace) -> None:
         stored: dict[str, float] = {}
         for _ in range(args.repeats):
             for way in WAYS:
-                os.sync()  # what the way before left to write
+                os.sync()  # write what the previous method left in the cache
                 options = ["--threads", str(args.threads), "--memory-mb", str(args.memory_mb)]
                 printed = _run(["--way", way, "--scene", str(scene), *options])
                 taken[way].append(json.loads(printed.splitlines()[-1]))

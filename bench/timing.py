@@ -1,11 +1,11 @@
-"""Rivals timed in turns, so that a noisy minute hits all of them."""
+"""Time several functions in turns, so that other load on the machine affects all of them."""
 
 import time
 from collections.abc import Callable, Mapping
 
 
 def minima(rivals: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """The least seconds that each of the rivals took, run in turns `repeats` times."""
+    """Run the functions in turns, `repeats` times; return the least seconds of each."""
     least = dict.fromkeys(rivals, float("inf"))
     for _ in range(repeats):
         for name, rival in rivals.items():

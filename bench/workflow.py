@@ -1,8 +1,9 @@
-"""What the workflow costs beside its jobs: parsing, planning a large study, finding nothing to do.
+"""Measure the cost of the workflow without its jobs: parsing, planning, finding nothing to do.
 
-A study of generated scenes, six codecs (two of them learned), eight rates and five seeds is laid
-over the demo's configuration and planned by `snakemake -n`; nothing of it is run. Parsing is timed
-in turns with an empty workflow, minima quoted. A study that has run is run again.
+The large study overlays the demo's configuration with generated scenes, six codecs (two of them
+learned), eight rates and five seeds. `snakemake -n` plans it without running it. Parsing takes
+turns with parsing an empty workflow; the output shows the minima. To find nothing to do, a finished
+study is run again.
 """
 
 import argparse
@@ -27,7 +28,7 @@ RUN = (
     *("--cores", "2", "--scheduler", "greedy"),
     *("--rerun-incomplete", "--max-checksum-file-size", "1TB"),
 )
-"""What the Makefile and profiles/default run Snakemake with."""
+"""Options with which the Makefile and profiles/default run Snakemake."""
 TRIVIAL = """
 rule all:
     input: expand("second/{{i}}", i=range({pairs}))
@@ -39,14 +40,14 @@ rule first:
     output: "first/{{i}}"
     shell: "touch {{output}}"
 """
-"""As many jobs, with nothing to them: what Snakemake itself takes to plan."""
+"""A workflow with as many trivial jobs, to measure the time that Snakemake itself needs."""
 CLASSICAL = ("jpeg2000", "klt-jpeg2000", "jpegxl", "jpeg2000-per-band")
 LEARNED = ("dgml", "hyperprior")
 
 
 @dataclass(frozen=True)
 class Done:
-    """A finished command: what it wrote, seconds, and the most memory it held, in MB."""
+    """A finished command: its output, seconds, and peak memory in MB."""
 
     said: str
     seconds: float
@@ -76,7 +77,7 @@ def main() -> None:
 
 
 def large_study(scenes: int, rates: int, seeds: int) -> dict[str, Any]:
-    """An overlay of one dataset: every codec at every rate, both folds held out in turn."""
+    """Make an overlay of one dataset: every codec at every rate, each of two folds held out."""
     bpppb = [round(0.025 * 2**step, 3) for step in range(rates)]
     lambdas = [round(0.0005 * 2**step, 4) for step in range(rates)]
     dataset = {

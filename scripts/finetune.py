@@ -38,7 +38,7 @@ def main() -> None:
     )
     args = parser.parse_args()
     torchinit.prepare(args.threads)
-    # torch can be imported only now
+    # These modules import torch, so import them after `prepare`.
     from workflow_lib.segmentation.choice import Finetuned
     from workflow_lib.segmentation.control import finetune_apart
     from workflow_lib.segmentation.finetuning_setting import Setting

@@ -30,7 +30,9 @@ def main() -> None:
     parser.add_argument("--predictions", required=True, type=Path, help="npz file to write")
     args = parser.parse_args()
     torchinit.prepare(args.threads)
-    from workflow_lib.measure.segmenter_maps import predictions_of  # torch can be imported only now
+    from workflow_lib.measure.segmenter_maps import (
+        predictions_of,
+    )  # imports torch, so after `prepare`
 
     originals = read_tiles(args.tiles, args.held_out)
     seen = originals

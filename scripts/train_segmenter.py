@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("--weights", required=True, type=Path, help="safetensors file to write")
     args = parser.parse_args()
     torchinit.prepare(args.threads)
-    from workflow_lib.segmentation.train import train_segmenter  # torch can be imported only now
+    from workflow_lib.segmentation.train import train_segmenter  # imports torch, so after `prepare`
 
     device = torchinit.device(args.device)
     tiles = read_tiles(args.tiles, args.held_out)
