@@ -1,4 +1,4 @@
-"""Changes to a copy of the project, each undone when its context ends."""
+"""Changes to a copy of the project; the end of the context undoes each."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ import numpy as np
 import rasterio
 
 Change = Callable[[Path], AbstractContextManager[None]]
-"""Given the copy's folder, a context in which it is changed."""
+"""Function from the copy's folder to a context in which the copy is changed."""
 
 
 def nothing() -> Change:
@@ -19,7 +19,7 @@ def nothing() -> Change:
 
 
 def changed(name: str, edit: Callable[[Path], None]) -> Change:
-    """A file changed by a function."""
+    """Change a file by a function."""
 
     @contextmanager
     def context(folder: Path) -> Iterator[None]:
@@ -37,7 +37,7 @@ def changed(name: str, edit: Callable[[Path], None]) -> Change:
 
 
 def edited(name: str, old: str, new: str) -> Change:
-    """A text file in which one place is replaced."""
+    """Replace one passage of a text file."""
 
     def edit(file: Path) -> None:
         text = file.read_text()
@@ -48,7 +48,7 @@ def edited(name: str, old: str, new: str) -> Change:
 
 
 def locked(package: str) -> Change:
-    """The lock with another version of a package."""
+    """Change the version of a package in the lock."""
 
     def edit(file: Path) -> None:
         lines = file.read_text().splitlines(keepends=True)
@@ -74,7 +74,7 @@ def one_byte_changed(file: Path) -> None:
 
 
 def touched(*patterns: str, least: int = 0, most: int | None = None) -> Change:
-    """All files of some sizes, newer than whatever was made of them."""
+    """Touch all files between two sizes, so that they are newer than files made from them."""
 
     @contextmanager
     def context(folder: Path) -> Iterator[None]:
@@ -97,7 +97,7 @@ def touched(*patterns: str, least: int = 0, most: int | None = None) -> Change:
 
 
 def committed(name: str) -> Change:
-    """The project put under git, with a file that differs from the commit."""
+    """Put the project under git, with one file that differs from the commit."""
 
     @contextmanager
     def context(folder: Path) -> Iterator[None]:
@@ -116,7 +116,7 @@ def committed(name: str) -> Change:
 
 
 def moved(old: str, new: str) -> Change:
-    """A file or folder that lies elsewhere."""
+    """Move a file or folder."""
 
     @contextmanager
     def context(folder: Path) -> Iterator[None]:
@@ -124,12 +124,12 @@ def moved(old: str, new: str) -> Change:
         try:
             yield
         finally:
-            if not (folder / old).exists():  # a run may have made it again
+            if not (folder / old).exists():  # unless a run has made it again
                 (folder / new).rename(folder / old)
 
     return context
 
 
 def deleted(name: str) -> Change:
-    """A file or folder that is gone."""
+    """Delete a file or folder."""
     return moved(name, "deleted")

@@ -1,4 +1,4 @@
-"""A copy of the project in which workflows run, and the smoke study run once in it."""
+"""Fixtures: a copy of the project for workflows, and a copy with the finished smoke study."""
 
 import pytest
 from own import add_own_dataset
@@ -7,7 +7,7 @@ from project import copied
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Tests of a finished study wait minutes for it; they are run by themselves."""
+    """Mark the tests that need a finished study, because they wait minutes for it."""
     for item in items:
         if "finished" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.study)
@@ -15,13 +15,13 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture
 def project(tmp_path):
-    """A fresh copy without results."""
+    """Copy the project without results."""
     return copied(tmp_path)
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """A copy in which the smoke study has run, with a dataset of own rasters in it."""
+    """Copy the project and run the smoke study in it, with a dataset of user rasters added."""
     project = copied(tmp_path_factory.mktemp("smoke"))
     add_own_dataset(project.folder)
     project.snakemake("--configfile", "configs/smoke.yaml")

@@ -1,4 +1,4 @@
-"""A dataset of own rasters, small enough to be trained on in seconds."""
+"""A dataset of user rasters, small enough for trainings of seconds."""
 
 from pathlib import Path
 
@@ -9,14 +9,14 @@ from rasterio.transform import from_origin
 STUDY = Path("configs/smoke.yaml")
 IMAGES, LABELS, KEPT = Path("own/images"), Path("own/labels"), Path("own/kept")
 KNOWN = ("known1", "known2")
-"""Scenes that fall into the training fold."""
+"""Scenes that are assigned to the training fold."""
 UNSEEN = ("unseen1", "unseen2")
-"""Scenes that fall into the scored fold."""
+"""Scenes that are assigned to the scored fold."""
 MORE_KNOWN, MORE_UNSEEN = "known3", "unseen3"
-"""Scenes that are not yet where the study looks."""
+"""Scenes outside the folder that the study reads, for tests that add a scene."""
 _SIDE = 64
 
-# As configs/smoke.yaml would say it, where datasets come last.
+# Text to append to configs/smoke.yaml, in which datasets come last.
 _DATASET = """
   own:
     title: Own scenes
@@ -43,7 +43,7 @@ _DATASET = """
 
 
 def add_own_dataset(folder: Path) -> None:
-    """Write the rasters into a copy of the project, and the dataset into its smoke study."""
+    """Write the rasters into a copy of the project, and add the dataset to its smoke study."""
     for part in (IMAGES, LABELS, KEPT):
         (folder / part).mkdir(parents=True)
     for seed, scene in enumerate((*KNOWN, *UNSEEN, MORE_KNOWN, MORE_UNSEEN)):
@@ -58,7 +58,7 @@ def add_own_dataset(folder: Path) -> None:
 
 
 def _scene(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Counts and labels: warm waves, the class looked for where they are warmest."""
+    """Generate counts and labels: waves, with the target class where counts are largest."""
     rng = np.random.default_rng(seed)
     rows, cols = np.mgrid[:_SIDE, :_SIDE] / _SIDE
     waves = np.sin(9 * rows + seed) * np.cos(7 * cols)

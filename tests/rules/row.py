@@ -1,4 +1,4 @@
-"""What a row of the incremental table is, and the files that several rows name."""
+"""The type of a row of the incremental table, and file patterns that several rows share."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from changes import Change
 
 RESULTS = "results/smoke"
 
-# Patterns of files below these results, as fnmatch takes them: * stands for / too.
+# Patterns of files below the study's results, for fnmatch: * also matches /.
 END = ("metrics.parquet", "main_table.csv", "findings.json", "report.html")
 JUDGED = END[2:]
 PAGE = END[3:]
@@ -38,12 +38,12 @@ class Row:
     """A row of the table in docs/incremental.md.
 
     Attributes:
-        change: what happened, in the document's words.
-        runs: what runs then, in the document's words.
-        edit: makes it happen.
+        change: the change, in the document's words.
+        runs: the jobs that run then, in the document's words.
+        edit: makes the change.
         made: patterns of the files below the study's results that are made again.
-        kept: patterns of those among them that are not.
-        targets: what is asked for by name, in place of the whole study.
+        kept: patterns of exceptions, which match `made` but are not made again.
+        targets: targets that are requested by name, instead of the whole study.
     """
 
     change: str

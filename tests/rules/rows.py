@@ -1,4 +1,4 @@
-"""The incremental table: after each change of the finished smoke study, what is made again."""
+"""Rows of the incremental table: which files are made again after each change of a study."""
 
 from changes import changed, committed, deleted, edited, locked, nothing, one_byte_changed, touched
 from row import END, JUDGED, PAGE, RESULTS, Row
@@ -7,7 +7,7 @@ from rows_of_codecs import EXTENDED
 from rows_of_studies import CONFIGURED, DEFAULTS, IMAGED
 
 MEGABYTE = 1_000_000
-"""Snakemake's own limit, above which it would compare times."""
+"""Size limit in bytes above which Snakemake compares times instead of checksums."""
 
 UNTOUCHED = (
     Row("nothing", "nothing", nothing()),

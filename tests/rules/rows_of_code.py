@@ -1,4 +1,4 @@
-"""The incremental table: after a change of the code or the lock."""
+"""Rows of the incremental table: changes of the code or the lock."""
 
 from changes import Change, edited, locked
 from row import BY_SEGMENTERS, BY_TORCH, END, JUDGED, PAGE, Row

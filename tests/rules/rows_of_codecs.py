@@ -1,4 +1,4 @@
-"""The incremental table: after a codec is added."""
+"""Rows of the incremental table: a codec is added."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,7 +12,7 @@ _KINDS = Path("workflow_lib/codecs/kinds")
 
 
 def _added(kind: str) -> Change:
-    """A codec of a new kind, which is LERC under another name, coding one dataset."""
+    """Add a codec of a new kind, a copy of LERC under another name, that codes one dataset."""
     configured = edited(str(STUDY), "codecs:\n", f"codecs:\n  {kind}: {{kind: {kind}}}\n")
     rates = "jpeg2000: [1.0]\n      {}dgml"
     coded = edited(str(STUDY), rates.format(""), rates.format(f"{kind}: [1.0]\n      "))

@@ -1,4 +1,4 @@
-"""The incremental table: after a change of the study or its imagery."""
+"""Rows of the incremental table: changes of the study or its imagery."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def _study(old: str, new: str) -> Change:
 
 
 def _of(scene: str) -> str:
-    """All files of one own scene."""
+    """Pattern of all files of one user scene."""
     return f"own/*/{scene}.*"
 
 

@@ -1,4 +1,4 @@
-"""What jobs ask a cluster for."""
+"""Resources that jobs request from a cluster."""
 
 import re
 
@@ -13,7 +13,10 @@ LOCAL = {"all", "gather_tiles", "gather_reconstructions"}
 
 @pytest.fixture(scope="module")
 def talkative(tmp_path_factory):
-    """A copy whose dry run prints resources: rules with a message of their own print only that."""
+    """Copy the project without rule messages, so that a dry run prints resources.
+
+    Snakemake prints only the message of a rule that has one.
+    """
     project = copied(tmp_path_factory.mktemp("talkative"))
     for file in (project.folder / "rules").glob("*.smk"):
         file.write_text(re.sub(r"\n    message:(\n        .*)+", "", file.read_text()))
@@ -21,7 +24,7 @@ def talkative(tmp_path_factory):
 
 
 def asked(project, *options):
-    """Resources by rule of the whole smoke study."""
+    """Read the resources of the whole smoke study, by rule."""
     printed = project.snakemake("-n", "--configfile", "configs/smoke.yaml", *options)
     rules = {}
     for block in re.split(r"\n(?=rule |localrule )", printed.stdout + printed.stderr):

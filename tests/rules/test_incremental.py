@@ -1,4 +1,4 @@
-"""Every row of docs/incremental.md: after a change exactly the right files would be made again."""
+"""Every row of docs/incremental.md: a dry run plans exactly the files that the change affects."""
 
 import re
 from fnmatch import fnmatchcase

@@ -1,4 +1,4 @@
-"""A run makes what was planned after a change, leaves all else alone, and then nothing is left."""
+"""After a change, a run makes exactly the planned files; then nothing is left to do."""
 
 import hashlib
 import shutil
@@ -21,7 +21,7 @@ REALLY_RUN = (
 
 @pytest.fixture
 def spare(finished, tmp_path):
-    """A copy of the finished study that a test may run again."""
+    """Copy the finished study, so that a test may run it again."""
     folder = tmp_path / "spare"
     shutil.copytree(finished.folder, folder)
     yield Project(folder)
@@ -29,7 +29,7 @@ def spare(finished, tmp_path):
 
 
 def results(project):
-    """Time and digest of every file of the study's results, by path."""
+    """Read time and digest of every file of the study's results, by path."""
     root = project.folder / RESULTS
     return {
         str(file.relative_to(project.folder)): (
@@ -42,7 +42,7 @@ def results(project):
 
 
 def output_of(file):
-    """The output that a file is, or is in: stores are folders."""
+    """Return the output to which a file belongs; an output may be a folder, such as a store."""
     store, inside, _ = file.partition(".zarr/")
     return f"{store}.zarr" if inside else file
 

@@ -1,4 +1,4 @@
-"""Which Python runs the jobs."""
+"""The Python interpreter that runs the jobs."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ WITHOUT_ENVIRONMENT = "/usr/bin:/bin"
 
 
 def test_jobs_run_without_an_activated_environment(project):
-    """As `.venv/bin/snakemake` does it: no python on PATH has the packages."""
+    """Run as `.venv/bin/snakemake` does: no python on PATH has the packages."""
     snakemake = Path(sys.executable).with_name("snakemake")
     done = subprocess.run(
         [snakemake, "--cores", "1", "--configfile", "configs/smoke.yaml", "--", TARGET],

@@ -1,4 +1,4 @@
-"""A study run again from its commit on one core: every bit as on two."""
+"""A study that is run again from its commit on one core gives the same bits as on two."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ STUDY = "brief.yaml"
 
 
 def brief(folder):
-    """Of the smoke study one dataset with two codecs: all kinds of artifacts, soon done."""
+    """Reduce the smoke study to one dataset and two codecs: fast, with all kinds of artifacts."""
     smoke = yaml.safe_load((folder / "configs/smoke.yaml").read_text())
     dataset = smoke["datasets"]["tiny-optical"] | {
         "rates": {"jpeg2000": [0.5], "dgml": [0.01]},
@@ -31,7 +31,7 @@ def git(folder, *arguments):
 
 @pytest.fixture
 def committed(tmp_path):
-    """A copy of the project under git, in which a study has run on two cores."""
+    """Copy the project, put it under git, and run a study on two cores in it."""
     project = copied(tmp_path / "project")
     (project.folder / STUDY).write_text(yaml.safe_dump(brief(project.folder)))
     ignored = ("results/", "reproduced/", ".snakemake/", "__pycache__/")

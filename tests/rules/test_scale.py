@@ -1,4 +1,4 @@
-"""What keeps large studies quick to plan: light imports, and few inputs per job."""
+"""Large studies are quick to plan, because imports are light and jobs have few inputs."""
 
 import re
 import sys
@@ -11,7 +11,7 @@ HEAVY = {"torch", "zarr", "dask", "xarray", "rasterio", "numpy", "pandas", "scip
 
 
 def imported(project, folder):
-    """Top-level packages that are imported while the Snakefile of a folder is parsed."""
+    """List the top-level packages that parsing a folder's Snakefile imports."""
     command = [sys.executable, "-X", "importtime", "-m", "snakemake", "--list-rules"]
     done = project.call([*command, "--snakefile", str(folder / "Snakefile")])
     return set(re.findall(r"^import time:.*\| +([\w]+)$", done.stderr, re.MULTILINE))
@@ -23,12 +23,12 @@ def test_parsing_imports_nothing_heavy(project, tmp_path_factory):
     own = imported(project, project.folder)
     assert "workflow_lib" in own
     assert not {"torch", "zarr", "dask"} & own
-    # plugins of Snakemake's may need pandas, and with it numpy
+    # Snakemake's plugins may import pandas, and with it numpy.
     assert not HEAVY & (own - imported(project, empty))
 
 
 def test_no_job_but_the_gathering_ones_reads_a_file_per_scene(project):
-    """Snakemake plans by the edge: jobs × scenes would be 600,000 of them in a large study."""
+    """Planning time grows with edges; jobs × scenes would be 600,000 edges in a large study."""
     smoke = yaml.safe_load((project.folder / "configs/smoke.yaml").read_text())
     smoke["datasets"]["tiny-thermal"]["source"]["scenes"] = 7
     (project.folder / "seven.yaml").write_text(yaml.safe_dump(smoke))

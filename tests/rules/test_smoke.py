@@ -1,4 +1,4 @@
-"""The smoke study: from scenes to the report through Snakemake, and what is done again after."""
+"""The smoke study, from scenes to the report, through Snakemake."""
 
 import sys
 
@@ -105,7 +105,7 @@ def test_a_dataset_whose_codec_another_one_trains_can_run_alone(project):
 
 
 def test_every_scene_is_scored_once_by_what_has_not_seen_it(finished):
-    """The thermal scenes lie in folds of their own, and each fold is held out once."""
+    """Each thermal scene is assigned to a different fold, and each fold is held out once."""
     table = pd.read_parquet(finished.folder / PATHS.metrics())
     thermal = table[(table["dataset"] == "tiny-thermal") & (table["metric"] == "tp")]
     place = ["codec", "rate", "regime", "trained_on", "scene", "row", "col"]
@@ -140,7 +140,7 @@ def test_figures_of_all_folds_are_sums_of_the_folds(finished):
 
 
 def test_paper_scale_plans_every_replicate(project):
-    """Five folds by five seeds by six rates of every dataset's codec."""
+    """The codec of every dataset has five folds, five seeds and six rates."""
     for dataset in ("fire", "cloud", "building"):
         for folder in ("images", "labels"):
             (project.folder / "data" / dataset / folder).mkdir(parents=True)

@@ -1,5 +1,4 @@
-"""The audit of the real smoke study: nothing is wrong with it, every tampered byte is found, and
-one command repairs it."""
+"""The audit finds no fault in the real smoke study, and finds every tampered byte."""
 
 import os
 import re
@@ -41,7 +40,7 @@ OTHERS = {"provenance", "logs", "benchmarks", "runs"}
 
 
 def files_of(folder, kind):
-    """Its files; Snakemake's own marks in stores are none."""
+    """List the files of a kind, without Snakemake's time marks in stores."""
     found = sorted(
         path
         for path in folder.glob(KINDS[kind])
@@ -56,7 +55,7 @@ def files_of(folder, kind):
 
 @contextmanager
 def tampered(file, place, by):
-    """The file with one byte changed, and afterwards as it was."""
+    """Change one byte of the file; restore the file at the end."""
     content, found = file.read_bytes(), file.stat()
     changed = bytearray(content)
     changed[place] = (changed[place] + by) % 256
@@ -69,7 +68,7 @@ def tampered(file, place, by):
 
 
 def called(name):
-    """What the audit calls a file: a store by its own name."""
+    """Return the audit's name of a file; for a file in a store, it is the store's name."""
     store, found, _ = name.partition(".zarr/")
     return f"{store}.zarr" if found else name
 
@@ -82,7 +81,7 @@ def test_nothing_is_wrong_with_a_finished_study(finished):
 
 
 def test_a_job_loads_no_module_of_the_project_that_its_digest_leaves_out(finished, monkeypatch):
-    """What jobs really loaded, functions' imports and codecs taken by name included."""
+    """The check covers modules that jobs really loaded, also inside functions and by codec name."""
     monkeypatch.chdir(finished.folder)
     study = load([Path(SMOKE[1])])
     for file in (finished.folder / RESULTS / "provenance").rglob("*.json"):
@@ -116,7 +115,7 @@ def test_a_hundred_tampered_bytes_are_found_by_name(finished):
             faults = audit(RESULTS, finished.folder).faults
         if called(name) not in {fault.path for fault in faults}:
             missed.append(name)
-        # what a sidecar said may be told as missing besides; nothing else is in doubt
+        # Only a damaged sidecar may cause further faults, about the facts that it contained.
         assert len(faults) == 1 or kind == "sidecars", (name, faults)
     assert missed == []
     assert audit(RESULTS, finished.folder).faults == ()
@@ -165,7 +164,7 @@ def test_a_damaged_store_is_repaired_by_one_command_and_one_job(copy, store, dam
 
 
 def test_where_nothing_is_damaged_repair_runs_nothing(copy):
-    """What is not there yet is for `make`."""
+    """`make` creates missing outputs, not `make repair`."""
     report = copy.folder / Paths(RESULTS).report()
     report.unlink()
     (copy.folder / Paths(RESULTS).sidecar(Paths(RESULTS).report())).unlink()

@@ -1,4 +1,4 @@
-"""The crate of the smoke study as it really ran."""
+"""The crate of a smoke study that has really run."""
 
 import json
 import os
@@ -39,7 +39,7 @@ class Crate:
 
 @pytest.fixture(scope="module")
 def crate(finished, tmp_path_factory):
-    """In a copy: other tests look at the same study."""
+    """Export the crate in a copy, because other tests use the same study."""
     folder = tmp_path_factory.mktemp("crate") / "project"
     shutil.copytree(finished.folder, folder, ignore=shutil.ignore_patterns(".snakemake"))
     project = Project(folder)
@@ -118,7 +118,7 @@ def test_the_same_study_gives_the_same_bytes_on_any_day(crate):
 
 
 def test_the_workflow_in_it_runs(crate, tmp_path):
-    """Somebody who has the crate, and the own rasters, can plan the study again."""
+    """A user with the crate and the user rasters can plan the study again."""
     shutil.copytree(crate.folder / "workflow", tmp_path / "again")
     shutil.copytree(crate.project.folder / "own", tmp_path / "again" / "own")
     again = Project(tmp_path / "again")

@@ -1,4 +1,4 @@
-"""A real Slurm on this machine alone: a node with fake GPUs, a cpu and a gpu partition."""
+"""Run a real Slurm on this machine: one node with fake GPUs, a cpu and a gpu partition."""
 
 import os
 import pwd
@@ -13,7 +13,7 @@ from pathlib import Path
 
 GPUS = 2
 CORES, MEMORY_MB = 16, 64000
-"""What the node says that it has: more than the machine, so that jobs overlap while they start."""
+"""Size of the node in Slurm, larger than the machine, so that jobs overlap while they start."""
 _SBIN = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"}
 _SETTINGS = Path("/etc/slurm")  # jobs do not inherit SLURM_CONF
 _MARK = "# Made for Downlink's tests, and removed when they end, by process"
@@ -26,17 +26,17 @@ class ClusterError(Exception):
 
 @dataclass(frozen=True)
 class Job:
-    """What Slurm itself says of a job.
+    """Slurm's record of a job.
 
     Attributes:
-        number: its id.
-        comment: rule and wildcards, or group, as Snakemake gives them to Slurm.
-        folder: the folder of the study.
-        partition: where it ran.
+        number: the job's id.
+        comment: rule and wildcards, or group, as Snakemake passes them to Slurm.
+        folder: the study's folder.
+        partition: partition in which the job ran.
         state: e.g. COMPLETED, FAILED, TIMEOUT, CANCELLED.
-        gpus: GPUs that it held.
-        memory_mb: memory that it asked for.
-        minutes: time limit.
+        gpus: number of allocated GPUs.
+        memory_mb: requested memory, in MB.
+        minutes: time limit, in minutes.
     """
 
     number: int
@@ -50,7 +50,7 @@ class Job:
 
     @property
     def rule(self) -> str:
-        """The rule that it runs, or a group's name and the rules in it, all joined by "_"."""
+        """Name of the rule, or a group's name and its rules, joined by "_"."""
         return self.comment.removeprefix("rule_").partition("_wildcards_")[0]
 
 
@@ -65,7 +65,7 @@ class Cluster:
         """Start all daemons and wait until the node takes jobs.
 
         Raises:
-            ClusterError: not root, another Slurm is configured here, or a daemon does not come up.
+            ClusterError: the user is not root, another Slurm is configured, or a daemon fails.
         """
         if os.geteuid() != 0:
             raise ClusterError("starting Slurm's daemons takes root; run make test-slurm as root")
@@ -77,19 +77,19 @@ class Cluster:
         self.start_node()
 
     def start_node(self) -> None:
-        """Start slurmd, again perhaps, and wait until the node takes jobs."""
+        """Start or restart slurmd, and wait until the node takes jobs."""
         self._daemon("slurmd", "slurmd", "-D", "-N", _host())
         self._until("the node is up", lambda: "idle" in _said("sinfo", "-h", "-o", "%T"))
 
     def stop_node(self) -> None:
-        """Stop slurmd; jobs that run go on."""
+        """Stop slurmd; running jobs continue."""
         self._stop("slurmd")
 
     def stop(self) -> None:
         """Stop every daemon that was started here, by its pid, and remove the configuration."""
         if "slurmctld" in self.daemons:
             _quiet("scancel", "--user=root")
-            deadline = time.monotonic() + 30  # KillWait and some more
+            deadline = time.monotonic() + 30  # longer than KillWait
             while _said("squeue", "--noheader") and time.monotonic() < deadline:
                 time.sleep(0.2)
         for name in reversed(list(self.daemons)):
@@ -99,11 +99,11 @@ class Cluster:
                 file.unlink()
 
     def log_of_node(self) -> str:
-        """What slurmd and its job steps have logged."""
+        """Read the log of slurmd and its job steps."""
         return (self.folder / "slurmd.log").read_text()
 
     def jobs(self, folder: Path) -> list[Job]:
-        """Every job of the study in `folder` since the start, from slurmctld's own records."""
+        """List all jobs of the study in `folder`, from slurmctld's records."""
         records = _said("scontrol", "--oneliner", "--details", "show", "job").splitlines()
         jobs = [_job(record) for record in records if record.startswith("JobId=")]
         return [job for job in jobs if job.folder == folder]
@@ -207,7 +207,7 @@ def _host() -> str:
 
 
 def _left_over(file: Path) -> bool:
-    """Whether a configuration is that of tests that were killed."""
+    """Whether killed tests left this configuration behind."""
     first = file.read_text().partition("\n")[0]
     process = first.removeprefix(_MARK).strip()
     return process.isdigit() and not Path("/proc", process).exists()

@@ -1,4 +1,4 @@
-"""A Slurm that lives as long as the tests do, and the smoke study on it."""
+"""Fixtures: a Slurm for the duration of the tests, and the smoke study on it."""
 
 import pytest
 from cluster import Cluster
@@ -18,7 +18,7 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture(scope="session", autouse=True)
 def smoke(cluster, tmp_path_factory):
-    """The smoke study, submitted first: it runs beside the other tests."""
+    """Submit the smoke study first, so that it runs during the other tests."""
     project = copied(tmp_path_factory.mktemp("smoke"))
     with submitting(project, "--configfile", "configs/smoke.yaml") as run:
         yield project, run

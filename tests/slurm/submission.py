@@ -1,4 +1,4 @@
-"""Snakemake in the background, on Slurm or without it."""
+"""Run Snakemake in the background, with or without Slurm."""
 
 import os
 import signal
@@ -12,23 +12,23 @@ import pytest
 from project import Project
 
 PATIENCE_S = 600
-# the profile asks for the status every 20 s and less often; the tests would mostly wait
+# The profile checks the status every 20 s or less often; with it, tests would mostly wait.
 PROFILE = ("--profile", "slurm", "--slurm-init-seconds-before-status-checks", "2")
 
 
 @dataclass(frozen=True)
 class Run:
-    """A Snakemake that submits jobs, and what it prints."""
+    """A running Snakemake and its output."""
 
     process: subprocess.Popen[bytes]
     output: Path
 
     def wait(self) -> int:
-        """Its exit status."""
+        """Wait for the end; return the exit status."""
         return self.process.wait(timeout=PATIENCE_S)
 
     def finish(self) -> str:
-        """Wait; fail with what it printed unless all went well."""
+        """Wait for the end; fail with Snakemake's output unless it succeeded."""
         if self.wait():
             pytest.fail(self.output.read_text()[-8000:])
         return self.output.read_text()
@@ -36,7 +36,7 @@ class Run:
 
 @contextmanager
 def running(project: Project, *options: str, **environment: str) -> Iterator[Run]:
-    """Snakemake in the background, ended with the context."""
+    """Run Snakemake in the background; stop it at the end of the context."""
     output = project.folder / "snakemake.out"
     with output.open("wb") as out:
         process = subprocess.Popen(
@@ -49,7 +49,7 @@ def running(project: Project, *options: str, **environment: str) -> Iterator[Run
     try:
         yield Run(process, output)
     finally:
-        process.send_signal(signal.SIGINT)  # cancels its jobs; at SIGTERM it would wait for them
+        process.send_signal(signal.SIGINT)  # SIGINT cancels its jobs; SIGTERM waits for them
         try:
             process.wait(timeout=60)
         except subprocess.TimeoutExpired:
@@ -58,5 +58,5 @@ def running(project: Project, *options: str, **environment: str) -> Iterator[Run
 
 
 def submitting(project: Project, *options: str, **environment: str) -> AbstractContextManager[Run]:
-    """`snakemake --profile slurm` in the background."""
+    """Run `snakemake --profile slurm` in the background."""
     return running(project, *PROFILE, *options, **environment)

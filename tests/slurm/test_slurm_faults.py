@@ -1,4 +1,4 @@
-"""What goes wrong on a cluster, done on purpose; results are those of an undisturbed run."""
+"""Provoke faults of a cluster; the results must equal those of an undisturbed run."""
 
 import re
 import shutil
@@ -17,7 +17,7 @@ from workflow_lib.provenance.sidecar import Sidecar
 
 pytestmark = pytest.mark.slurm
 
-# the GPUs are the smoke study's, which runs beside these
+# The CPU only: the smoke study, which runs at the same time, uses the GPUs.
 STUDY = ("--configfile", "configs/smoke.yaml", "faults.yaml", "--config", "device=cpu", "--")
 PATHS = Paths("results/faults")
 OWN = "fold1-seed0"
@@ -28,7 +28,7 @@ CODEC = PATHS.codec_weights("tiny-optical", "dgml", "0.01", OWN)
 
 
 def prepared(folder) -> Project:
-    """A copy of the project whose trainings get one minute and too little memory at first."""
+    """Copy the project; its trainings first get only one minute and too little memory."""
     project = copied(folder)
     shutil.copy(Path(__file__).with_name("faults.yaml"), project.folder)
     for file, old, new in [
@@ -50,7 +50,7 @@ def until(reached: Callable[[], bool], what: str) -> None:
 
 
 def checkpoint(project: Project, weights: str) -> bool:
-    """Whether a training has written one."""
+    """Whether a training has written a checkpoint."""
     return any((project.folder / PATHS.run_folder(weights)).glob("*/checkpoint.pt"))
 
 
@@ -60,7 +60,7 @@ def cancel(cluster, project: Project) -> None:
 
 
 def suspend(project: Project) -> None:
-    """Hold the training of STALLED, so that its time runs out whatever the machine's speed."""
+    """Suspend the training of STALLED, so that it exceeds its time limit on any machine."""
     training = [
         process
         for process in psutil.process_iter(["cmdline", "cwd"])
@@ -73,7 +73,7 @@ def suspend(project: Project) -> None:
 
 @pytest.fixture(scope="module")
 def undisturbed_run(tmp_path_factory):
-    """The same trainings without Slurm and without faults, beside the others."""
+    """Run the same trainings without Slurm and faults, at the same time as the others."""
     project = prepared(tmp_path_factory.mktemp("undisturbed"))
     with running(project, "--cores", "1", *STUDY, QUICK, CODEC, STALLED) as run:
         yield project, run
@@ -81,7 +81,7 @@ def undisturbed_run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def disturbed(cluster, undisturbed_run, tmp_path_factory):
-    """The project after three trainings: cancelled, out of memory and out of time."""
+    """Return the project after three trainings: cancelled, out of memory and out of time."""
     project = prepared(tmp_path_factory.mktemp("disturbed"))
     with submitting(project, *STUDY, QUICK, CODEC, STALLED) as run:
         faults = {QUICK: lambda: cancel(cluster, project), STALLED: lambda: suspend(project)}
@@ -98,7 +98,7 @@ def disturbed(cluster, undisturbed_run, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def undisturbed(undisturbed_run):
-    """The project after the trainings that nobody disturbed."""
+    """Return the project after the undisturbed trainings."""
     project, run = undisturbed_run
     run.finish()
     return project
@@ -149,7 +149,7 @@ def test_a_killed_snakemake_is_taken_up_again(cluster, undisturbed, tmp_path):
     orphan = states(cluster, project, "_quick_")[-1]
     assert orphan.state == "RUNNING"
     finished = (project.folder / manifest(TILES)).stat().st_mtime_ns
-    # as a writer that is not atomic would leave it
+    # An incomplete file, as a writer that is not atomic would leave it.
     (project.folder / QUICK).write_bytes(b"half")
     project.snakemake("--unlock", *STUDY, QUICK)
     with submitting(project, *STUDY, QUICK) as run:
