@@ -1,4 +1,7 @@
-"""The audit finds no fault in the real smoke study, and finds every tampered byte."""
+"""The audit finds no fault in the real smoke study, and finds every tampered byte.
+
+One command repairs a damaged study.
+"""
 
 import os
 import re

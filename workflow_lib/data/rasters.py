@@ -31,8 +31,8 @@ def convert(source: Rasters, imagery: Imagery, image: Path, name: str, target: P
         The notes of `Scene`.
 
     Raises:
-        DownlinkError: a raster is missing or damaged, the number of bands is not the configured
-            one, the label is on another grid, or no pixel is valid or labelled.
+        DownlinkError: a raster is missing or damaged, has another number of bands than configured,
+            or has no valid or no labelled pixel. Or the label is on another grid.
     """
     label = Path(source.labels.replace("{scene}", image.stem))
     if not label.is_file():

@@ -22,7 +22,7 @@ from workflow_lib.training.loop import train
 def finetune_jointly(setting: Setting, target: Finetuned) -> None:
     """Fine-tune codec and segmenter with L = R + λ·D + γ·T for each γ; write the best pair.
 
-    R is the estimated rate in bits per pixel and band, D is MSE₂₅₅, and T is the mean binary
+    R is the estimated rate in bits per pixel and band, and D is MSE₂₅₅. T is the mean binary
     cross-entropy of the map made from the reconstruction. Each run keeps the weights with the
     lowest L on the validation tiles. The run with the best IoU on decoded validation tiles is
     chosen.

@@ -1,8 +1,8 @@
 """Analysis and synthesis: a linear patch transform plus the Cheng2020 attention transforms.
 
 The nonlinear branches are those of Z. Cheng, H. Sun, M. Takeuchi, J. Katto, "Learned Image
-Compression with Discretized Gaussian Mixture Likelihoods and Attention Modules", CVPR 2020, built
-from CompressAI's layers, with 1×1 convolutions between N hidden channels and M latents.
+Compression with Discretized Gaussian Mixture Likelihoods and Attention Modules", CVPR 2020. They
+consist of CompressAI's layers, with 1×1 convolutions between N hidden channels and M latents.
 
 The linear transforms never use bf16. Latents reach hundreds and are rounded to integers, and an
 image at 50 dB differs from the original by less than bf16 resolves. The nonlinear branches may use
