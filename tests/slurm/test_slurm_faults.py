@@ -28,11 +28,15 @@ CODEC = PATHS.codec_weights("tiny-optical", "dgml", "0.01", OWN)
 
 
 def prepared(folder) -> Project:
-    """Copy the project; its trainings first get only one minute and too little memory."""
+    """Copy the project; its codec first gets too little memory, and STALLED only two minutes."""
     project = copied(folder)
     shutil.copy(Path(__file__).with_name("faults.yaml"), project.folder)
     for file, old, new in [
-        ("segmentation.smk", "runtime=each_attempt(120)", "runtime=each_attempt(1)"),
+        (
+            "segmentation.smk",
+            "runtime=each_attempt(120)",
+            "runtime=lambda w, attempt: 2 if (w.segmenter, attempt) == ('stalled', 1) else 120",
+        ),
         ("codecs.smk", "mem_mb=each_attempt(4000)", "mem_mb=each_attempt(400)"),
     ]:
         rules = project.folder / "rules" / file
@@ -59,13 +63,13 @@ def cancel(cluster, project: Project) -> None:
     subprocess.run(["scancel", str(states(cluster, project, "_quick_")[0].number)], check=True)
 
 
-def suspend(project: Project) -> None:
-    """Suspend the training of STALLED, so that it exceeds its time limit on any machine."""
+def suspend(project: Project, weights: str) -> None:
+    """Suspend the training of `weights`, so that it lasts until Slurm ends it, on any machine."""
     training = [
         process
         for process in psutil.process_iter(["cmdline", "cwd"])
         if process.info["cwd"] == str(project.folder)
-        and (process.info["cmdline"] or [])[-2:] == ["--weights", STALLED]
+        and (process.info["cmdline"] or [])[-2:] == ["--weights", weights]
     ]
     assert len(training) == 1
     training[0].suspend()
@@ -84,7 +88,7 @@ def disturbed(cluster, undisturbed_run, tmp_path_factory):
     """Return the project after three trainings: cancelled, out of memory and out of time."""
     project = prepared(tmp_path_factory.mktemp("disturbed"))
     with submitting(project, *STUDY, QUICK, CODEC, STALLED) as run:
-        faults = {QUICK: lambda: cancel(cluster, project), STALLED: lambda: suspend(project)}
+        faults = {QUICK: lambda: cancel(cluster, project), STALLED: lambda: suspend(project, STALLED)}
 
         def planted() -> bool:
             for weights in [name for name in faults if checkpoint(project, name)]:
@@ -144,6 +148,7 @@ def test_a_killed_snakemake_is_taken_up_again(cluster, undisturbed, tmp_path):
     project = prepared(tmp_path)
     with submitting(project, *STUDY, QUICK) as run:
         until(lambda: checkpoint(project, QUICK), "a checkpoint")
+        suspend(project, QUICK)
         run.process.kill()
         run.process.wait()
     orphan = states(cluster, project, "_quick_")[-1]
