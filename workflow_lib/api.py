@@ -85,11 +85,11 @@ class ImageCodec:
             image: uint16 [band, y, x].
             bpppb: target rate in bits per valid pixel per band, above 0 and at most 16. Only for
                 codecs that are not learned: the rate of a learned codec follows from its λ.
-            lossless: code without loss instead of to a target rate.
+            lossless: lossless coding instead of a target rate.
 
         Returns:
-            A bitstream within 1 % of the target rate; smaller where the image has less to code,
-            and `at_floor` where the codec cannot go so low.
+            A bitstream within 1 % of the target rate. If the codec cannot go so low, `at_floor`
+            is set. If it cannot come so near, the bitstream is smaller and a warning is logged.
 
         Raises:
             DownlinkError: the codec cannot serve this image or this rate; says why.

@@ -88,7 +88,10 @@ def disturbed(cluster, undisturbed_run, tmp_path_factory):
     """Return the project after three trainings: cancelled, out of memory and out of time."""
     project = prepared(tmp_path_factory.mktemp("disturbed"))
     with submitting(project, *STUDY, QUICK, CODEC, STALLED) as run:
-        faults = {QUICK: lambda: cancel(cluster, project), STALLED: lambda: suspend(project, STALLED)}
+        faults = {
+            QUICK: lambda: cancel(cluster, project),
+            STALLED: lambda: suspend(project, STALLED),
+        }
 
         def planted() -> bool:
             for weights in [name for name in faults if checkpoint(project, name)]:

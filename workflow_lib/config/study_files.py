@@ -48,7 +48,25 @@ def completed(config: Mapping[str, Any]) -> Study:
     Raises:
         DownlinkError: the study is refused.
     """
-    return validate(_laid_over(_parsed(DEFAULTS), config))
+    return validate(_laid_over(_without_replaced_codecs(_parsed(DEFAULTS), config), config))
+
+
+def _without_replaced_codecs(
+    defaults: Mapping[str, Any], config: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Drop default codecs to which the study gives another kind; their options do not fit it."""
+    own = config.get("codecs")
+    kinds = {
+        name: options["kind"]
+        for name, options in (own.items() if isinstance(own, Mapping) else ())
+        if isinstance(options, Mapping) and "kind" in options
+    }
+    codecs = {
+        name: options
+        for name, options in defaults["codecs"].items()
+        if kinds.get(name, options["kind"]) == options["kind"]
+    }
+    return {**defaults, "codecs": codecs}
 
 
 def _parsed(file: Path) -> dict[str, Any]:

@@ -48,6 +48,16 @@ def test_a_study_inherits_defaults_and_nothing_of_the_demo(pytestconfig):
     assert (smoke.codecs["dgml"].channels, smoke.codecs["dgml"].kind) == (8, "dgml")
 
 
+def test_a_default_codec_of_another_kind_inherits_none_of_its_options(folder):
+    (folder / "mine.yaml").write_text(
+        "codecs: {hyperprior: {kind: jpegxl}, lerc: {kind: jpeg2000}}\n"
+    )
+    study = study_files.load([study_files.DEMO, folder / "mine.yaml"])
+    demo = study_files.load()
+    assert study.codecs["hyperprior"].canonical() == demo.codecs["jpegxl"].canonical()
+    assert study.codecs["lerc"].canonical() == demo.codecs["jpeg2000"].canonical()
+
+
 def test_later_files_are_laid_over_earlier_ones(folder):
     (folder / "mine.yaml").write_text("results: elsewhere\nstatistics: {epsilon: 0.5}\n")
     study = study_files.load([study_files.DEMO, folder / "mine.yaml"])

@@ -11,7 +11,7 @@ __all__ = ["Dgml", "open_codec"]
 
 
 class Dgml(LearnedOptions):
-    """Learned codec with Gaussian mixtures and a serial 5×5 context: the most accurate one."""
+    """Learned codec with Gaussian mixtures and a serial 5×5 context."""
 
     context = "dgml"
     kind: Literal["dgml"]

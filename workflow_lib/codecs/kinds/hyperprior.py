@@ -9,7 +9,7 @@ __all__ = ["Hyperprior", "open_codec"]
 
 
 class Hyperprior(LearnedOptions):
-    """Learned codec without context, mean and scale from the hyperprior alone: the fastest one."""
+    """Learned codec without context, mean and scale from the hyperprior alone."""
 
     context = "hyperprior"
     kind: Literal["hyperprior"]

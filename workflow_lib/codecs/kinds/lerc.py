@@ -28,7 +28,7 @@ _UINT16, _FLOAT32 = 3, 6
 
 
 class Lerc(CodecOptions):
-    """LERC, each band in its own blob, all bands at one maximum error: the fastest codec."""
+    """LERC, each band in its own blob, all bands at one maximum error."""
 
     lossless = True
     kind: Literal["lerc"]
