@@ -18,8 +18,6 @@ rule fit_codec:
     benchmark:
         PATHS.benchmark(CODEC_WEIGHTS)
     priority: 30  # the longest chain of jobs starts here
-    conda:
-        ENVIRONMENT
     threads: STUDY.threads
     resources:
         mem_mb=each_attempt(4000),
@@ -62,8 +60,6 @@ rule encode_scene:
     wildcard_constraints:
         training=UNTRAINED,
     priority: 20  # short jobs that many others wait for
-    conda:
-        ENVIRONMENT
     threads: STUDY.threads
     resources:
         mem_mb=each_attempt(5000),

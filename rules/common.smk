@@ -28,7 +28,6 @@ except DownlinkError as error:
 STUDY, PATHS = PLAN.study, PLAN.paths
 record = recorder(PATHS, commit(Path(workflow.basedir)))
 REPLICATE = replicate("{fold}", "{seed}")
-ENVIRONMENT = "../envs/downlink.yaml"
 # For jobs that run networks. Spare cores draw batches while the GPU computes.
 GPUS = 0 if STUDY.device == "cpu" else 1
 CORES_PER_GPU = max(4, STUDY.threads)
@@ -37,13 +36,12 @@ CORES_PER_GPU = max(4, STUDY.threads)
 gc.set_threshold(50_000, 20, 50)
 atexit.register(gc.freeze)
 
-# Jobs use the interpreter that runs Snakemake, unless conda brings one. It stands in
-# the prefix, which Snakemake does not compare: another environment's path runs nothing again.
+# Jobs use the interpreter that runs Snakemake. It stands in the prefix, which Snakemake does not
+# compare: another environment's path runs nothing again.
 # Threads that wait must not spin, because jobs share the cores.
-DEPLOYED = workflow.deployment_settings and workflow.deployment_settings.deployment_method
 shell.prefix(
     f"set -euo pipefail; export OMP_NUM_THREADS={STUDY.threads} OMP_WAIT_POLICY=PASSIVE"
-    f" {INTERPRETER}={'python' if DEPLOYED else shlex.quote(sys.executable)}; "
+    f" {INTERPRETER}={shlex.quote(sys.executable)}; "
 )
 
 

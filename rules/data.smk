@@ -18,8 +18,6 @@ rule fetch_archive:
     wildcard_constraints:
         file="|".join(map(re.escape, ARCHIVES)) or "none",
     priority: 40  # all other jobs wait for the scenes
-    conda:
-        ENVIRONMENT
     resources:
         mem_mb=each_attempt(500),
         runtime=each_attempt(30),
@@ -51,8 +49,6 @@ rule prepare_scene:
     benchmark:
         PATHS.benchmark(SCENE)
     priority: 40
-    conda:
-        ENVIRONMENT
     resources:
         mem_mb=each_attempt(4000),
         runtime=each_attempt(30),
@@ -82,8 +78,6 @@ rule tile_scene:
     benchmark:
         PATHS.benchmark(TILES)
     priority: 40
-    conda:
-        ENVIRONMENT
     threads: STUDY.tiling_budget.threads
     resources:
         mem_mb=each_attempt(STUDY.tiling_budget.memory_mb),
@@ -115,8 +109,6 @@ rule gather_tiles:
     log:
         PATHS.log(GATHERED_TILES),
     priority: 40
-    conda:
-        ENVIRONMENT
     params:
         job=record("gather_tiles"),
         code=code("gather_scenes"),

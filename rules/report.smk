@@ -13,8 +13,6 @@ rule collect_metrics:
         PATHS.log(PATHS.metrics()),
     benchmark:
         PATHS.benchmark(PATHS.metrics())
-    conda:
-        ENVIRONMENT
     resources:
         mem_mb=each_attempt(2000),
         runtime=each_attempt(15),
@@ -42,8 +40,6 @@ rule judge_study:
         PATHS.log(PATHS.findings()),
     benchmark:
         PATHS.benchmark(PATHS.findings())
-    conda:
-        ENVIRONMENT
     resources:
         mem_mb=each_attempt(2000),
         runtime=each_attempt(30),
@@ -73,8 +69,6 @@ rule write_report:
         PATHS.log(PATHS.report()),
     benchmark:
         PATHS.benchmark(PATHS.report())
-    conda:
-        ENVIRONMENT
     resources:
         mem_mb=each_attempt(3000),
         runtime=each_attempt(15),

@@ -25,8 +25,6 @@ rule fit_threshold_baseline:
         PATHS.log(BASELINE),
     benchmark:
         PATHS.benchmark(BASELINE)
-    conda:
-        ENVIRONMENT
     resources:
         mem_mb=each_attempt(4000),
         runtime=each_attempt(15),
@@ -54,8 +52,6 @@ rule train_on_originals:
     benchmark:
         PATHS.benchmark(ORIGINAL_SEGMENTER)
     priority: 10  # all frozen scores wait for these
-    conda:
-        ENVIRONMENT
     threads: STUDY.threads
     resources:
         mem_mb=each_attempt(4000),
@@ -119,8 +115,6 @@ rule finetune:
     wildcard_constraints:
         regime="|".join(FINETUNED),
     priority: 7
-    conda:
-        ENVIRONMENT
     threads: STUDY.threads
     resources:
         mem_mb=each_attempt(6000),
@@ -165,8 +159,6 @@ rule score_on_originals:
         PATHS.log(ORIGINAL_SCORES),
     benchmark:
         PATHS.benchmark(ORIGINAL_SCORES)
-    conda:
-        ENVIRONMENT
     threads: STUDY.threads
     resources:
         mem_mb=each_attempt(4000),
@@ -200,8 +192,6 @@ rule score_on_reconstructions:
         PATHS.log(SCORES),
     benchmark:
         PATHS.benchmark(SCORES)
-    conda:
-        ENVIRONMENT
     threads: STUDY.threads
     resources:
         mem_mb=each_attempt(4000),

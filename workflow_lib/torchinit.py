@@ -146,7 +146,7 @@ def _require_torch() -> None:
         raise DownlinkError(
             f"{socket.gethostname()}: this machine cannot load torch ({reason}). Install the "
             "environment again, for this kind of machine and on a file system that it sees: bash "
-            "envs/install.sh PYTHON; or let Snakemake bring one: --sdm conda."
+            "envs/install.sh PYTHON."
         ) from error
 
 

@@ -26,13 +26,3 @@ def test_jobs_run_without_an_activated_environment(project):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert (project.folder / TARGET).exists()
-
-
-def test_a_conda_environment_or_container_brings_its_own_python(project):
-    (project.folder / "print.smk").write_text(
-        'include: "Snakefile"\nprint("prefix:", shell._process_prefix)\n'
-    )
-    printing = ("--list-rules", "--snakefile", "print.smk")
-    assert f"DOWNLINK_PYTHON={sys.executable}; " in project.snakemake(*printing).stdout
-    deployed = project.snakemake(*printing, "--sdm", "conda").stdout
-    assert "DOWNLINK_PYTHON=python; " in deployed
