@@ -1,7 +1,7 @@
 # make            the demo study, from archives of imagery to the report; make STUDY=mine.yaml: another one
 # make install    only install, into .venv
 # make test       the quick tests
-# make test-study the smoke study, run: its results, what runs again after which change, audit, crate
+# make test-study workflows, planned and run: the smoke study, what runs again after which change, audit, crate
 # make test-slow  10,000 damaged bitstreams, decoded; coverage of the intervals, simulated
 # make test-machines  the tests that train, with each instruction set that the processor has
 # make test-network what asks the package index

@@ -7,9 +7,9 @@ from project import copied
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Mark the tests that need a finished study, because they wait minutes for it."""
+    """Mark the tests that run Snakemake, because they take minutes."""
     for item in items:
-        if "finished" in getattr(item, "fixturenames", ()):
+        if {"project", "finished"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.study)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -267,15 +268,28 @@ def test_the_segmenter_sees_nodata_and_no_count_that_a_decoder_cannot_give(setti
     assert (counts.movedim(1, -1)[~valid] == 0).all()
 
 
+INTERRUPTED = schedule(1.0, 5.0, steps=2, checkpoint_seconds=0)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(setting, tmp_path_factory):
+    """Files of an arm that ran to its end, once for each arm."""
+
+    @cache
+    def run(arm):
+        return tuned(arm, setting, tmp_path_factory.mktemp("whole"), finetuning=INTERRUPTED)[0]
+
+    return run
+
+
 @pytest.mark.parametrize(
     ("arm", "task", "before"),
     [("joint", JointTask, 4), ("control", CodecTuningTask, 2), ("control", SegmenterTask, 4)],
 )
 def test_an_interrupted_run_trains_nothing_twice_and_writes_the_same_bytes(
-    setting, tmp_path, monkeypatch, arm, task, before
+    setting, undisturbed, tmp_path, monkeypatch, arm, task, before
 ):
-    plan = schedule(1.0, 5.0, steps=2, checkpoint_seconds=0)
-    whole, _ = tuned(arm, setting, tmp_path / "whole", finetuning=plan)
+    plan, whole = INTERRUPTED, undisturbed(arm)
     losses, begun = task.training_losses, []
 
     def killed(self, batch):
