@@ -12,7 +12,7 @@ MEGABYTE = 1_000_000
 UNTOUCHED = (
     Row("nothing", "nothing", nothing()),
     Row(
-        "every file below 1 MB touched: results, own rasters, templates",
+        "every file below 1 MB touched: results, user data, templates",
         "nothing",
         touched(f"{RESULTS}/**/*", "own/**/*", "workflow_lib/**/*.j2", most=MEGABYTE),
     ),
@@ -31,7 +31,7 @@ UNTOUCHED = (
         ),
     ),
     Row(
-        "a comment in the library",
+        "a comment added in the library",
         "nothing",
         edited(
             "workflow_lib/codecs/spectral_klt.py",
@@ -40,26 +40,26 @@ UNTOUCHED = (
         ),
     ),
     Row(
-        "a docstring in the library",
+        "a docstring edited in the library",
         "nothing",
         edited("workflow_lib/data/tiles.py", '"""Tiles in memory."""', '"""Tiles, in memory."""'),
     ),
     Row(
-        "`tiling_budget`",
+        "`tiling_budget` changed",
         "nothing",
         edited(DEFAULTS, "{threads: 2, memory_mb: 2000}", "{threads: 1, memory_mb: 1000}"),
     ),
-    Row("a commit made, and a file edited since", "nothing", committed("README.md")),
-    Row("the lock's mypy", "nothing", locked("mypy")),
+    Row("a commit made, then a file edited", "nothing", committed("README.md")),
+    Row("mypy updated in the lock", "nothing", locked("mypy")),
     Row("a log deleted", "nothing", deleted(f"{RESULTS}/logs/report.html.log")),
     Row(
         "a sidecar deleted",
-        "nothing; `make audit` says so",
+        "nothing; `make audit` reports it",
         deleted(f"{RESULTS}/provenance/report.html.json"),
     ),
     Row(
         "one byte of a store changed",
-        "nothing; `make audit` says so, and so does a job that reads it",
+        "nothing; `make audit` reports it, and a job that reads the store fails",
         changed(f"{RESULTS}/own/tiles/unseen1.zarr/zarr.json", one_byte_changed),
     ),
 )
@@ -77,18 +77,19 @@ DAMAGED = (
     ),
     Row(
         "one byte of a segmenter's weights changed",
-        "its scores, as if it had been trained so; table, findings, report; `make audit` says so",
+        "scores of this segmenter, as after another training; table, findings, report; `make "
+        "audit` reports the file",
         changed(WEIGHTS, one_byte_changed),
         ("own/scores/unet/*", *END),
     ),
     Row(
         "a reconstruction deleted",
-        "nothing; a job that has to read it stops and says so, as does `make audit`; "
-        "`make repair` mends it",
+        "nothing; a job that must read it fails, `make audit` reports it, and `make repair` "
+        "creates it again",
         deleted(f"{RESULTS}/{CODED_SCENE}.zarr"),
     ),
     Row(
-        "a reconstruction deleted, and asked for by name, as `make repair` does",
+        "a reconstruction deleted and requested by name, as `make repair` does",
         "the job that coded this scene",
         deleted(f"{RESULTS}/{CODED_SCENE}.zarr"),
         ("own/*/jpeg2000/1/any/unseen1.*",),

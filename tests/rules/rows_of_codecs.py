@@ -35,7 +35,7 @@ def _added(kind: str) -> Change:
 EXTENDED = (
     Row(
         "a codec added",
-        "its own coding and scores; table, findings, report",
+        "coding and scores of this codec; table, findings, report",
         _added("mine"),
         ("own/*/mine/1/*", *END),
     ),

@@ -29,7 +29,7 @@ def _raster(folder: Path, scene: str) -> str:
 CONFIGURED = (
     Row(
         "a rate added to one codec",
-        "coding at this rate, its scores; table, findings, report",
+        "coding and scores at this rate; table, findings, report",
         _study("klt-jpeg2000: [0.5]", "klt-jpeg2000: [0.5, 0.8]"),
         ("tiny-optical/*/klt-jpeg2000/0.8/*", *END),
     ),
@@ -41,38 +41,44 @@ CONFIGURED = (
     ),
     Row(
         "λ changed",
-        "this codec's training on this dataset, its coding and scores; table, findings, report",
+        "training, coding and scores of this codec on this dataset; table, findings, report",
         _study("jpeg2000: [1.0]\n      dgml: [0.01]", "jpeg2000: [1.0]\n      dgml: [0.02]"),
         ("own/*/dgml/0.02/*", *END),
     ),
     Row(
-        "a learned codec's coding unit",
-        "coding by it, its scores; table, findings, report",
+        "a learned codec's coding unit changed",
+        "coding and scores of this codec; table, findings, report",
         _study("hyperprior: {<<: *tiny, unit: scene}", "hyperprior: {<<: *tiny, unit: fold}"),
         ("tiny-thermal/*/hyperprior/*", *END),
         ("*/codecs/*",),
     ),
     Row(
         "a seed added",
-        "all trainings with this seed, coding and scores by them; table, findings, report",
+        "all trainings with this seed, coding and scores that use them; table, findings, report",
         _default("seeds: [0]", "seeds: [0, 1]"),
         ("*fold?-seed1*", *END),
     ),
     Row(
-        "a segmenter's training",
-        "its trainings, fine-tunings with it, coding by these, its scores; table, findings, report",
+        "a segmenter's training schedule changed",
+        "its trainings and scores, fine-tuning with it, coding by the fine-tuned codecs; table, "
+        "findings, report",
         _study("training: {steps: 30,", "training: {steps: 31,"),
         (*BY_SEGMENTERS, *END),
     ),
     Row(
-        "ε of the verdict",
+        "ε of the verdict changed",
         "findings, report",
         _study("{resamples: 200}", "{resamples: 200, epsilon: 0.02}"),
         JUDGED,
     ),
-    Row("a dataset's caption", "report", _study("title: Own scenes", "title: My scenes"), PAGE),
     Row(
-        "a dataset left out of `run`",
+        "a dataset's caption changed",
+        "report",
+        _study("title: Own scenes", "title: My scenes"),
+        PAGE,
+    ),
+    Row(
+        "a dataset removed from `run`",
         "table, findings, report",
         _study("tiny-optical, own]", "tiny-optical]"),
         END,
@@ -82,20 +88,21 @@ CONFIGURED = (
 IMAGED = (
     Row(
         "a scene added to the scored fold",
-        "reading, tiling and coding it; the dataset's scores; table, findings, report",
+        "reading, tiling and coding of this scene; all scores of the dataset; table, findings, "
+        "report",
         moved(_raster(KEPT, MORE_UNSEEN), _raster(IMAGES, MORE_UNSEEN)),
         (_of(MORE_UNSEEN), *OWN_SCORED),
     ),
     Row(
         "a scene added to a training fold",
-        "reading, tiling and coding it; trainings that see it, all coding by what they trained;"
-        " the dataset's scores; table, findings, report",
+        "reading, tiling and coding of this scene; trainings that use it, coding by the codecs "
+        "trained there; all scores of the dataset; table, findings, report",
         moved(_raster(KEPT, MORE_KNOWN), _raster(IMAGES, MORE_KNOWN)),
         (_of(MORE_KNOWN), *OWN_TRAINED),
     ),
     Row(
-        "a scene added where every fold is scored in turn",
-        "the same, trainings of those replicates alone that do not hold it out",
+        "a scene added where every fold is held out in turn",
+        "the same, but only trainings of replicates that do not hold the scene out",
         _study("seed: 1, scenes: 2}", "seed: 1, scenes: 3}"),
         (
             "tiny-thermal/*/generated2.*",
@@ -111,33 +118,34 @@ IMAGED = (
     ),
     Row(
         "a scene removed from the scored fold",
-        "the dataset's scores; table, findings, report",
+        "all scores of the dataset; table, findings, report",
         moved(_raster(IMAGES, "unseen2"), _raster(KEPT, "unseen2")),
         OWN_SCORED,
     ),
     Row(
         "a scene removed from a training fold",
-        "trainings that saw it, coding by what they trained; the dataset's scores; table, findings,"
-        " report",
+        "trainings that used it, coding by the codecs trained there; all scores of the dataset; "
+        "table, findings, report",
         moved(_raster(IMAGES, "known2"), _raster(KEPT, "known2")),
         OWN_TRAINED,
     ),
     Row(
         "a label of the scored fold edited",
-        "reading, tiling and coding this scene (its distortion is measured by label); the dataset's"
-        " scores; table, findings, report",
+        "reading, tiling and coding of this scene, because distortion is measured by label; all "
+        "scores of the dataset; table, findings, report",
         changed(_raster(LABELS, "unseen1"), pixel_counted_up),
         (_of("unseen1"), *OWN_SCORED),
     ),
     Row(
         "a label of a training fold edited",
-        "the same, and trainings that see it, all coding by what they trained",
+        "the same, and trainings that use the scene, coding by the codecs trained there",
         changed(_raster(LABELS, "known1"), pixel_counted_up),
         (_of("known1"), *OWN_TRAINED),
     ),
     Row(
         "an image of the scored fold edited",
-        "reading, tiling and coding this scene; the dataset's scores; table, findings, report",
+        "reading, tiling and coding of this scene; all scores of the dataset; table, findings, "
+        "report",
         changed(_raster(IMAGES, "unseen1"), pixel_counted_up),
         (_of("unseen1"), *OWN_SCORED),
     ),

@@ -12,10 +12,10 @@ from rows import ROWS
 SMOKE = ("--configfile", str(STUDY))
 RECORDS = ("logs", "benchmarks", "provenance", "runs")
 REALLY_RUN = (
-    "a comment in the library",
-    "ε of the verdict",
+    "a comment added in the library",
+    "ε of the verdict changed",
     "a rate added to one codec",
-    "a reconstruction deleted, and asked for by name, as `make repair` does",
+    "a reconstruction deleted and requested by name, as `make repair` does",
 )
 
 
