@@ -85,7 +85,7 @@ class ImageCodec:
             image: uint16 [band, y, x].
             bpppb: target rate in bits per valid pixel per band, above 0 and at most 16. Only for
                 codecs that are not learned: the rate of a learned codec follows from its λ.
-            lossless: lossless coding instead of a target rate.
+            lossless: use lossless coding instead of a target rate.
 
         Returns:
             A bitstream within 1 % of the target rate. If the codec cannot go so low, `at_floor`

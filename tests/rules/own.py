@@ -58,7 +58,7 @@ def add_own_dataset(folder: Path) -> None:
 
 
 def _scene(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Generate counts and labels: waves, with the target class where counts are largest."""
+    """Generate counts and labels: waves, with the positive class where counts are largest."""
     rng = np.random.default_rng(seed)
     rows, cols = np.mgrid[:_SIDE, :_SIDE] / _SIDE
     waves = np.sin(9 * rows + seed) * np.cos(7 * cols)

@@ -85,7 +85,7 @@ def styles(shape: tuple[int, ...]) -> list[Style]:
 
 
 def lossless_style(shape: tuple[int, ...]) -> Style:
-    """The style in which an image is coded without loss."""
+    """Style of lossless coding for an image shape."""
     return Style(levels(shape), reversible=True)
 
 
