@@ -152,7 +152,7 @@ def rate(part: Callable[[], object], seconds: float) -> float:
 
 
 def stored(target: Path, tiles: int, bands: tuple[Band, ...]) -> Path:
-    """Write a store of textured tiles in which a tenth of the pixels have the target class."""
+    """Write a store of textured tiles in which a tenth of the pixels have the positive class."""
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(_DISTINCT, len(bands), SIDE, SIDE))
     fields = sum(gaussian_filter(noise, (0, 1.5, s, s)) * 30 * s for s in (1, 9))

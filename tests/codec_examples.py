@@ -1,4 +1,4 @@
-"""An example of every codec in the registry, for tests that take their codecs from there."""
+"""Examples of every codec in the registry, for tests that run on all codecs."""
 
 import json
 from dataclasses import dataclass
@@ -24,17 +24,17 @@ _TINY = {
         "validate_every": 1,
     },
 }
-"""Options of a learned codec that is trained in a second."""
+"""Options of a learned codec that trains in one second."""
 
 
 def example_options(kind: str, unit: str = "fold") -> CodecOptions:
-    """Options of a kind: the defaults, and tiny sizes for a learned codec."""
+    """Return options of a kind: the defaults, with tiny sizes for a learned codec."""
     sizes = _TINY if options_of(kind).learned else {}
     return parse_options({"kind": kind, "unit": unit, **sizes})
 
 
 def example_tiles(bands: int = 3) -> Tiles:
-    """Four textured tiles of 128 × 128 pixels, two folds, some nodata."""
+    """Generate four textured tiles of 128 × 128 pixels with two folds and some nodata."""
     rng = np.random.default_rng(0)
     walks = rng.normal(0, 4, (4, bands, 128, 128)).cumsum(axis=2).cumsum(axis=3)
     image = (3000 + walks + rng.normal(0, 10, walks.shape)).clip(1, 65535).astype(np.uint16)
@@ -84,7 +84,7 @@ class Example:
 
 
 def example(kind: str, bands: int, folder: Path) -> Example:
-    """The example of a kind; a learned codec is trained once for each number of bands."""
+    """Return the example of a kind; a learned codec is trained once per number of bands."""
     options, weights = example_options(kind), None
     if options.learned:
         weights = folder / f"{kind}-{bands}.safetensors"

@@ -1,4 +1,4 @@
-"""What the tests of every folder share."""
+"""Fixtures that all tests share."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from workflow_lib.data.tiles import Tiles
 
 @pytest.fixture
 def make_tiles():
-    """Builds seeded tiles of one scene on a square grid, with textured, correlated bands."""
+    """Build seeded tiles of one scene on a square grid, with textured, correlated bands."""
 
     def make(grid=4, side=16, bands=2, seed=0, split=("train", "validation", "test", "test")):
         rng = np.random.default_rng(seed)

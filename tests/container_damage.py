@@ -1,6 +1,6 @@
-"""What can happen to a container: changes of its bytes, and its checksums made right again.
+"""Damage containers, and correct their checksums.
 
-Each change is a name and numbers, so that a case can be read.
+Each change is a name and numbers, so that a failed case is readable.
 """
 
 import struct
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 @st.composite
 def changes(draw: st.DrawFn, intact: bytes) -> list[tuple[Any, ...]]:
-    """One to three changes of a file."""
+    """Draw one to three changes of a file."""
     spans, _, end = walk(intact)
     starts = [start for start, _ in _bodies(intact)]
     header, unit = st.integers(0, end - 1), st.integers(0, len(starts) - 1)
@@ -38,7 +38,7 @@ def changes(draw: st.DrawFn, intact: bytes) -> list[tuple[Any, ...]]:
 
 
 def changed(data: bytes, how: list[tuple[Any, ...]], repair: bool) -> bytes:
-    """The file after some changes, its checksums right again where that is wanted and possible."""
+    """Apply changes to a file; correct its checksums on request, where possible."""
     mutable = bytearray(data)
     for name, *values in how:
         _CHANGES[name](mutable, *values)
@@ -79,7 +79,7 @@ def _shift(data: bytearray, which: int, by: int) -> None:
 
 
 def _swap(data: bytearray, one: int, other: int) -> None:
-    """A unit gets another one's bytes, as long as its own."""
+    """Replace a unit's bytes by those of another unit, at equal length."""
     bodies = _bodies(data)
     if max(one, other) < len(bodies):
         (start, end), (first, last) = bodies[one], bodies[other]
@@ -87,7 +87,7 @@ def _swap(data: bytearray, one: int, other: int) -> None:
 
 
 def _resize(data: bytearray, unit: int, size: int) -> None:
-    """A unit's payload is cut short or padded, and the index says so."""
+    """Shorten or pad a unit's payload, and update the index."""
     spans, checks, _ = walk(data)
     if unit < len(checks):
         start, end = spans[_per_unit(spans, checks) * (unit + 1) + 2]
@@ -99,7 +99,7 @@ def _resize(data: bytearray, unit: int, size: int) -> None:
 
 
 def _per_unit(spans: list[tuple[int, int]], checks: list[int]) -> int:
-    """Numbers of a unit in the index."""
+    """Count the numbers of a unit in the index."""
     return (len(spans) - 3) // max(len(checks), 1)
 
 
@@ -116,10 +116,10 @@ _CHANGES = {
 
 
 def walk(data: bytes | bytearray) -> tuple[list[tuple[int, int]], list[int], int]:
-    """Where a container's numbers and its units' checksums stand, and where its index ends.
+    """Locate the numbers of a container, the checksums of its units, and the end of its index.
 
-    Written from docs/formats.md, not from the reader that is tested. Bytes that are no container
-    give what was found before they ended.
+    Written from docs/formats.md, not from the reader under test. For bytes that are not a
+    container, returns what was found before they end.
     """
     spans: list[tuple[int, int]] = []
     checks: list[int] = []
@@ -146,7 +146,7 @@ def walk(data: bytes | bytearray) -> tuple[list[tuple[int, int]], list[int], int
 
 
 def _bodies(data: bytes | bytearray) -> list[tuple[int, int]]:
-    """Where the units' bytes stand, as far as the file goes."""
+    """Locate the units' bytes, up to the end of the file."""
     spans, checks, end = walk(data)
     per_unit = _per_unit(spans, checks)
     start, bodies = end + 4, []
@@ -168,7 +168,7 @@ def _repair(data: bytearray) -> None:
 
 
 def _value(digits: bytes | bytearray) -> int:
-    # longer ones are none, and a damaged file's would take minutes
+    # longer numbers are invalid, and take minutes in damaged files
     return sum((digit & 127) << (7 * place) for place, digit in enumerate(digits[:10]))
 
 

@@ -1,4 +1,4 @@
-"""Decode damaged containers in a process that is watched from outside."""
+"""Decode damaged containers in a watched process."""
 
 import json
 import multiprocessing
@@ -29,16 +29,16 @@ KINDS = list(kinds())
 UNITS = ["fold", "tile", "scene"]
 
 SECONDS = 1.0
-"""CPU time, of all threads, that a damaged file may take; wall time depends on other programs."""
+"""CPU time of all threads that a damaged file may take; wall time depends on other programs."""
 _HANG = 30.0
-"""Wall seconds after which a decoder that does not answer is taken for dead."""
+"""Wall seconds after which a decoder that does not answer counts as dead."""
 _TIMES = 4
 """Decoded sizes that a damaged file may need beyond what the undamaged one needs."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is fuzzed: a codec, its coding unit, and a file of theirs."""
+    """The codec, coding unit and file to fuzz."""
 
     options: str
     weights: Path | None
@@ -46,7 +46,7 @@ class Subject:
 
 
 def subject(kind: str, unit: str, folder: Path) -> Subject:
-    """A codec of a kind, a scene coded by it, and weights trained for two steps if it learns."""
+    """Return a codec and a scene coded by it; a learned codec is trained for two steps."""
     tiles, options = example_tiles(), example_options(kind, unit)
     weights = example(kind, len(tiles.info.bands), folder).weights
     file = folder / f"{kind}-{unit}.dlk"
@@ -66,12 +66,12 @@ def decoding(subject: Subject) -> Iterator["Decoder"]:
 
 @dataclass(frozen=True)
 class Reply:
-    """How the decoder took a file.
+    """Result of decoding a file.
 
     Attributes:
-        outcome: "refused" by BitstreamError, "decoded", or what else went wrong.
+        outcome: "refused" by BitstreamError, "decoded", or another failure.
         seconds: CPU time of the slowest call.
-        excess: bytes of address space beyond what may be needed; 0 or less is right.
+        excess: bytes of address space above the limit; 0 or less is correct.
     """
 
     outcome: str
@@ -80,18 +80,18 @@ class Reply:
 
     @property
     def too_much(self) -> bool:
-        """Whether more time or memory was taken than a damaged file may take."""
+        """Whether decoding took more time or memory than a damaged file may take."""
         return self.seconds >= SECONDS or self.excess > 0
 
 
 class Decoder:
-    """A process that decodes files one after the other; replaced by a new one when it dies."""
+    """A process that decodes files one after the other; a new one replaces it when it dies."""
 
     def __init__(self, subject: Subject) -> None:
         self.subject, self.process = subject, None
 
     def take(self, data: bytes) -> Reply:
-        """Have a file decoded."""
+        """Decode a file."""
         if self.process is None:
             self._start()
         self.pipe.send_bytes(data)
@@ -106,10 +106,10 @@ class Decoder:
             return Reply(f"the process died (exit code {code})", 0.0, 0)
 
     def settled(self, data: bytes) -> Reply:
-        """Have a file decoded, by a new process once more where it took too much.
+        """Decode a file; if it took too much, decode it once more in a new process.
 
-        What is held before a file comes varies with the allocator's layout by some MB, and CPU
-        time with the machine's other work; what a file's bytes ask for, they ask for every time.
+        Memory before decoding varies by some MB with the allocator's layout, and CPU time with the
+        machine's other work. What the file itself requires does not vary.
         """
         reply = self.take(data)
         if reply.too_much:
@@ -192,15 +192,15 @@ def _check_tile(image: Any, tiles: Tiles) -> None:
 
 
 def fuzz(decoder: Decoder, repair: bool, cases: int) -> tuple[list[str], str]:
-    """Have damaged files decoded.
+    """Decode damaged files.
 
     Args:
-        decoder: of the subject whose file is damaged.
-        repair: make the checksums right again; the decoder may then give other pixels.
-        cases: how many; always the same ones for the same file.
+        decoder: decodes files of the subject whose file is damaged.
+        repair: correct the checksums; the decoder may then give other pixels.
+        cases: number of cases; the same file always gives the same cases.
 
     Returns:
-        What went wrong, one line per case, and a summary.
+        The failures, one line per case, and a summary.
     """
     intact, replies, wrong = decoder.subject.intact, [], []
 

@@ -1,8 +1,8 @@
-"""What a Provenance Run Crate 0.6 must have, as a table; and what of it a crate lacks.
+"""Check a crate against a table of the terms that Provenance Run Crate 0.6 requires.
 
-The musts are those of RO-Crate 1.3 (metadata descriptor, root, data entities), of Workflow RO-Crate
-1.1, and of Process, Workflow and Provenance Run Crate 0.6, with what their shoulds and mays demand
-of a term that is used.
+The required terms are those of RO-Crate 1.3 (metadata descriptor, root, data entities), of Workflow
+RO-Crate 1.1, and of Process, Workflow and Provenance Run Crate 0.6. For optional terms that the
+crate uses, the table has their requirements too.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from rocrate.vocabs import RO_CRATE
 
 TEXT = ()
-"""Of a property that holds text, not entities."""
+"""Type of a property that contains text instead of entities."""
 TOOL = ("SoftwareSourceCode", "SoftwareApplication", "ComputationalWorkflow")
 PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.6",
@@ -28,7 +28,7 @@ CONTEXT = [
 ]
 
 REQUIRED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    # of what, which property, entities of which types it refers to
+    # type of the entity, property, types of the entities that the property refers to
     ("descriptor", "about", ("Dataset",)),
     ("root", "name", TEXT),
     ("root", "description", TEXT),
@@ -66,16 +66,16 @@ WHERE_USED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("Dataset", "exampleOfWork", ("FormalParameter",)),
     ("PropertyValue", "exampleOfWork", ("FormalParameter",)),
 )
-# What the context of workflow runs adds, as far as it is used.
+# Terms in use that the context of workflow runs adds.
 _OF_RUNS = {"environment", "resourceUsage"}
-# References to pages, which are no entities of the crate.
+# References to pages, which are not entities of the crate.
 _PAGES = {"identifier", "url", "actionStatus"}
 
 
 def lacking(metadata: dict[str, Any], folder: Path | None = None) -> list[str]:
-    """One line for everything that the profile demands and the crate does not give.
+    """Return one line for each required term that the crate lacks.
 
-    With `folder`, files and folders must be there as well.
+    With `folder`, files and folders must exist too.
     """
     return list(_Shape(metadata).complaints(folder))
 
@@ -133,7 +133,7 @@ class _Shape:
                 yield f"{entity['@id']}: {term} is {value['@id']}, none of {', '.join(types)}"
 
     def unknown(self) -> Iterator[str]:
-        """Terms that neither context defines: no reader can tell what they mean."""
+        """Return terms that neither context defines."""
         defined = set(RO_CRATE["@context"]) | _OF_RUNS
         for entity in self.graph:
             used = {term for term in entity if not term.startswith("@")} | set(types_of(entity))
@@ -180,7 +180,7 @@ class _Shape:
         yield from self.order()
 
     def order(self) -> Iterator[str]:
-        """A step that needs another's outputs comes after it."""
+        """Check that each step comes after the steps whose outputs it needs."""
         position: dict[str, int] = {}
         for control in self.chosen("ControlAction"):
             for step in refs(control, "instrument"):
@@ -217,16 +217,16 @@ class _Shape:
 
 
 def values(entity: dict[str, Any], term: str) -> list[Any]:
-    """A property's values: JSON-LD writes one alone, or several as a list."""
+    """Return a property's values; JSON-LD writes one value alone, several as a list."""
     value = entity.get(term, [])
     return value if isinstance(value, list) else [value]
 
 
 def refs(entity: dict[str, Any], term: str) -> list[str]:
-    """The entities that a property refers to."""
+    """Return the entities that a property refers to."""
     return [value["@id"] for value in values(entity, term) if isinstance(value, dict)]
 
 
 def types_of(entity: dict[str, Any]) -> list[str]:
-    """The types of an entity."""
+    """Return the types of an entity."""
     return values(entity, "@type")

@@ -1,4 +1,4 @@
-"""A copy of the project in which workflows run."""
+"""Copy the project, and run workflows in the copy."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ WITH_GPU = {
     "train_on_reconstructions",
     "finetune",
 }
-"""The rules whose jobs hold a GPU: trainings, and coding by learned codecs."""
+"""Rules whose jobs use a GPU: trainings, and coding by learned codecs."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Project:
         return done
 
     def planned(self, *options: str) -> dict[str, int]:
-        """The jobs that a dry run lists, by rule."""
+        """Count the jobs that a dry run lists, by rule."""
         done = self.snakemake("-n", "--quiet", "rules", *options)
         lines = (done.stdout + done.stderr).splitlines()
         if "Job stats:" not in lines:
@@ -72,7 +72,7 @@ class Project:
         return {line.split()[0]: int(line.split()[1]) for line in lines[start:end]}
 
     def outputs(self, *options: str) -> dict[str, bool]:
-        """Every file that the study's jobs make, and whether it would be made now."""
+        """Return every output of the study's jobs, and whether a run would make it now."""
         lines = self.snakemake("--summary", *options).stdout.splitlines()
         header, *rows = [line.split("\t") for line in lines if line.count("\t") == 5]
         assert (header[0], header[-1]) == ("output_file", "plan")

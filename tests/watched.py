@@ -1,4 +1,4 @@
-"""Decode payloads in a new process that watches its own memory and time."""
+"""Decode payloads in a new process that measures its own memory and time."""
 
 import hashlib
 import multiprocessing

@@ -1,4 +1,4 @@
-"""Torch as the scripts set it up, the examples of the unit tests, and a skip without a GPU."""
+"""Set torch up as the scripts do, import the unit tests' examples, and skip without a GPU."""
 
 import sys
 from pathlib import Path
@@ -13,6 +13,6 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit/codecs/learned"))
 
 
 def pytest_runtest_setup(item):
-    """Asked of the tests of this folder only."""
+    """Skip without a GPU; runs before the tests of this folder only."""
     if not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")

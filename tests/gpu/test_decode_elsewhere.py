@@ -1,4 +1,4 @@
-"""Streams written on a GPU decode on a CPU, and the other way round, to the same latents."""
+"""Streams written on a GPU decode on a CPU to the same latents, and vice versa."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Trainings on a GPU: resumed to the same bits, in bf16, and usable where there is none."""
+"""Trainings on a GPU resume to the same bits, use bf16, and give weights that a CPU can use."""
 
 import json
 from dataclasses import replace
@@ -38,7 +38,7 @@ def segmenter(encoder):
 
 
 def labelled_tiles():
-    """Squares that the second band shows."""
+    """Generate tiles whose second band shows the labelled squares."""
     rng = np.random.default_rng(0)
     image, label = smooth_counts(12, 2, 64), np.zeros((12, 64, 64), np.uint8)
     for tile, (y, x) in enumerate(rng.integers(0, 44, (12, 2))):
@@ -48,7 +48,7 @@ def labelled_tiles():
 
 
 def killed_at(monkeypatch, task, step):
-    """Interrupt the task's trainings, each process once, when that many steps have begun."""
+    """Interrupt the task's trainings after a number of steps, once per process."""
     losses, begun = task.training_losses, []
 
     def killed(self, batch):
@@ -60,7 +60,7 @@ def killed_at(monkeypatch, task, step):
     monkeypatch.setattr(task, "training_losses", killed)
 
 
-def test_a_gpu_is_chosen_where_there_is_one():
+def test_a_gpu_is_chosen_if_there_is_one():
     assert torchinit.device("auto").type == "cuda"
     assert torchinit.device("cuda").type == "cuda"
     assert torchinit.device("cpu").type == "cpu"
@@ -88,7 +88,7 @@ def test_an_interrupted_segmenter_ends_with_the_same_bits(encoder, tmp_path, mon
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_checkpoints_of_a_gpu_are_gone_on_from_without_one(tmp_path, monkeypatch):
+def test_a_training_started_on_a_gpu_resumes_on_a_cpu(tmp_path, monkeypatch):
     tiles, config = labelled_tiles(), segmenter("mobilenet_v2")
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         killed_at(patched, SegmentationTask, 4)
@@ -103,7 +103,7 @@ def test_checkpoints_of_a_gpu_are_gone_on_from_without_one(tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_codec_fitted_on_a_gpu_codes_and_decodes_without_one(kind, tmp_path):
+def test_a_codec_trained_on_a_gpu_codes_and_decodes_on_a_cpu(kind, tmp_path):
     config = make_config(kind, steps=8, validate_every=4)
     fit(two_band_tiles(), config, LAM, 0, tmp_path / "run", tmp_path / "w", CUDA)
     here, there = LearnedCodec.load(tmp_path / "w"), LearnedCodec.load(tmp_path / "w", "cuda")
@@ -118,7 +118,7 @@ def test_a_codec_fitted_on_a_gpu_codes_and_decodes_without_one(kind, tmp_path):
 
 
 def test_a_codec_built_on_a_gpu_codes_there(tmp_path):
-    """Built anew on the GPU, as validation does in a fit."""
+    """Build the codec on the GPU, as validation does during a training."""
     fit(two_band_tiles(), make_config(steps=4), LAM, 0, tmp_path / "r", tmp_path / "w", CUDA)
     codec = LearnedCodec(LearnedCodec.load(tmp_path / "w", "cuda").model)
     image = smooth_counts(1, 2, 64, seed=1)[0]
@@ -172,7 +172,7 @@ def test_training_passes_are_in_bf16_and_validation_is_not(tmp_path, monkeypatch
     assert seen == {True: {torch.bfloat16}, False: {torch.float32}}
 
 
-def test_batches_arrive_from_pinned_memory_as_they_were_drawn():
+def test_pinned_memory_does_not_change_batches():
     tiles = labelled_tiles()
     crops = Crops(tiles, batch=4, side=32)
     draws = Draws(crops.draw, lambda step: torch.Generator().manual_seed(step))

@@ -87,7 +87,7 @@ def test_every_input_was_made_by_a_job_or_comes_from_elsewhere(crate):
     assert all(name.startswith(("workflow/", "#elsewhere/", "#archive/")) for name in others)
 
 
-def test_another_library_reads_it_back(crate):
+def test_rocrate_reads_the_crate(crate):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         read = ROCrate(crate.folder)

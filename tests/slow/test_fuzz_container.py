@@ -1,7 +1,7 @@
-"""10,000 damaged containers: each is refused by the one documented error, or gives pixels.
+"""Decode 10,000 damaged containers: each raises the documented error or gives pixels.
 
-Takes minutes; run by `pytest -m slow`. tests/unit/codecs/test_container_fuzz.py does a few of them.
-CI does fewer, by the environment variable FUZZ_CASES.
+Takes minutes; run by `pytest -m slow`. tests/unit/codecs/test_container_fuzz.py runs a few cases.
+The environment variable FUZZ_CASES sets another number; CI lowers it.
 """
 
 import os
@@ -15,7 +15,7 @@ CASES = int(os.environ.get("FUZZ_CASES", "10000"))
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Where a learned codec's weights are kept for all its units."""
+    """Folder of a learned codec's weights, shared by all coding units."""
     return tmp_path_factory.mktemp("fuzz")
 
 

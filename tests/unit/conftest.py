@@ -24,12 +24,12 @@ def _let_torchvision_import():
     return library
 
 
-_operators = _let_torchvision_import()  # the declarations vanish with the object
+_operators = _let_torchvision_import()  # the declarations end with the object's life
 
 
 @pytest.fixture(scope="session")
 def toy_tiles():
-    """Tiles of one scene from counts [tile, band, y, x] and labels [tile, y, x]."""
+    """Build tiles of one scene from counts [tile, band, y, x] and labels [tile, y, x]."""
 
     def make(image, label=None, split="train", **info):
         image = np.asarray(image, np.uint16)

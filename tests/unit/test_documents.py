@@ -1,4 +1,4 @@
-"""Documents are finished, and name files, targets, rules and layers that exist."""
+"""Documents have no gaps, and name existing files, targets, rules and layers."""
 
 import ast
 import re
@@ -20,7 +20,7 @@ ARCHITECTURE = ROOT / "docs" / "architecture.md"
 UNFINISHED = re.compile(r"\b(TODO|TBD|XXX|FIXME|RESULTS|NU_B|COST)\b|\{[A-Z]\}")
 FILE = r"`((?:[\w.-]+/)+[\w-]+\.(?:py|smk|md|yaml|lock|sh|def))`"
 FOLDERS = [ROOT, ROOT / "workflow_lib", ROOT / "workflow_lib" / "codecs"]
-"""Folders that documents name files from."""
+"""Folders to which paths in documents are relative."""
 
 every_document = pytest.mark.parametrize(
     "document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT))
@@ -58,7 +58,7 @@ def test_make_alone_runs_the_study_as_the_readme_says():
 
 
 @every_document
-def test_what_make_is_asked_for_is_a_target(document):
+def test_targets_of_make_in_documents_exist(document):
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     asked = set(re.findall(r"(?:^|`)make ([a-z][a-z-]*)", document.read_text(), re.MULTILINE))
     assert asked <= targets
@@ -100,7 +100,7 @@ def test_glossary_defines_each_term_once_in_alphabetical_order():
 
 
 def _spelled(term):
-    """A term as it is sorted: Greek letters by their names, without capitals."""
+    """Return the sort key of a term: lower case, with names of Greek letters."""
     greek = {"γ": "gamma", "ε": "epsilon", "λ": "lambda"}
     spelled = "".join(greek.get(letter, letter) for letter in term.lower())
     return re.sub(r" \(.*\)", "", spelled)
@@ -135,14 +135,14 @@ def test_imports_follow_the_diagram_of_layers():
 
 
 def _arrows(heading):
-    """Arrows of the diagram below a heading of docs/architecture.md, as pairs of nodes."""
+    """Return the arrows below a heading of docs/architecture.md, as pairs of nodes."""
     section = ARCHITECTURE.read_text().split(f"## {heading}\n")[1]
     diagram = section.split("```mermaid\n")[1].split("```")[0]
     return re.findall(r"^ *(\w+)(?:\[.*?\])? --> (\w+)", diagram, re.MULTILINE)
 
 
 def _layer(module):
-    """The node of the diagram that holds a module of the library."""
+    """Return the node of the diagram that contains a module of the library."""
     labels = dict(re.findall(r"(\w+)\[(.*?)\]", ARCHITECTURE.read_text().split("## The layers")[1]))
     path = module.removeprefix("workflow_lib.").split(".")
     for node, label in labels.items():
@@ -156,7 +156,7 @@ def _dotted(file):
 
 
 def _imported(file):
-    """Modules of the library that a file imports."""
+    """Return the library's modules that a file imports."""
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("workflow_lib"):
             for alias in node.names:

@@ -1,4 +1,4 @@
-"""Nothing half-written is ever taken for finished."""
+"""Half-written files never get the name of a finished file."""
 
 import errno
 import resource
@@ -21,7 +21,7 @@ from workflow_lib.measure.table import pooled_rows, write
 from workflow_lib.training.weights import save_weights
 
 
-def test_a_failure_leaves_the_old_file_and_no_draft(tmp_path):
+def test_a_failed_write_keeps_the_old_file_and_removes_the_draft(tmp_path):
     target = tmp_path / "table.txt"
     target.write_text("old")
     with pytest.raises(RuntimeError), atomic(target) as draft:
@@ -31,7 +31,7 @@ def test_a_failure_leaves_the_old_file_and_no_draft(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_full_disk_names_file_and_remedy_and_leaves_nothing(tmp_path):
+def test_the_error_for_a_full_disk_names_file_and_remedy(tmp_path):
     target = tmp_path / "store.zarr"
     with pytest.raises(DownlinkError, match=r"store\.zarr: the disk is full.*Free"):
         with atomic(target) as draft:
@@ -43,7 +43,7 @@ def test_a_full_disk_names_file_and_remedy_and_leaves_nothing(tmp_path):
 
 @contextmanager
 def full_disk():
-    """Files end at 4 kB, as on a disk without room: Linux reports both to the writer."""
+    """Limit files to 4 kB, as on a full disk; Linux reports both in the same way."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
@@ -88,7 +88,7 @@ def maps(folder):
 
 
 @pytest.mark.parametrize("writer", [scene, store, weights, table, maps], ids=lambda w: w.__name__)
-def test_every_writer_reports_a_full_disk_and_leaves_nothing(writer, tmp_path, make_tiles):
+def test_every_writer_reports_a_full_disk_and_removes_its_draft(writer, tmp_path, make_tiles):
     arguments = (tmp_path, make_tiles) if writer is store else (tmp_path,)
     writer(*arguments)
     whole = sorted(path.name for path in tmp_path.iterdir())
@@ -109,7 +109,7 @@ def test_a_folder_replaces_an_older_one(tmp_path):
     assert [file.name for file in target.iterdir()] == ["new"]
 
 
-def test_a_trees_digest_sees_names_and_bytes(tmp_path):
+def test_the_digest_of_a_tree_covers_names_and_bytes(tmp_path):
     digests = set()
     for name, content in [("a", "1"), ("b", "1"), ("a", "2")]:
         folder = tmp_path / f"{name}{content}"

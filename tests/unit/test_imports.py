@@ -1,4 +1,4 @@
-"""Jobs import what they use: packages that take long to import are forbidden by name."""
+"""Jobs import only what they use; packages that load slowly are forbidden by name."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 NEVER = {"torch", "xarray", "dask.array", "skimage", "sklearn", "torchmetrics", "IPython"}
-"""What no script imports before it knows its arguments."""
+"""Packages that no script may import before it has parsed its arguments."""
 ARRAYS = NEVER | {"pandas", "scipy", "matplotlib"}
 TEXTS = ARRAYS | {"numpy", "zarr", "rasterio", "pyarrow"}
 FORBIDDEN = {
@@ -84,12 +84,12 @@ def imported(code, folder, *arguments):
     return set(done.stdout.splitlines())
 
 
-def test_every_script_has_its_list():
+def test_every_script_has_a_list_of_forbidden_modules():
     assert FORBIDDEN.keys() == {file.stem for file in (ROOT / "scripts").glob("*.py")}
 
 
 @pytest.mark.parametrize("script", FORBIDDEN)
-def test_a_script_imports_none_of_what_it_does_not_need(script, tmp_path):
+def test_a_script_imports_no_forbidden_module(script, tmp_path):
     loaded = imported(HELP, tmp_path, str(ROOT / "scripts" / f"{script}.py"), "--help")
     assert "argparse" in loaded
     assert not loaded & FORBIDDEN[script]

@@ -1,4 +1,4 @@
-"""Orphans are this folder's jobs, and only while no other Snakemake runs here."""
+"""Cancel orphaned Slurm jobs of this folder, unless another Snakemake runs here."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ time.sleep(60)
 
 @pytest.fixture
 def slurm(tmp_path, monkeypatch):
-    """A squeue that lists what a file holds, and a scancel that takes jobs out of it."""
+    """Fake squeue, which lists the jobs in a file, and scancel, which removes jobs from it."""
     tools, jobs = tmp_path / "bin", tmp_path / "jobs"
     tools.mkdir()
     for name, text in {
@@ -43,7 +43,7 @@ def listed(folder):
     return f"7|downlink_a|{folder}\n8|other|{folder}\n9|downlink_b|{folder.parent}\n"
 
 
-def test_what_a_killed_run_left_behind_is_cancelled_and_nothing_else(slurm, folder):
+def test_exactly_the_jobs_of_a_killed_run_are_cancelled(slurm, folder):
     slurm.write_text(listed(folder))
     assert orphans.cancel_orphans(folder) == ["7"]
     assert [line[0] for line in slurm.read_text().splitlines()] == ["8", "9"]
@@ -61,7 +61,7 @@ def test_nothing_is_cancelled_while_another_snakemake_runs_here(slurm, folder):
         other.kill()
 
 
-def test_without_slurm_there_are_none(folder, monkeypatch):
+def test_without_slurm_there_are_no_orphans(folder, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     assert orphans.cancel_orphans(folder) == []
 

@@ -1,4 +1,4 @@
-"""Plan of a study: which points, codings, tables and inputs follow from its configuration."""
+"""Plan of a study: points, codings, tables and inputs that follow from its configuration."""
 
 import json
 from itertools import pairwise
@@ -39,7 +39,7 @@ def dataset(**options):
 
 
 def plan(options=None, **study):
-    """Plan of a study of the dataset `d`."""
+    """Return the plan of a study of the dataset `d`."""
     config = {"name": "tiny", "results": "r", "run": ["d"], "datasets": {"d": dataset()}}
     config["datasets"]["d"] |= options or {}
     return Plan.of(completed({**config, **study}), CACHE)
@@ -96,7 +96,7 @@ def test_a_training_reads_no_scene_of_its_held_out_fold():
     ]
 
 
-def test_lossless_is_an_option_like_any_other_rate():
+def test_lossless_is_planned_like_any_other_rate():
     options = plan(LEARNED).coding_options("d", "jpeg2000", "lossless", "any").split()
     assert options[options.index("--rate") + 1] == "lossless"
     assert options[options.index("--held-out") + 1 :] == ["1"]
@@ -116,7 +116,7 @@ def test_a_learned_codec_codes_with_the_weights_of_its_replicate():
 
 
 def lent(options):
-    """Datasets of which `d` is coded by the codec of `lender`."""
+    """Return datasets in which `d` borrows the codec of `lender`."""
     source = {"recipe": "generated", "side": 144, "seed": 9, "scenes": 2}
     return {
         "lender": dataset(**LEARNED, source=source),
@@ -124,7 +124,7 @@ def lent(options):
     }
 
 
-def test_a_borrowed_codec_is_the_lenders_and_may_be_scored_everywhere():
+def test_a_borrowed_codec_is_the_lenders_and_is_scored_on_every_fold():
     borrowed = plan(datasets=lent({}))
     weights = "r/lender/codecs/dgml/0.01/fold1-seed0/weights.safetensors"
     assert borrowed.weights("d", "dgml", "0.01", "fold1-seed0") == weights
@@ -135,7 +135,7 @@ def test_a_borrowed_codec_is_the_lenders_and_may_be_scored_everywhere():
     assert "--trained-on lender" in options
 
 
-def test_a_fine_tuned_codec_is_the_datasets_own_even_if_it_was_borrowed():
+def test_a_fine_tuned_codec_belongs_to_the_dataset_even_if_borrowed():
     regimes = {"joint": {"dgml": [0.01]}, "finetuning": "short"}
     borrowed = plan(datasets=lent({"regimes": regimes}))
     training = "fold0-seed0-joint-unet"
@@ -220,7 +220,7 @@ def test_a_codec_is_not_scored_on_imagery_that_it_was_trained_on():
 
 
 def test_no_job_script_depends_on_the_plan(pytestconfig):
-    """Each edit of the plan would run all jobs of such a script again."""
+    """Otherwise each edit of the plan would run all jobs of the script again."""
     scripts = [f"scripts/{file.name}" for file in pytestconfig.rootpath.glob("scripts/*.py")]
     assert "workflow_lib/paths.py" in reached_files(*scripts)
     assert not {"workflow_lib/plan.py", "workflow_lib/rule_parts.py"} & set(reached_files(*scripts))

@@ -1,4 +1,4 @@
-"""`import workflow_lib as downlink`, as a notebook uses it."""
+"""The public API, as a notebook uses it after `import workflow_lib as downlink`."""
 
 import ast
 import json
@@ -29,7 +29,7 @@ LOSSLESS = [kind for kind in CLASSICAL if registry.options_of(kind).lossless]
 
 @pytest.fixture(scope="module")
 def image():
-    """Three correlated bands of odd size; some pixels lack one band, some all."""
+    """Generate three correlated bands of odd size; some pixels lack one band, some all bands."""
     rng = np.random.default_rng(0)
     texture = rng.normal(size=(6, 5)).repeat(12, axis=0).repeat(13, axis=1)
     gains = np.array([0.8, 1.0, 1.3])[:, None, None]
@@ -42,7 +42,7 @@ def image():
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    """A small learned codec's file for three bands, not trained."""
+    """Write the weights of a small untrained codec for three bands."""
     file = tmp_path_factory.mktemp("weights") / "codec.safetensors"
     with torchinit.determinism(1):
         from workflow_lib.codecs.learned.codec import LearnedCodec
@@ -63,7 +63,7 @@ def missing_in(image):
 
 
 @pytest.mark.parametrize("kind", CLASSICAL)
-def test_a_rate_is_met_and_missing_pixels_come_back_missing(kind, image):
+def test_a_target_rate_is_met_and_missing_pixels_stay_missing(kind, image):
     codec = downlink.open_codec(kind, bands=3)
     coded = codec.encode(image, bpppb=2)
     assert coded.shape == image.shape
@@ -86,7 +86,7 @@ def test_lossless_keeps_every_valid_pixel(kind, image):
     assert (decoded == np.where(missing_in(image), 0, image)).all()
 
 
-def test_bytes_decode_with_a_shape_and_in_another_process(image, tmp_path):
+def test_bytes_decode_with_the_shape_in_another_process(image, tmp_path):
     codec = downlink.open_codec("klt-jpeg2000")
     coded = codec.encode(image, bpppb=1)
     decoded = codec.decode(coded)
@@ -170,12 +170,12 @@ def test_native_fraction_reaches_the_codec(image):
         (lambda image: downlink.open_codec("jpeg2000").decode(b""), r"needs shape="),
     ],
 )
-def test_a_call_that_cannot_be_served_says_why(call, message, image):
+def test_invalid_calls_raise_an_error_with_the_reason(call, message, image):
     with pytest.raises(downlink.DownlinkError, match=message):
         call(image)
 
 
-def test_damaged_bytes_are_a_bitstream_error(image):
+def test_damaged_bytes_raise_a_bitstream_error(image):
     codec = downlink.open_codec("jpeg2000")
     coded = codec.encode(image, bpppb=1)
     side, mask, payload = unpack(coded.bytes, 3)
@@ -187,7 +187,7 @@ def test_damaged_bytes_are_a_bitstream_error(image):
             codec.decode(data, coded.shape)
 
 
-def test_a_learned_codec_opens_from_its_file_alone(image, weights):
+def test_a_learned_codec_opens_from_its_weights_file_alone(image, weights):
     codec = downlink.load_codec(weights, device="cpu")
     assert (codec.kind, codec.bands, codec.lossless) == ("checkerboard", 3, False)
     assert codec.metadata["lambda"] == "0.02"
@@ -203,12 +203,12 @@ def test_a_learned_codec_opens_from_its_file_alone(image, weights):
         codec.encode(image[:2])
 
 
-def test_weights_that_are_none_name_the_file(tmp_path):
+def test_the_error_for_invalid_weights_names_the_file(tmp_path):
     with pytest.raises(downlink.DownlinkError, match=r"absent\.safetensors"):
         downlink.load_codec(tmp_path / "absent.safetensors")
 
 
-def test_torch_keeps_the_settings_of_its_user(weights):
+def test_torch_settings_of_the_caller_are_restored(weights):
     code = f"""
 import os, numpy as np, torch, workflow_lib as downlink
 
@@ -257,7 +257,7 @@ def test_importing_the_package_imports_nothing_heavy():
     assert not heavy & set(done.stdout.split())
 
 
-def test_an_edit_of_the_api_makes_no_result_out_of_date():
+def test_no_script_depends_on_the_api_module():
     assert "workflow_lib/api.py" not in reached_files("scripts/encode_scene.py")
 
 
@@ -271,7 +271,7 @@ def test_the_stub_declares_what_the_package_offers():
         _ = downlink.encode
 
 
-def test_one_version():
+def test_the_version_is_the_same_everywhere():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert downlink.__version__ == project["version"] == str(cited["version"])

@@ -1,4 +1,4 @@
-"""Which device is chosen, and what a machine that cannot load torch says."""
+"""Choice of the device, and the error on a machine that cannot load torch."""
 
 import os
 import socket
@@ -39,7 +39,7 @@ NEEDED = {
 
 
 @pytest.mark.parametrize("seen", [False, True])
-def test_a_gpu_is_taken_where_there_is_one_and_none_forbidden(monkeypatch, seen):
+def test_auto_takes_a_gpu_if_one_is_available_and_allowed(monkeypatch, seen):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: seen)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "made up")
     monkeypatch.setattr(notes, "noted", notes.Notes())
@@ -48,19 +48,19 @@ def test_a_gpu_is_taken_where_there_is_one_and_none_forbidden(monkeypatch, seen)
     assert torchinit.device("cpu").type == "cpu"
 
 
-def test_a_gpu_that_is_asked_for_but_missing_is_an_error(monkeypatch):
+def test_a_requested_but_missing_gpu_is_an_error(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(DownlinkError, match=r"device: cuda.*set device .*to auto or cpu"):
         torchinit.device("cuda")
 
 
-def test_the_log_says_which_device_runs(caplog):
+def test_the_log_names_the_device(caplog):
     with caplog.at_level("INFO"):
         torchinit.device("cpu")
     assert "device: cpu" in caplog.text
 
 
-def test_the_study_takes_the_devices_that_the_scripts_take():
+def test_study_and_scripts_accept_the_same_devices():
     assert Study.model_fields["device"].annotation == devices.Device
     assert Study.model_fields["device"].default == "auto"
 
@@ -79,7 +79,7 @@ def run(script, options, broken):
 
 @pytest.fixture
 def broken(tmp_path, make_tiles):
-    """A folder with a tile store, whose torch stops as one without its libraries does."""
+    """Make a folder with a tile store and a torch that fails like one without its libraries."""
     tiles = make_tiles(grid=2)
     variables = {
         "image": Variable(("tile", "band", "y", "x"), tiles.image),
@@ -96,7 +96,7 @@ def broken(tmp_path, make_tiles):
 
 
 @pytest.mark.parametrize("script", NEEDED)
-def test_a_machine_that_cannot_load_torch_names_the_remedy(broken, script):
+def test_the_error_for_unloadable_torch_names_the_remedy(broken, script):
     done = run(script, NEEDED[script], broken)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
@@ -105,7 +105,7 @@ def test_a_machine_that_cannot_load_torch_names_the_remedy(broken, script):
         assert part in line
 
 
-def test_classical_codecs_do_without_torch(broken):
+def test_classical_codecs_work_without_torch(broken):
     options = '--bitstream b --tiles t --codec {"kind":"jpeg2000"} --reconstruction r'
     done = run("decode_scene", options, broken)
     assert "error: b: no such file" in done.stderr

@@ -33,7 +33,7 @@ class Cell:
     Attributes:
         row, col: row and column in the grid of tiles.
         labelled: number of valid pixels that have a label.
-        positive: number of labelled pixels of the target class.
+        positive: number of labelled pixels of the positive class.
     """
 
     row: int

@@ -31,7 +31,7 @@ class Scene:
 
     Attributes:
         image: counts, uint16 [band, y, x]; 0 is nodata.
-        label: uint8 [y, x]; 1 target class, 0 other, 255 ignore.
+        label: uint8 [y, x]; 1 positive class, 0 other, 255 ignore.
         transform: pixel to map coordinates.
         crs: coordinate reference system; None if the raster has none.
         notes: changes of the values that a reader should know, e.g. saturation.

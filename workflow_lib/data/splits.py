@@ -21,7 +21,7 @@ class Census:
         scene: name of each tile's scene, str [tile].
         block, fold, validation: as in `Tiles`, [tile].
         labelled: number of valid pixels that have a label, int [tile].
-        positive: number of labelled pixels of the target class, int [tile].
+        positive: number of labelled pixels of the positive class, int [tile].
     """
 
     scene: NDArray[np.str_]

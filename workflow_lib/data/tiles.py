@@ -17,7 +17,7 @@ class Tiles:
 
     Attributes:
         image: counts, uint16 [tile, band, y, x]; 0 is nodata.
-        label: uint8 [tile, y, x]; 1 target class, 0 other, 255 ignore.
+        label: uint8 [tile, y, x]; 1 positive class, 0 other, 255 ignore.
         scene: name of each tile's scene, str [tile].
         row, col: place of each tile in its scene's grid of tiles, int32 [tile].
         block: number of each tile's spatial block, unique within its scene, int32 [tile].

@@ -13,7 +13,7 @@ _BATCH = 16
 
 
 def predict(weights: Path, image: NDArray[np.uint16]) -> tuple[NDArray[np.float32], float]:
-    """Predict the probability of the target class, and load the segmenter's threshold.
+    """Predict the probability of the positive class, and load the segmenter's threshold.
 
     Args:
         weights: file that `train_segmenter` wrote.

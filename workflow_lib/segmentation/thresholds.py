@@ -30,7 +30,7 @@ def best_cuts(positive: NDArray[np.integer], negative: NDArray[np.integer]) -> t
     If several thresholds are equally good, the middle one is chosen.
 
     Args:
-        positive: levels of the pixels of the target class, [pixel]; at least one.
+        positive: levels of the pixels of the positive class, [pixel]; at least one.
         negative: levels of all other scored pixels, [pixel].
 
     Returns:

@@ -1,11 +1,11 @@
-"""Scenes to code, and how good what comes back is."""
+"""Scenes to code, and measures of reconstruction quality."""
 
 import numpy as np
 import pytest
 
 
 def _scene(bands, height=192, width=160, seed=0):
-    """Spatially smooth, spectrally correlated counts with some texture."""
+    """Generate spatially smooth, spectrally correlated counts with some texture."""
     rng = np.random.default_rng(seed)
     rows, cols = np.mgrid[:height, :width] / 32
     base = 3000 + 1200 * np.sin(rows + 0.3 * cols) + 900 * np.cos(1.7 * cols)

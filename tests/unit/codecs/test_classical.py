@@ -1,4 +1,4 @@
-"""Quality of the classical codecs; test_contract.py has what holds for every codec."""
+"""Quality of the classical codecs; test_contract.py tests what holds for every codec."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def decoded(codec, image, budget):
 
 @pytest.mark.parametrize("bands", [1, 2, 10])
 @every_codec
-def test_the_rate_is_reached_and_more_bytes_give_more_quality(kind, bands, scene, psnr):
+def test_the_target_rate_is_reached_and_quality_rises_with_rate(kind, bands, scene, psnr):
     image = scene(bands)
     quality = []
     for bpppb in (0.3, 0.6, 1.2):
@@ -53,7 +53,7 @@ def test_a_single_tile_of_many_bands_reaches_low_rates(kind, bpppb, scene):
 
 @every_codec
 @pytest.mark.parametrize("value", [1, 300, 65535])
-def test_constant_bands_survive(kind, value, scene):
+def test_constant_bands_can_be_coded(kind, value, scene):
     image = np.full((3, 40, 24), value, np.uint16)
     image[1] = scene(1, 40, 24)[0]
     _, image_after = decoded(CODECS[kind](3), image, 4000)
@@ -80,7 +80,7 @@ def test_the_klt_does_not_overflow_at_full_range():
     assert np.abs(klt.inverse(klt.forward(image)).astype(int) - image).max() <= 4
 
 
-def test_the_klts_bytes_are_charged_and_round_trip(scene):
+def test_side_information_of_the_klt_is_charged_and_round_trips(scene):
     image = scene(10)
     coded = KltJpeg2000Codec().encode(image, 20000)
     assert len(coded.side) == 4 * (1 + 10 + 100)
@@ -89,7 +89,7 @@ def test_the_klts_bytes_are_charged_and_round_trip(scene):
         Klt.from_bytes(coded.side[:-1], 10)
 
 
-def test_the_klt_beats_plain_jpeg2000_on_correlated_bands_and_that_beats_single_bands(scene, psnr):
+def test_klt_beats_plain_jpeg2000_which_beats_single_bands_on_correlated_bands(scene, psnr):
     image = scene(10)
     budget = int(0.3 * image.size / 8)
     naive, plain, klt = (

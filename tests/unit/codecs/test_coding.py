@@ -1,4 +1,4 @@
-"""A scene through a container: units, mosaics, nodata, byte counts, and decoding elsewhere."""
+"""Code scenes into containers: units, mosaics, nodata, sizes, and decoding without the encoder."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ from workflow_lib.measure.rows import Key
 
 @settings(max_examples=30, deadline=None)
 @given(st.data())
-def test_a_mosaic_comes_apart_into_its_tiles(make_tiles_once, data):
+def test_a_mosaic_is_split_into_its_tiles(make_tiles_once, data):
     tiles = make_tiles_once
     chosen = data.draw(st.sets(st.integers(0, len(tiles) - 1), min_size=1))
     side = data.draw(st.integers(1, 3))
@@ -66,7 +66,7 @@ def make_tiles_once():
     )
 
 
-def test_tiles_of_one_block_stay_neighbours(make_tiles):
+def test_tiles_of_a_block_are_neighbours_in_the_mosaic(make_tiles):
     tiles = make_tiles(grid=4)
     tiles = replace(tiles, block=(tiles.row // 2 * 2 + tiles.col // 2).astype(np.int32))
     mosaic = Mosaic.of(tiles)
@@ -80,7 +80,7 @@ def test_tiles_of_one_block_stay_neighbours(make_tiles):
         )
 
 
-def test_missing_pixels_are_filled_with_the_nearest_whole_pixel():
+def test_missing_pixels_take_the_nearest_pixel_with_all_bands():
     image = np.array([[[5, 6, 0, 8]], [[1, 0, 3, 4]]], np.uint16)
     np.testing.assert_array_equal(fill(image), [[[5, 5, 8, 8]], [[1, 1, 4, 4]]])
     assert (fill(np.zeros((2, 3, 3), np.uint16)) == 1).all()
@@ -91,7 +91,7 @@ KLT = {unit: KltJpeg2000(kind="klt-jpeg2000", unit=unit) for unit in ("fold", "t
 
 
 class Recorder(Codec):
-    """Stores the counts as they are, and remembers what it was asked."""
+    """A codec that stores raw counts and records its calls."""
 
     def __init__(self, model=bytes(8)):
         self.model, self.asked, self.answered = model, [], []
@@ -120,14 +120,14 @@ class Recorder(Codec):
 
 
 def with_gaps(tiles):
-    """Some pixels and some tiles of the scene are missing."""
+    """Remove some pixels and some tiles of a scene."""
     tiles.image[:, :, :5, :7] = 0
     tiles.image[4] = 0
     return tiles._chosen(~np.isin(np.arange(len(tiles)), [1, 6, 15]))
 
 
 @pytest.mark.parametrize("unit", ["fold", "tile", "scene"])
-def test_all_units_go_through_the_codec_at_once_and_come_back(make_tiles, tmp_path, unit):
+def test_all_units_are_coded_in_one_batch_and_round_trip(make_tiles, tmp_path, unit):
     tiles, codec, file = with_gaps(make_tiles()), Recorder(), tmp_path / "scene.dlk"
     encode_scene(tiles, codec, JPEG2000[unit], 1.0, file)
     image = decode_scene(file, tiles, codec, JPEG2000[unit])
@@ -139,20 +139,20 @@ def test_all_units_go_through_the_codec_at_once_and_come_back(make_tiles, tmp_pa
 
 
 @pytest.mark.parametrize("unit", ["fold", "tile", "scene"])
-def test_without_a_target_no_loss_is_asked_for(make_tiles, tmp_path, unit):
+def test_coding_without_a_target_rate_is_lossless(make_tiles, tmp_path, unit):
     codec = Recorder()
     encode_scene(make_tiles(), codec, JPEG2000[unit], None, tmp_path / "scene.dlk")
     assert set(codec.asked[0][1]) == {None}
 
 
-def test_a_scenes_image_keeps_its_tiles_where_they_lie(make_tiles):
+def test_the_image_of_a_scene_keeps_the_places_of_tiles(make_tiles):
     tiles = with_gaps(make_tiles())
     (unit,) = coding_units(tiles, "scene")
     assert (unit.mosaic.row == tiles.row).all()
     assert (unit.mosaic.col == tiles.col).all()
 
 
-def test_a_scene_of_few_tiles_far_apart_is_no_large_image(make_tiles):
+def test_a_scene_of_few_distant_tiles_becomes_a_mosaic(make_tiles):
     tiles = make_tiles()
     tiles = tiles._chosen(tiles.row == tiles.col)
     (unit,) = coding_units(tiles, "scene")
@@ -160,7 +160,7 @@ def test_a_scene_of_few_tiles_far_apart_is_no_large_image(make_tiles):
 
 
 @pytest.mark.parametrize("unit", ["fold", "tile", "scene"])
-def test_sizes_are_the_bytes_on_disk_and_nodata_stays(make_tiles, tmp_path, unit):
+def test_sizes_are_bytes_on_disk_and_nodata_is_kept(make_tiles, tmp_path, unit):
     tiles = with_gaps(make_tiles(side=32))
     file = tmp_path / "scene.dlk"
     size = encode_scene(tiles, KltJpeg2000Codec(), KLT[unit], 4.0, file)
@@ -171,7 +171,7 @@ def test_sizes_are_the_bytes_on_disk_and_nodata_stays(make_tiles, tmp_path, unit
 
 
 @pytest.mark.parametrize("unit", ["fold", "tile", "scene"])
-def test_the_target_holds_with_the_containers_bytes(make_tiles, tmp_path, unit):
+def test_the_target_rate_includes_the_containers_bytes(make_tiles, tmp_path, unit):
     tiles = make_tiles(side=64)
     few = (np.arange(len(tiles)) % 8 == 1).astype(np.int32)
     tiles = replace(tiles, fold=few if unit == "scene" else tiles.fold).holding_out(1)
@@ -188,7 +188,7 @@ def test_the_target_holds_with_the_containers_bytes(make_tiles, tmp_path, unit):
     assert len(of_tiles) == (8 if unit == "tile" else 0)
 
 
-def test_scored_tiles_are_charged_their_units_or_their_share(make_tiles, tmp_path):
+def test_scored_tiles_are_charged_by_their_share_of_valid_pixels(make_tiles, tmp_path):
     tiles = make_tiles(side=16)
     tiles.image[tiles.split == "train", :, 8:] = 0  # 4 of 16 tiles are half missing
     charged = {}
@@ -206,7 +206,7 @@ def test_scored_tiles_are_charged_their_units_or_their_share(make_tiles, tmp_pat
     assert charged["scene"] == (np.ceil((16 * raw - 3) * 8 / 14), np.ceil(4 * 8 / 14))
 
 
-def test_what_the_other_fold_holds_does_not_change_a_folds_bytes(make_tiles, tmp_path):
+def test_bytes_of_a_fold_do_not_depend_on_the_other_fold(make_tiles, tmp_path):
     tiles = make_tiles(side=32)
     other = replace(tiles, image=tiles.image.copy())
     other.image[tiles.fold == 0] += 100
@@ -218,7 +218,7 @@ def test_what_the_other_fold_holds_does_not_change_a_folds_bytes(make_tiles, tmp
 
 
 @pytest.mark.parametrize("unit", ["fold", "tile", "scene"])
-def test_one_tile_is_decoded_by_itself(make_tiles, tmp_path, unit):
+def test_one_tile_can_be_decoded_alone(make_tiles, tmp_path, unit):
     tiles, file = with_gaps(make_tiles(side=32)), tmp_path / "scene.dlk"
     encode_scene(tiles, Jpeg2000Codec(), JPEG2000[unit], 2.0, file)
     image = decode_scene(file, tiles, Jpeg2000Codec(), JPEG2000[unit])
@@ -227,7 +227,7 @@ def test_one_tile_is_decoded_by_itself(make_tiles, tmp_path, unit):
         np.testing.assert_array_equal(one, image[index])
 
 
-def test_damage_to_other_tiles_does_not_matter(make_tiles, tmp_path):
+def test_damage_to_other_tiles_does_not_affect_a_tile(make_tiles, tmp_path):
     tiles, file, codec = make_tiles(side=32), tmp_path / "scene.dlk", Recorder()
     encode_scene(tiles, codec, JPEG2000["tile"], 2.0, file)
     data = bytearray(file.read_bytes())
@@ -271,7 +271,7 @@ def test_another_codec_unit_or_weights_are_refused_with_the_remedy(make_tiles, t
     assert codec.answered == []
 
 
-def test_an_encoders_own_settings_do_not_matter_to_the_decoder(make_tiles, tmp_path):
+def test_settings_of_the_encoder_do_not_affect_decoding(make_tiles, tmp_path):
     tiles, file = make_tiles(side=32), tmp_path / "scene.dlk"
     fast, thorough = (JpegXl(kind="jpegxl", effort=effort) for effort in (1, 7))
     encode_scene(tiles, JpegXlCodec(1), fast, 4.0, file)
@@ -279,7 +279,7 @@ def test_an_encoders_own_settings_do_not_matter_to_the_decoder(make_tiles, tmp_p
     assert np.abs(image - tiles.image.astype(int)).mean() < 100
 
 
-def test_lies_about_a_units_size_reach_no_codec(make_tiles, tmp_path):
+def test_wrong_unit_sizes_are_refused_before_decoding(make_tiles, tmp_path):
     tiles, file, codec = make_tiles(), tmp_path / "scene.dlk", Recorder()
     encode_scene(tiles, codec, JPEG2000["fold"], 1.0, file)
     true = Container.from_bytes(file.read_bytes(), "f")
@@ -299,7 +299,7 @@ def test_lies_about_a_units_size_reach_no_codec(make_tiles, tmp_path):
     assert codec.answered == []
 
 
-def test_without_a_target_every_valid_count_comes_back(make_tiles, tmp_path):
+def test_lossless_coding_keeps_every_valid_count(make_tiles, tmp_path):
     tiles = make_tiles()
     tiles.image[3, :, 2:5, 4] = 0
     file = tmp_path / "scene.dlk"

@@ -1,4 +1,4 @@
-"""The container round-trips, and refuses everything else with one documented error."""
+"""Containers round-trip, and invalid files raise the documented error."""
 
 import struct
 from io import BytesIO
@@ -37,7 +37,7 @@ def containers(draw):
     return Container(header, tuple(units))
 
 
-def test_the_bytes_are_those_that_the_documentation_says():
+def test_the_bytes_follow_the_documented_format():
     header = Header("jpegxl", "fold", bands=300, tile=64, places=7, model=b"weights!")
     body = b"side" + b"p" * 200
     head = (
@@ -69,7 +69,7 @@ def test_a_tile_costs_five_bytes_besides_its_payload():
 
 
 @given(containers(), st.data())
-def test_any_cut_is_refused(container, data):
+def test_truncated_files_are_refused(container, data):
     whole = container.to_bytes()
     cut = data.draw(st.integers(0, len(whole) - 1))
     with pytest.raises(BitstreamError):
@@ -77,7 +77,7 @@ def test_any_cut_is_refused(container, data):
 
 
 @given(containers(), st.data())
-def test_any_flipped_bit_is_noticed(container, data):
+def test_any_flipped_bit_is_detected(container, data):
     whole = bytearray(container.to_bytes())
     position = data.draw(st.integers(0, len(whole) - 1))
     whole[position] ^= 1 << data.draw(st.integers(0, 7))
@@ -92,12 +92,12 @@ def test_bytes_behind_the_last_unit_are_refused(container, more):
 
 
 @given(st.binary(max_size=300), st.booleans())
-def test_other_bytes_are_refused(data, starts_well):
+def test_files_of_another_format_are_refused(data, starts_well):
     with pytest.raises(BitstreamError):
         Container.from_bytes(b"DLNK\x03\x01\x01\x01" * starts_well + data, "f")
 
 
-def test_another_version_is_named():
+def test_the_error_names_another_version():
     data = bytearray(Container(Header("jpeg2000", "tile", 1, 32, 0), ()).to_bytes())
     data[4] = 2
     with pytest.raises(BitstreamError) as error:
@@ -120,7 +120,7 @@ def test_a_malformed_kind_is_refused(kind):
 
 
 @given(containers(), st.data())
-def test_a_unit_is_read_without_the_others(container, data):
+def test_one_unit_can_be_read_alone(container, data):
     assume(container.units)
     number = data.draw(st.integers(0, len(container.units) - 1))
     whole = bytearray(container.to_bytes())
@@ -136,7 +136,7 @@ def test_a_unit_is_read_without_the_others(container, data):
 @pytest.mark.parametrize(
     "numbers", [b"\xff\xff\xff\xff\x7f", b"\xff" * 9, b"\x80\0"], ids=["many", "endless", "twice"]
 )
-def test_a_claimed_number_of_units_is_not_believed(numbers):
+def test_a_false_number_of_units_allocates_nothing(numbers):
     head = b"DLNK\x03\x01\x01\x01" + bytes(4) + b"a\x01\x20" + numbers
     with pytest.raises(BitstreamError, match="header is damaged"):
         Container.from_bytes(head + struct.pack("<I", crc32(head)), "f")

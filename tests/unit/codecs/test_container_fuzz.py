@@ -1,4 +1,4 @@
-"""Some hundred damaged containers; tests/slow has ten thousand."""
+"""Decode some hundred damaged containers; tests/slow decodes ten thousand."""
 
 from itertools import cycle
 

@@ -1,6 +1,6 @@
 """The contract of `Codec`, checked for every codec in the registry; a new codec needs no edit here.
 
-How good a codec is belongs to tests of its own.
+Tests of single codecs check their quality.
 """
 
 import hashlib
@@ -20,12 +20,12 @@ from workflow_lib.errors import BitstreamError, DownlinkError
 
 BANDS = (1, 2, 5, 13)
 LEARNED_BANDS = (1, 13)
-"""Fewer, because each needs a training."""
+"""Numbers of bands for learned codecs; few, because each needs a training."""
 SIZES = ((1, 1), (1, 7), (17, 33), (64, 63))
 SHAPE = (2, 48, 56)
 CLAIMED = (2, 3000, 3000)
 MOST_GROWN = 8 * 2**20
-"""Bytes that a damaged payload of an image of `SHAPE` may cost; one of `CLAIMED` takes 36 MB."""
+"""Bytes that decoding a damaged payload of `SHAPE` may take; a `CLAIMED` image takes 36 MB."""
 SECONDS = 1.0
 
 every_codec = pytest.mark.parametrize("kind", kinds())
@@ -38,7 +38,7 @@ by_rate = [kind for kind in kinds() if options_of(kind).control == "bpppb"]
 
 @pytest.fixture(scope="session")
 def opened(tmp_path_factory):
-    """Opens the codec of a kind for a number of bands; training happens once for each."""
+    """Open the codec of a kind for a number of bands; each is trained once."""
     folder = tmp_path_factory.mktemp("weights")
     codecs = {}
 
@@ -57,7 +57,7 @@ def codec_for(opened):
 
 
 def images(scene, bands):
-    """Images that codecs stumble over, by name."""
+    """Return difficult images by name."""
     rng = np.random.default_rng(1)
     extremes = np.where(rng.random((bands, 64, 64)) < 0.5, 1, 65535).astype(np.uint16)
     mixed = scene(bands, 40, 24)
@@ -88,14 +88,14 @@ def require_rate(coded, budget, log):
 
 
 @every_codec
-def test_its_module_is_named_after_its_kind_and_says_what_it_is(kind):
+def test_the_module_has_the_name_and_description_of_its_kind(kind):
     options = example_options(kind)
     assert options.kind == kind
     assert options.__doc__
     assert options.canonical() == options_of(kind).parse(options.canonical()).canonical()
 
 
-def test_parsing_options_imports_no_library_that_computes():
+def test_parsing_options_imports_no_numerical_library():
     modules = [module_of(kind) for kind in kinds()]
     forbidden = ["numpy", "scipy", "torch", "imagecodecs", "glymur", "rasterio", "pandas"]
     asked = (
@@ -112,7 +112,7 @@ def test_parsing_options_imports_no_library_that_computes():
 
 
 @every_band_number
-def test_images_come_back_and_rates_are_met_or_the_miss_is_reported(
+def test_images_round_trip_and_rates_are_met_or_the_codec_reports_why_not(
     kind, bands, codec_for, scene, caplog
 ):
     codec = codec_for(kind, bands)
@@ -152,7 +152,7 @@ def test_lossless_returns_every_count_or_is_refused(kind, codec_for, scene):
 
 
 @every_codec
-def test_a_batch_is_coded_as_its_images(kind, codec_for, scene):
+def test_a_batch_gives_the_same_payloads_as_its_images(kind, codec_for, scene):
     codec = codec_for(kind, 2)
     batch = [scene(2, 32, 48), scene(2, 48, 32), scene(2, 32, 48, seed=1)]
     budgets = [900, 800, 700]
@@ -169,7 +169,7 @@ def test_a_batch_is_coded_as_its_images(kind, codec_for, scene):
 
 
 def hostile(coded, large):
-    """Cases that a decoder must refuse or decode to an image of `SHAPE`, in little memory.
+    """Build cases that a decoder must refuse, or decode to an image of `SHAPE` in little memory.
 
     Args:
         coded: an image of `SHAPE`.
@@ -186,7 +186,7 @@ def hostile(coded, large):
 
 
 def require_refusals(open_codec, cases):
-    """Decode an intact case and hostile ones in a new process; require the contract."""
+    """Decode an intact case and hostile cases in a new process, and check the contract."""
     intact, *damaged = decode_watched(open_codec, cases)
     for case, reply in zip(cases[1:], damaged, strict=True):
         assert reply.outcome in ("refused", "decoded"), f"{describe(case)}\n{reply.outcome}"
@@ -228,7 +228,7 @@ class Trusting(Codec):
         return 12
 
 
-def test_a_decoder_that_trusts_a_claimed_size_fails():
+def test_the_contract_detects_a_decoder_that_trusts_a_claimed_size():
     codec = Trusting()
     claimed = np.broadcast_to(np.uint16(300), (1, 12_500, 12_000))
     assert claimed.nbytes == 300e6

@@ -1,4 +1,4 @@
-"""JPEG 2000's codestreams: what stands in them, and that other readers agree."""
+"""JPEG 2000: contents of codestreams, and agreement with other decoders."""
 
 import numpy as np
 import pytest
@@ -11,25 +11,25 @@ from workflow_lib.codecs.native_resolution import Jpeg2000NativeCodec, groups_of
 from workflow_lib.codecs.resampling import coarsen, refine
 
 
-def test_the_headers_own_length_is_that_of_the_main_header(scene):
+def test_header_bytes_are_those_of_the_main_header(scene):
     coded = Jpeg2000Codec().encode(scene(3), 5000)
     length = Jpeg2000Codec().payload_header(coded.payload)
     assert 60 < length < 150
     assert coded.payload[length : length + 2] == b"\xff\x90"  # SOT, ISO/IEC 15444-1 A.4.2
 
 
-def test_the_encoder_does_not_sign_what_is_charged(scene):
+def test_the_codestream_has_no_comment(scene):
     assert b"OpenJPEG" not in Jpeg2000Codec().encode(scene(3), 5000).payload
 
 
-def test_an_image_with_little_to_code_takes_no_more_than_it_needs():
+def test_a_simple_image_takes_fewer_bytes_than_the_budget():
     image = np.full((10, 128, 128), 1081, np.uint16)
     spent = [len(Jpeg2000Codec().encode(image, budget).payload) for budget in (2000, 8000)]
     assert spent[0] == spent[1] < 700
 
 
 @pytest.mark.parametrize(("budget", "wavelet"), [(5000, 0), (None, 1)])
-def test_the_wavelet_is_the_right_one_without_a_colour_transform(budget, wavelet, scene):
+def test_the_wavelet_is_correct_and_there_is_no_colour_transform(budget, wavelet, scene):
     coded = Jpeg2000Codec().encode(scene(3), budget)
     cod = coded.payload.find(b"\xff\x52")
     multiple_component_transform = coded.payload[cod + 8]
@@ -38,7 +38,7 @@ def test_the_wavelet_is_the_right_one_without_a_colour_transform(budget, wavelet
 
 
 @pytest.mark.parametrize("budget", [9000, None])
-def test_rasterios_reader_agrees_with_ours(tmp_path, budget, scene):
+def test_rasterio_decodes_the_same_counts(tmp_path, budget, scene):
     import rasterio
 
     image = scene(2)
@@ -51,7 +51,7 @@ def test_rasterios_reader_agrees_with_ours(tmp_path, budget, scene):
         )
 
 
-def test_every_band_gets_the_same_rate_and_headers_are_told(scene):
+def test_every_band_gets_the_same_rate_and_headers_are_counted(scene):
     image, codec = scene(4), Jpeg2000PerBandCodec(4)
     coded = codec.encode(image, 6000)
     streams = unpack(coded.payload, 4)
@@ -59,7 +59,7 @@ def test_every_band_gets_the_same_rate_and_headers_are_told(scene):
     assert codec.payload_header(coded.payload) == 12 + sum(map(header_length, streams))
 
 
-def test_bands_are_grouped_by_whole_factors_and_never_made_coarser_than_they_were():
+def test_bands_are_grouped_by_integer_factors_that_lose_no_resolution():
     groups = groups_of([1, 0.25, 1, 0.25, 1 / 36, 0.36])
     assert [(group.bands, group.factor) for group in groups] == [
         ((0, 2, 5), 1),
@@ -76,7 +76,7 @@ def test_bands_of_one_resolution_are_coded_as_by_plain_jpeg_2000(scene):
 
 @pytest.mark.parametrize("side", [64, 63, 2, 1])
 @pytest.mark.parametrize("factor", [2, 3])
-def test_a_bilinear_warp_is_undone_also_at_odd_sides(side, factor):
+def test_bilinear_upsampling_is_inverted_at_even_and_odd_sides(side, factor):
     sensed = np.random.default_rng(0).integers(1, 10000, (2, -(-side // factor), 11)).astype(float)
     image = refine(sensed, (side, 11 * factor), factor)
     found = coarsen(np.rint(image).astype(np.uint16), factor)
@@ -84,7 +84,7 @@ def test_a_bilinear_warp_is_undone_also_at_odd_sides(side, factor):
     assert np.abs(refine(found, image.shape[1:], factor) - image).max() < 3
 
 
-def test_our_interpolation_is_the_one_that_brings_bands_onto_the_grid():
+def test_interpolation_agrees_with_a_bilinear_warp():
     from rasterio.crs import CRS
     from rasterio.transform import from_origin
     from rasterio.warp import Resampling, reproject
@@ -104,7 +104,7 @@ def test_our_interpolation_is_the_one_that_brings_bands_onto_the_grid():
     assert np.abs(ours - warped).max() <= 1
 
 
-def test_coding_at_native_resolution_keeps_what_the_sensor_saw(scene, psnr):
+def test_coding_at_native_resolution_preserves_native_pixels(scene, psnr):
     image = scene(4, 128, 128)
     for band in (1, 3):
         image[band] = np.rint(refine(image[band : band + 1, ::2, ::2].astype(float), (128, 128), 2))
@@ -119,7 +119,7 @@ def test_coding_at_native_resolution_keeps_what_the_sensor_saw(scene, psnr):
     assert psnr(image, after) > psnr(image, before) - 1
 
 
-def test_bytes_go_where_they_help_most():
+def test_the_budget_is_split_for_least_error():
     steep = (np.array([10.0, 110.0]), np.array([1e6, 1.0]))
     flat = (np.array([10.0, 110.0]), np.array([1e3, 9e2]))
     first, second = share_out([steep, flat], 120)

@@ -1,4 +1,4 @@
-"""LERC: quality, errors that stay below the maximum, and headers that lie."""
+"""LERC: quality, maximum errors, and false headers."""
 
 import struct
 
@@ -13,7 +13,7 @@ from workflow_lib.errors import BitstreamError
 
 
 @pytest.mark.parametrize("bands", [1, 10])
-def test_more_bytes_give_more_quality(bands, scene, psnr):
+def test_quality_rises_with_rate(bands, scene, psnr):
     image, codec, quality = scene(bands), LercCodec(bands), []
     for bpppb in (1.2, 2.5, 5.0):
         budget = int(bpppb * image.size / 8)
@@ -24,7 +24,7 @@ def test_more_bytes_give_more_quality(bands, scene, psnr):
     assert quality[-1] > 50
 
 
-def test_no_count_is_off_by_more_than_the_maximum_error_in_the_header(scene):
+def test_errors_stay_within_the_maximum_error_in_the_header(scene):
     image, codec = scene(3), LercCodec(3)
     coded = codec.encode(image, image.size // 4)
     decoded = codec.decode(coded.payload, b"", image.shape)
@@ -33,7 +33,7 @@ def test_no_count_is_off_by_more_than_the_maximum_error_in_the_header(scene):
         assert 0 < np.abs(after.astype(int) - before).max() <= most + 0.5
 
 
-def test_lossless_is_smaller_than_the_counts(scene):
+def test_lossless_coding_is_smaller_than_raw_counts(scene):
     image = scene(2)
     assert len(LercCodec(2).encode(image, None).payload) < 0.8 * image.nbytes
 
@@ -50,7 +50,7 @@ def test_lossless_is_smaller_than_the_counts(scene):
         (38, 7),  # type
     ],
 )
-def test_a_header_that_lies_never_reaches_the_decoder(scene, monkeypatch, place, value):
+def test_a_false_header_is_refused_before_decoding(scene, monkeypatch, place, value):
     good = LercCodec(1).encode(scene(1, 48, 56), 900).payload
     bad = good[:place] + struct.pack("<I", value) + good[place + 4 :]
     monkeypatch.setattr(imagecodecs, "lerc_decode", lambda *_, **__: pytest.fail("it was asked"))

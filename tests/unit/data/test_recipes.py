@@ -1,4 +1,4 @@
-"""The physics and the labels of the default datasets, on small made-up inputs."""
+"""Physics and labels of the default datasets, on small made-up inputs."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from workflow_lib.data.simulate_roofs import simulate_roofs
 from workflow_lib.errors import DownlinkError
 
 
-def test_planck_at_the_peak_and_back():
+def test_planck_round_trips_at_the_peak():
     # Wien: a black body of 2897.772 µm K / 3.8 µm peaks there, with 4.095658e-12 T⁵ W m⁻² sr⁻¹ µm⁻¹
     hottest = 2897.772 / 3.8
     assert radiance(np.array(hottest)) == pytest.approx(4.095658e-12 * hottest**5, rel=1e-5)
@@ -21,7 +21,7 @@ def test_planck_at_the_peak_and_back():
     np.testing.assert_allclose(brightness_temperature(radiance(kelvin)), kelvin)
 
 
-def test_a_small_fire_raises_brightness_as_dozier_says():
+def test_a_small_fire_raises_brightness_as_in_dozier_1981():
     surface = np.full((64, 64), 315.0)
     quiet = FireSimulation(
         seed=1,
@@ -41,7 +41,7 @@ def test_a_small_fire_raises_brightness_as_dozier_says():
     np.testing.assert_allclose(kelvin[label == 0], brightness_temperature(calm), atol=0.1)
 
 
-def test_fires_are_seeded_warm_and_saturate():
+def test_fires_are_seeded_and_warm_and_saturate():
     rng = np.random.default_rng(0)
     surface = rng.uniform(295, 325, (128, 128)).astype(np.float32)
     surface[:10] = np.nan
@@ -58,7 +58,7 @@ def test_fires_are_seeded_warm_and_saturate():
     assert set(np.unique(label)) == {0, 1, 255}
 
 
-def test_no_warm_ground_means_no_fire():
+def test_there_is_no_fire_without_warm_ground():
     kelvin, label = simulate_fire(np.full((32, 32), 290.0), FireSimulation(seed=0))
     assert label.max() == 0
     assert np.isfinite(kelvin).all()
@@ -82,7 +82,7 @@ def test_roofs_mix_by_covered_area():
     np.testing.assert_array_equal(mixed, again[0])
 
 
-def test_coarser_bands_are_blurred_more_and_keep_their_mean():
+def test_coarser_bands_have_more_blur_and_the_same_mean():
     image = np.full((2, 96, 96), 1000, np.uint16)
     settings = RoofSimulation(seed=2, streets=3)
     land = np.zeros((96, 96), bool)
@@ -115,7 +115,7 @@ def test_cloud_bits_of_the_quality_band():
 
 
 @pytest.mark.parametrize("clear", [2720, 21824], ids=["collection 1", "collection 2"])
-def test_a_later_collections_quality_band_is_refused(clear):
+def test_the_quality_band_of_a_later_collection_is_refused(clear):
     with pytest.raises(DownlinkError, match="pre-collection"):
         cloud.cloud_label(np.array([[1, clear]], np.uint16))
 
@@ -138,7 +138,7 @@ def test_landsat_brightness_temperature():
     )
 
 
-def test_coarse_bands_are_warped_by_place_not_by_index(tmp_path):
+def test_coarse_bands_are_warped_by_coordinates(tmp_path):
     import rasterio
 
     def save(name, pixels, transform):

@@ -1,4 +1,4 @@
-"""The tile store holds the raster's own pixels, and is read back as written."""
+"""The tile store contains the raster's pixels, and reading returns what was written."""
 
 import json
 from dataclasses import replace
@@ -57,7 +57,7 @@ def write(folder, height=150, width=200, crs=UTM, hole=40, name="scene"):
     return raster, target
 
 
-def test_tiles_equal_a_plain_read_of_the_same_windows(tmp_path):
+def test_tiles_equal_the_raster_in_the_same_windows(tmp_path):
     raster, target = write(tmp_path)
     tiles = store.read_tiles([target])
     assert len(tiles) == 5 * 7 - 2  # the corner tile is nodata, and one is 8 pixels wide
@@ -98,7 +98,7 @@ def test_the_manifest_is_the_stores_digest_and_runs_are_equal(tmp_path):
     assert digests[0] == digests[1]
 
 
-def test_stores_are_those_that_xarray_writes(tmp_path):
+def test_stores_equal_those_that_xarray_writes(tmp_path):
     _, target = write(tmp_path)
     tiles = store.read_tiles([target])
     after = tmp_path / "after.zarr"
@@ -121,7 +121,7 @@ def test_a_scene_smaller_than_a_tile_is_padded(tmp_path):
     assert tiles.valid.sum() == 20 * 30
 
 
-def test_too_few_valid_pixels_anywhere_is_refused(tmp_path):
+def test_a_scene_without_tiles_of_enough_valid_pixels_is_refused(tmp_path):
     with pytest.raises(DownlinkError, match=r"scene\.tif: no tile has 25% valid pixels"):
         write(tmp_path, height=8, width=30, hole=0)
     assert not (tmp_path / "scene.zarr").exists()
@@ -134,7 +134,7 @@ def test_a_scene_without_crs_has_no_grid_mapping(tmp_path):
         assert "grid_mapping" not in data["image"].attrs
 
 
-def test_a_truncated_scene_names_file_and_remedy(tmp_path):
+def test_the_error_for_a_truncated_scene_names_file_and_remedy(tmp_path):
     raster, _ = write(tmp_path)
     raster.write_bytes(raster.read_bytes()[:5000])
     with pytest.raises(DownlinkError, match=r"scene\.tif.*run again"):
@@ -156,15 +156,15 @@ def changed(file):
 
 @pytest.mark.parametrize("damage", [cut_short, changed, Path.unlink])
 @pytest.mark.parametrize("name", ["zarr.json", "image/c/0/0/0/0", "row/c/0"])
-def test_a_store_that_is_not_what_was_written_names_itself(tmp_path, damage, name):
-    """Zarr itself takes a missing shard for zeros, and a changed count for a count."""
+def test_the_error_names_a_changed_store(tmp_path, damage, name):
+    """Zarr alone reads a missing shard as zeros, and does not detect a changed count."""
     _, target = write(tmp_path)
     damage(target / name)
     with pytest.raises(DownlinkError, match=r"scene\.zarr.*manifest.*make repair"):
         store.read_tiles([target])
 
 
-def test_a_store_without_its_manifest_is_not_complete(tmp_path):
+def test_a_store_without_manifest_is_incomplete(tmp_path):
     _, target = write(tmp_path)
     Path(manifest(str(target))).unlink()
     with pytest.raises(DownlinkError, match=r"scene\.zarr.*manifest.*make repair"):
@@ -187,7 +187,7 @@ def test_reconstructions_keep_order_scene_and_nodata(tmp_path):
     assert (after.image[:33].max(), after.image[33:].max()) == (100, 101)
 
 
-def test_blocks_do_not_move_when_data_are_added():
+def test_blocks_keep_their_fold_when_data_are_added():
     folds = Folds(block_tiles=3, salt="s")
     small = {(r, c): place(folds, "scene", r, c) for r in range(6) for c in range(6)}
     large = {(r, c): place(folds, "scene", r, c) for r in range(30) for c in range(30)}
@@ -223,7 +223,7 @@ def test_every_block_is_scored_once_when_each_fold_is_held_out(toy_tiles, count,
             assert not set(known.scene) & set(scored.scene)
 
 
-def test_a_learned_codec_is_not_scored_on_a_scene_that_it_knows():
+def test_a_learned_codec_is_not_scored_on_a_training_scene():
     blocks = Folds(block_tiles=2, salt="0")
     require_fair_folds("d", blocks, ["one"], learned=True)
     require_fair_folds("d", blocks, ["one", "two"], learned=False)
@@ -231,7 +231,7 @@ def test_a_learned_codec_is_not_scored_on_a_scene_that_it_knows():
         require_fair_folds("d", blocks, ["one", "two"], learned=True)
 
 
-def test_scenes_that_leave_a_fold_empty_are_refused_with_a_salt_that_does_not():
+def test_an_empty_fold_is_refused_with_the_name_of_a_better_salt():
     scenes = ["one", "two", "three"]
     salts = [Folds(block_tiles=2, salt=str(n), by="scene") for n in range(20)]
     empty = next(f for f in salts if len({place(f, s, 0, 0).fold for s in scenes}) == 1)
@@ -245,7 +245,7 @@ def test_scenes_that_leave_a_fold_empty_are_refused_with_a_salt_that_does_not():
         require_fair_folds("d", empty, ["one"], learned=True)
 
 
-def test_balance_counts_labelled_pixels_and_imbalance_prefers_even_folds(tmp_path):
+def test_balance_counts_labelled_pixels_and_imbalance_ranks_salts(tmp_path):
     _, target = write(tmp_path)
     tiles = store.read_tiles([target])
     table = balance(census(tiles), 1)

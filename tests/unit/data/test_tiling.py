@@ -1,4 +1,4 @@
-"""A scene is cut within its budget, and the store does not depend on it."""
+"""Tiling keeps within its budget, and the store does not depend on the budget."""
 
 import re
 import time
@@ -34,7 +34,7 @@ INFO = TileInfo(
 
 @pytest.fixture
 def scene(tmp_path, monkeypatch):
-    """Four strips with a hole, in shards of seven tiles."""
+    """Write a scene of four strips with a hole, for shards of seven tiles."""
     rng = np.random.default_rng(3)
     image = rng.integers(1, 9999, (2, 900, 700)).astype(np.uint16)
     image[:, 200:420, 100:300] = 0
@@ -90,7 +90,7 @@ def test_every_tile_of_any_side_is_read_in_order(scene, side):
         np.testing.assert_array_equal(getattr(counted, name), getattr(told, name))
 
 
-def test_shards_are_those_that_zarr_writes(tmp_path, monkeypatch):
+def test_shards_equal_those_that_zarr_writes(tmp_path, monkeypatch):
     monkeypatch.setattr(store, "_SHARD_BYTES", 4 * 3 * 2 * 32**2)
     rng = np.random.default_rng(0)
     pixels = rng.integers(1, 500, (10, 3, 32, 32)).astype(np.uint16)
@@ -110,7 +110,7 @@ def test_shards_are_those_that_zarr_writes(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("allowed", [1, 2])
-def test_no_more_strips_are_held_than_the_memory_allows(scene, monkeypatch, allowed):
+def test_the_number_of_strips_in_memory_is_limited(scene, monkeypatch, allowed):
     held, most = 0, 0
     read, write = scene_strips._padded, Shards.write
 
@@ -138,7 +138,7 @@ def test_no_more_strips_are_held_than_the_memory_allows(scene, monkeypatch, allo
     assert (allowed - 1) * strip < most <= allowed * strip
 
 
-def test_more_memory_lets_more_strips_in(scene):
+def test_more_memory_allows_more_strips(scene):
     grid, shards = StripGrid(20_000, 20_000, 11, 128, 256), Shards(scene.parent / "none", 11, 128)
     few, many = (
         cutting._strips_at_once(grid, shards, Budget(threads=8, memory_mb=memory))
@@ -147,7 +147,7 @@ def test_more_memory_lets_more_strips_in(scene):
     assert 1 <= few < many
 
 
-def test_a_damaged_block_names_the_file_and_leaves_nothing(scene):
+def test_a_damaged_block_names_the_file_and_leaves_no_output(scene):
     content = bytearray(scene.read_bytes())
     middle = len(content) // 2
     content[middle : middle + 5000] = bytes(5000)

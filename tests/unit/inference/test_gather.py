@@ -42,7 +42,7 @@ def test_figures_are_ratios_of_sums_over_blocks_and_seeds():
 
 
 def test_blocks_are_paired_across_points():
-    # variation between blocks cancels: the change varies far less than either map
+    # variation between blocks cancels, so the change varies far less than either map
     configured = study(toy=dataset(rates={"jpeg2000": [0.1]}))
     rows = table(configured, "toy", Truth(noise=0.001))
     results = gather(configured, rows, "toy", "unet")

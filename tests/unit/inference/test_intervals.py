@@ -15,14 +15,14 @@ ONE_SEED = np.array([0.5])
 
 
 def _with_variance(variance, count=1000):
-    """Random numbers with exactly this sample variance."""
+    """Draw random numbers with exactly this sample variance."""
     draws = np.random.default_rng(0).normal(size=count)
     return (draws - draws.mean()) / draws.std(ddof=1) * variance**0.5
 
 
 @pytest.fixture
 def welch():
-    """Two samples whose means have the two parts of an estimate's variance, and Welch's test."""
+    """Return an estimate, and Welch's test of two samples with its two variances."""
     rng = np.random.default_rng(4)
     blocks, seeds = rng.normal(0.6, 0.2, 12), rng.normal(0.1, 0.05, 5)
     figure = estimate(

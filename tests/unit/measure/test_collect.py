@@ -96,7 +96,7 @@ def test_pixels_of_folds_are_pooled_and_average_precision_is_averaged(make_tiles
 
 
 def test_more_tables_than_a_command_line_holds(coded):
-    """40,000 names of 60 characters exceed a command line of 2 MB; standard input holds them."""
+    """40,000 names of 60 characters exceed a command line of 2 MB; standard input has no limit."""
     tiles, _, folder = coded
     command = [sys.executable, str(ROOT / "scripts/collect_metrics.py")]
     command += ["--infos", json.dumps({"made": tiles.info.model_dump()})]

@@ -96,13 +96,13 @@ def test_main_table_round_trip(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "dataset,codec\nfire,jpegxl\n"])
-def test_a_damaged_main_table_is_named(tmp_path, text):
+def test_the_error_names_a_damaged_main_table(tmp_path, text):
     (tmp_path / "main.csv").write_text(text)
     with pytest.raises(DownlinkError, match=r"main\.csv.*Run the study again"):
         table.read_main_table(tmp_path / "main.csv")
 
 
-def test_a_missing_main_table_asks_to_run_the_study(tmp_path):
+def test_the_error_for_a_missing_main_table_names_the_remedy(tmp_path):
     with pytest.raises(DownlinkError, match=r"main\.csv: does not exist. Run the study first"):
         table.read_main_table(tmp_path / "main.csv")
 
@@ -157,7 +157,7 @@ def test_duplicate_figures_are_refused():
         table.join([row, row])
 
 
-def test_unreadable_files_are_named(tmp_path):
+def test_the_error_names_unreadable_files(tmp_path):
     damaged = tmp_path / "damaged.parquet"
     damaged.write_bytes(b"PAR1 and no more")
     other = tmp_path / "other.parquet"

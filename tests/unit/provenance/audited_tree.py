@@ -1,4 +1,4 @@
-"""A small finished study with sidecars, made up."""
+"""A small made-up finished study with sidecars."""
 
 import json
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ _CODE = "workflow_lib/files.py"
 
 @dataclass(frozen=True)
 class Tree:
-    """A project's folder with a study in it."""
+    """A project folder with a study."""
 
     root: Path
 
@@ -44,7 +44,7 @@ class Tree:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
     def record(self, rule, inputs, outputs, **update):
-        """Write a job's sidecar, from what lies there now."""
+        """Write a job's sidecar for the present files."""
         locked = {"numpy": read_lock()["numpy"], "torch": read_lock()["torch"]}
         job = replace(
             BLANK,
@@ -69,7 +69,7 @@ class Tree:
         self.write(replace(self.sidecar(first), **update))
 
     def flip(self, name, place, by=1):
-        """Change one byte; gives what was there."""
+        """Change one byte; return the old content."""
         path = self.root / name
         content = bytearray(path.read_bytes())
         before = bytes(content)
@@ -79,7 +79,7 @@ class Tree:
 
 
 def finished(root: Path) -> Tree:
-    """A study of one scene and one codec, from an archive and a raster to the report."""
+    """Make up a study of one scene and one codec, from an archive and a raster to the report."""
     tree = Tree(root)
     tree.put("own/x.tif", "raster")
     tree.put("cache/a.tar", "archive")
@@ -132,7 +132,7 @@ def audited(tree):
 
 
 def only(tree):
-    """The one fault of an audited tree."""
+    """Audit the tree, and return its only fault."""
     found = audited(tree).faults
     assert len(found) == 1, found
     return found[0]

@@ -1,4 +1,4 @@
-"""A sidecar that says nothing, for tests to fill in."""
+"""An empty sidecar, for tests to fill in."""
 
 from workflow_lib.provenance.sidecar import Sidecar
 

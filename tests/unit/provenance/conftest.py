@@ -1,4 +1,4 @@
-"""A finished study that an audit may be tried on."""
+"""A finished study to audit."""
 
 import shutil
 
@@ -13,6 +13,6 @@ def shared(tmp_path_factory):
 
 @pytest.fixture
 def tree(shared, tmp_path):
-    """A copy of it."""
+    """Copy the finished study."""
     shutil.copytree(shared.root, tmp_path, dirs_exist_ok=True)
     return Tree(tmp_path)

@@ -1,4 +1,4 @@
-"""Results folders of a made-up study: every kind of artifact, with sidecars."""
+"""Results folders of a made-up study with every kind of artifact and their sidecars."""
 
 import json
 import shutil
@@ -88,7 +88,7 @@ def write_store(path, counts=COUNTS):
 
 
 class Tree:
-    """A project's folder in which the made-up study has run."""
+    """A project folder in which the made-up study has run."""
 
     def __init__(self, project, write=True, **sidecar):
         self.project, self.sidecar = project, sidecar
@@ -107,7 +107,7 @@ class Tree:
         return self.project / path
 
     def job(self, rule, outputs, inputs=(), run=None, **fields):
-        """Files (texts) or stores (None) by path, and the job's sidecar."""
+        """Write files (texts) or stores (None) by path, and the job's sidecar."""
         for path, content in outputs.items():
             self.file(path).parent.mkdir(parents=True, exist_ok=True)
             if content is not None:

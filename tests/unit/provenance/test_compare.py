@@ -1,4 +1,4 @@
-"""Two runs of a study: every planted difference is found, named, and weighed as it should be."""
+"""Compare two runs of a study: every planted difference is found, named and rated correctly."""
 
 import json
 import math
@@ -56,7 +56,7 @@ OTHER_BYTES = {
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """One tree of each machine, to be copied."""
+    """Make one tree per machine, to be copied."""
     return {
         alike: Tree(tmp_path_factory.mktemp(alike.name), **fields)
         for alike, fields in MACHINES.items()
@@ -86,7 +86,7 @@ def short(path):
     return path.removeprefix(f"{trees.ROOT}/")
 
 
-def test_equal_runs_are_reproduced_and_every_kind_is_looked_at(first, second):
+def test_equal_runs_are_reproduced_and_every_kind_is_compared(first, second):
     found = compare(first.results, second.results)
     assert found.reproduced
     assert found.platform_match is PlatformMatch.PLATFORM
@@ -98,7 +98,7 @@ def test_equal_runs_are_reproduced_and_every_kind_is_looked_at(first, second):
 
 
 @pytest.mark.parametrize("path", OTHER_BYTES)
-def test_other_bytes_are_named(first, second, path):
+def test_different_bytes_are_reported_with_the_file(first, second, path):
     second.file(path).write_text(second.file(path).read_text() + "other\n")
     kind = OTHER_BYTES[path][0]
     found = compare(first.results, second.results)
@@ -109,7 +109,7 @@ def test_other_bytes_are_named(first, second, path):
 
 
 @pytest.mark.parametrize("alike", MACHINES)
-def test_other_bytes_fail_where_they_must_be_equal_and_nowhere_else(first, second_on, alike):
+def test_different_bytes_fail_only_where_equality_is_required(first, second_on, alike):
     second = second_on(alike)
     for path in OTHER_BYTES:
         second.file(path).write_text(second.file(path).read_text() + "other\n")
@@ -123,7 +123,7 @@ def test_other_bytes_fail_where_they_must_be_equal_and_nowhere_else(first, secon
     assert compare(first.results, second.results).reproduced == (alike < PlatformMatch.PLATFORM)
 
 
-def test_one_byte_of_a_tile_store_is_enough(first, second):
+def test_one_changed_byte_of_a_tile_store_is_found(first, second):
     chunk = next(f for f in second.file(PATHS.tiles("d", "s")).rglob("c/*") if f.is_file())
     chunk.write_bytes(chunk.read_bytes()[:-1] + b"!")
     found = compare(first.results, second.results)
@@ -132,7 +132,7 @@ def test_one_byte_of_a_tile_store_is_enough(first, second):
 
 
 def rewrite(tree, store, counts):
-    """Other counts, under the manifest that was there."""
+    """Replace the counts of a store, and keep its manifest."""
     kept = tree.file(manifest(store)).read_text()
     trees.write_store(tree.file(store), counts)
     tree.file(manifest(store)).write_text(kept)
@@ -140,7 +140,7 @@ def rewrite(tree, store, counts):
 
 @pytest.mark.parametrize("alike", MACHINES)
 @pytest.mark.parametrize(("off", "holds"), [(0, True), (1, True), (-1, True), (2, False)])
-def test_classical_reconstructions_may_be_off_by_one_count(first, second_on, off, holds, alike):
+def test_classical_reconstructions_may_differ_by_one_count(first, second_on, off, holds, alike):
     second = second_on(alike)
     counts = trees.COUNTS.copy()
     counts[1, 2, 3, 0] += off
@@ -156,7 +156,7 @@ def test_classical_reconstructions_may_be_off_by_one_count(first, second_on, off
 @pytest.mark.parametrize(
     ("factor", "holds"), [(1, True), (1.05, True), (0.95, True), (1.06, False)]
 )
-def test_errors_of_learned_reconstructions_may_be_off_by_0_5_db(
+def test_errors_of_learned_reconstructions_may_differ_by_0_5_db(
     first, second_on, factor, holds, alike
 ):
     second = second_on(alike)
@@ -170,7 +170,7 @@ def test_errors_of_learned_reconstructions_may_be_off_by_0_5_db(
     stores = row(found, "learned reconstructions")
     assert stores.largest == pytest.approx(abs(20 * math.log10(factor)))
     assert stores.holds == holds
-    assert stores.equal == 0  # as good, but others
+    assert stores.equal == 0  # different trees of equal quality
     assert found.reproduced == (holds or alike is PlatformMatch.OTHER)
 
 
@@ -183,7 +183,7 @@ def test_missing_pixels_have_no_error(first, second):
     assert row(compare(first.results, second.results), "learned reconstructions").largest == 0
 
 
-def test_reconstructions_of_other_places_are_no_match(first, second):
+def test_reconstructions_at_other_places_do_not_match(first, second):
     column = zarr.open_array(second.file(CLASSICAL_STORE) / "col", mode="r+")
     column[1] = 7
     stores = row(compare(first.results, second.results), "classical reconstructions")
@@ -194,7 +194,7 @@ def test_reconstructions_of_other_places_are_no_match(first, second):
     ("store", "kind"),
     [(STORE, "learned reconstructions"), (CLASSICAL_STORE, "classical reconstructions")],
 )
-def test_reconstructions_of_other_tiles_are_no_match(first, second, store, kind):
+def test_reconstructions_of_other_tiles_do_not_match(first, second, store, kind):
     trees.write_store(second.file(store), trees.COUNTS[:1])
     stores = row(compare(first.results, second.results), kind)
     assert stores.largest == math.inf
@@ -203,7 +203,7 @@ def test_reconstructions_of_other_tiles_are_no_match(first, second, store, kind)
 
 @pytest.mark.parametrize("alike", MACHINES)
 @pytest.mark.parametrize(("by", "holds"), [(1.0, True), (1.6, True), (0.61, True), (1.7, False)])
-def test_losses_may_be_off_by_two_fifths(first, second_on, by, holds, alike):
+def test_losses_may_differ_by_40_percent(first, second_on, by, holds, alike):
     second = second_on(alike)
     second.file(RUN).write_text(trees.journal(loss=0.5 * by, seconds=77.0))
     found = compare(first.results, second.results)
@@ -215,14 +215,14 @@ def test_losses_may_be_off_by_two_fifths(first, second_on, by, holds, alike):
 
 
 @pytest.mark.parametrize("loss", [math.inf, math.nan])
-def test_a_loss_that_is_no_number_is_off_by_more_than_any_bound(first, second, loss):
+def test_a_loss_that_is_not_a_number_exceeds_every_bound(first, second, loss):
     second.file(RUN).write_text(trees.journal(loss=loss))
     found = compare(first.results, second.results)
     assert row(found, "losses of trainings").largest == math.inf
     assert not found.reproduced
 
 
-def test_journals_of_other_steps_or_torn_ones_are_no_match(first, second):
+def test_journals_of_other_steps_or_incomplete_ones_do_not_match(first, second):
     second.file(RUN).write_text(trees.journal(step=4))
     losses = row(compare(first.results, second.results), "losses of trainings")
     assert "other steps" in losses.outside[0]
@@ -235,7 +235,7 @@ def test_journals_of_other_steps_or_torn_ones_are_no_match(first, second):
 @pytest.mark.parametrize(
     ("iou", "holds"), [(0.5, True), (0.61, True), (0.301, True), (0.71, False), (0.29, False)]
 )
-def test_intervals_of_estimates_must_meet_on_any_machine(first, second_on, iou, holds, alike):
+def test_intervals_of_estimates_must_overlap_on_any_machine(first, second_on, iou, holds, alike):
     second = second_on(alike)
     second.file(PATHS.findings()).write_text(trees.findings(iou=iou).canonical())
     found = compare(first.results, second.results)
@@ -248,7 +248,7 @@ def test_intervals_of_estimates_must_meet_on_any_machine(first, second_on, iou, 
 
 
 @pytest.mark.parametrize(("value", "holds"), [(0.59, True), (0.61, False)])
-def test_a_value_without_an_interval_must_lie_in_the_first_one(first, second, value, holds):
+def test_a_value_without_an_interval_must_lie_in_the_first_interval(first, second, value, holds):
     (one,) = trees.findings().findings
     bare = one.model_copy(update={"ceiling": Estimate(value=value + 0.1)})
     text = trees.findings().model_copy(update={"findings": (bare,)})
@@ -264,7 +264,7 @@ def test_an_estimate_without_a_value_is_not_in_the_interval(first, second):
     estimates = row(compare(first.results, second.results), "estimates")
     assert estimates.largest == math.inf
     assert "d unet ceiling: no value, not 0.5 … 0.7" in estimates.outside[0]
-    assert compare(second.results, first.results).reproduced  # nothing was promised there
+    assert compare(second.results, first.results).reproduced  # the first run has no value there
 
 
 def test_an_estimate_that_only_the_first_run_has_fails(first, second):
@@ -277,7 +277,7 @@ def test_an_estimate_that_only_the_first_run_has_fails(first, second):
     assert all(line.endswith("on one side alone") for line in estimates.outside)
 
 
-def test_the_main_table_is_shown_beside_but_its_rows_must_be_the_same(first, second):
+def test_the_main_table_may_differ_in_values_but_not_in_rows(first, second):
     second.file(PATHS.main_table()).write_text(trees.main_table(iou="0.25"))
     found = compare(first.results, second.results)
     assert found.reproduced
@@ -301,7 +301,7 @@ def test_missing_and_extra_artifacts_fail_and_are_named(first, second):
     assert "Only in the first:\n  d/codecs/dgml" in described(found)
 
 
-def test_what_both_runs_have_lost_is_named(first, second):
+def test_artifacts_missing_from_both_runs_are_named(first, second):
     for tree in (first, second):
         tree.file(PATHS.codec_weights(*POINT)).unlink()
     found = compare(first.results, second.results)
@@ -311,7 +311,7 @@ def test_what_both_runs_have_lost_is_named(first, second):
     assert "Missing in both:\n  d/codecs/dgml" in described(found)
 
 
-def test_a_training_whose_journals_both_runs_have_lost_is_named(first, second):
+def test_journals_missing_from_both_runs_are_named(first, second):
     for tree in (first, second):
         shutil.rmtree(tree.file(PATHS.run_folder(SEGMENTER)))
     found = compare(first.results, second.results)
@@ -320,7 +320,7 @@ def test_a_training_whose_journals_both_runs_have_lost_is_named(first, second):
 
 
 @pytest.mark.parametrize("side", ["first", "second"])
-def test_what_a_removed_rate_has_left_over_does_not_count(first, second, side):
+def test_results_of_a_removed_rate_do_not_count(first, second, side):
     tree = {"first": first, "second": second}[side]
     removed = PATHS.bitstream("d", "jpeg2000", "0.7", "any", "s")
     tree.job("encode_scene", {removed: "bits"}, [PATHS.scene("d", "s")], cpu="Another processor")
@@ -329,7 +329,7 @@ def test_what_a_removed_rate_has_left_over_does_not_count(first, second, side):
 
 
 def test_files_that_no_job_made_do_not_count(first, second):
-    """Another study's folder below this one, or a note."""
+    """For example another study's folder below this one, or a note."""
     Tree(second.results).job("encode_scene", {"results/made/smoke/x": "bits"})
     (second.results / "note.txt").write_text("mine")
     assert compare(first.results, second.results).reproduced
@@ -354,7 +354,7 @@ def test_files_that_no_job_made_do_not_count(first, second):
         ),
     ],
 )
-def test_what_tells_platforms_apart(tmp_path, fields, alike, said):
+def test_properties_that_distinguish_platforms(tmp_path, fields, alike, said):
     one, other = (
         Tree(tmp_path / "a", **trees.TRAINED),
         Tree(tmp_path / "b", **(trees.TRAINED | fields)),
@@ -364,7 +364,7 @@ def test_what_tells_platforms_apart(tmp_path, fields, alike, said):
     assert said in described(found)
 
 
-def test_a_study_that_met_two_processors_has_no_platform(first, second):
+def test_a_study_on_two_processors_has_no_platform(first, second):
     for tree in (first, second):
         tree.job("train_on_originals", {SEGMENTER: "weights"}, cpu="Another", **trees.TRAINED)
         tree.job("train_on_originals", {TUNED: "weights"}, **trees.TRAINED)
@@ -381,7 +381,7 @@ def test_results_folders_may_have_other_names(first, tmp_path):
     assert compare(first.results, moved).reproduced
 
 
-def test_one_seed_is_said_to_make_intervals_conditional(first, second):
+def test_one_seed_makes_intervals_conditional_in_the_output(first, second):
     assert "conditional" not in described(compare(first.results, second.results))
     first.file(PATHS.findings()).write_text(trees.findings(seeds=1).canonical())
     assert "conditional on one training" in described(compare(first.results, second.results))

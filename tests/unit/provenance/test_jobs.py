@@ -1,4 +1,4 @@
-"""All who read what jobs left read the same: whole sidecars, and those behind the report alone."""
+"""Audit, reproduction and crate read the same sidecars: complete ones that the report needs."""
 
 from dataclasses import dataclass, field
 
@@ -27,7 +27,7 @@ def tree(tmp_path):
 
 
 def counted(tree):
-    """The names of the jobs that audit, reproduction and crate count."""
+    """Return the names of the jobs that audit, reproduction and crate count."""
     results = tree.root / RESULTS
     return [
         {f"{RESULTS}/{name}" for name in Finished.read(results).sidecars},
@@ -39,20 +39,20 @@ def counted(tree):
     ]
 
 
-def test_all_readers_count_the_same_jobs(tree):
+def test_audit_reproduction_and_crate_count_the_same_jobs(tree):
     one, *others = counted(tree)
     assert len(one) == 9
     assert others == [one, one]
 
 
-def test_a_left_over_job_counts_for_none(tree):
+def test_a_left_over_job_is_counted_by_none_of_them(tree):
     before = counted(tree)
     tree.put(f"{RESULTS}/d/scenes/y.tif", "another scene")
     tree.record("prepare_scene", ["own/x.tif"], [f"{RESULTS}/d/scenes/y.tif"])
     assert counted(tree) == before
 
 
-def test_a_sidecar_whose_job_was_killed_while_it_wrote_is_none(tree):
+def test_a_half_written_sidecar_is_ignored(tree):
     before = counted(tree)
     name = Paths(RESULTS).sidecar(Paths(RESULTS).findings())
     folder, _, file = name.rpartition("/")
@@ -61,7 +61,7 @@ def test_a_sidecar_whose_job_was_killed_while_it_wrote_is_none(tree):
     assert counted(tree) == before
 
 
-def test_a_result_without_a_sidecar_is_named_by_those_who_cannot_do_without(tree):
+def test_a_result_without_a_sidecar_is_an_error_where_it_is_required(tree):
     (tree.root / Paths(RESULTS).sidecar(f"{RESULTS}/d/scenes/x.tif")).unlink()
     for read in (
         lambda: Finished.read(tree.root / RESULTS),

@@ -1,4 +1,4 @@
-"""The lock says what every rule's code can reach, and no more."""
+"""The locked packages of a rule are exactly those that its code can reach."""
 
 import subprocess
 import sys
@@ -35,13 +35,13 @@ def reach(script, *modules):
     return reached_packages(reached_files(*files))
 
 
-def test_torch_is_reached_by_networks_alone():
+def test_only_jobs_with_networks_reach_torch():
     assert {script for script in RULES if "torch" in reach(script)} == TRAINED
     of_codecs = {kind for kind in kinds() if "torch" in reach("encode_scene", module_of(kind))}
     assert of_codecs == {kind for kind in kinds() if options_of(kind).learned}
 
 
-def test_what_pandas_takes_by_name_is_reached():
+def test_packages_that_pandas_loads_by_name_are_reached():
     tables = {
         "encode_scene",
         "fit_threshold_baseline",
@@ -52,18 +52,18 @@ def test_what_pandas_takes_by_name_is_reached():
     assert {script for script in RULES if "pyarrow" in reach(script)} == {*tables, "write_report"}
 
 
-def test_what_draws_is_reached_by_the_report_alone():
+def test_only_the_report_reaches_matplotlib():
     assert {script for script in RULES if "matplotlib" in reach(script)} == {"write_report"}
 
 
-def test_what_a_package_needs_is_reached_with_it():
+def test_requirements_of_a_package_are_reached():
     assert "timm" in reach("train_segmenter")
     assert "timm" not in reach("fit_codec")
     assert "pydantic-core" in reach("judge_study")
     assert not {"ruff", "pytest", "mypy"} & set().union(*map(reach, RULES))
 
 
-def test_versions_are_those_of_the_lock():
+def test_versions_come_from_the_lock():
     pinned = (ROOT / "envs/requirements.lock").read_text().splitlines()
     pins = {line.split(" ; ")[0] for line in pinned}
     for name, version in reach("write_report").items():
@@ -82,13 +82,13 @@ def test_pins_whose_marker_does_not_match_are_left_out(tmp_path):
     assert lock.read_lock(file) == {"a": "1.0", "b": "2.0", "d": "5.0"}
 
 
-def test_needs_of_other_platforms_are_not_reached():
+def test_requirements_for_other_platforms_are_not_reached():
     needs = reach("fit_codec")
     assert "torch" in needs
     assert not [name for name in needs if name.startswith("nvidia") or name == "triton"]
 
 
-def test_a_module_without_a_package_is_named():
+def test_the_error_names_a_module_without_a_package():
     assert lock.package_of("PIL.Image") == "pillow"
     assert lock.package_of("json") is None
     with pytest.raises(DownlinkError, match=r"import plotly.*make lock"):
@@ -96,8 +96,8 @@ def test_a_module_without_a_package_is_named():
 
 
 @pytest.mark.parametrize("script", ["encode_scene", "collect_metrics", "write_report"])
-def test_the_project_s_modules_that_a_script_loads_are_those_found_by_reading_it(script):
-    """What the digest covers, against what Python says after an import."""
+def test_modules_found_in_the_source_are_those_that_a_script_loads(script):
+    """Compare the modules of the digest with those that Python has loaded after an import."""
     asked = f"""
 import runpy, sys
 sys.argv = ["{script}", "--help"]

@@ -1,9 +1,9 @@
-"""Files laid over the configuration, brought into a copy of the project."""
+"""Copy study files into a copy of the project."""
 
 from workflow_lib.provenance.overlays import overlay_names
 
 
-def test_own_files_keep_their_place_and_others_are_never_taken_for_one(tmp_path):
+def test_project_files_keep_their_path_and_external_files_get_a_unique_one(tmp_path):
     root = tmp_path / "project"
     overlays = [
         root / "configs/smoke.yaml",

@@ -1,4 +1,4 @@
-"""What a job says of itself: a script run as a rule runs it leaves a true and whole sidecar."""
+"""Sidecars: a script that runs as a job writes a correct and complete one."""
 
 import json
 import os
@@ -82,7 +82,7 @@ def left(project, name):
     return Sidecar.read(project.folder / f"provenance/{name}.json")
 
 
-def test_a_job_tells_what_it_was_made_from_and_by_what(project):
+def test_a_sidecar_records_inputs_outputs_code_and_software(project):
     config = '{"training":{"steps":3},"simulation":{"seed":7}}'
     done = run(
         project, "one", "--seed", "5", "--config", config, SLURM_JOB_ID="42", SLURMD_NODENAME="n1"
@@ -111,7 +111,7 @@ def test_a_job_tells_what_it_was_made_from_and_by_what(project):
     assert told.python == ".".join(map(str, sys.version_info[:3]))
 
 
-def test_a_job_tells_commit_and_whether_the_tree_was_clean(project):
+def test_a_sidecar_records_commit_and_whether_the_tree_was_clean(project):
     def git(*arguments):
         asked = subprocess.run(
             ["git", *arguments], cwd=project.folder, check=True, capture_output=True, text=True
@@ -133,25 +133,25 @@ def test_a_job_tells_commit_and_whether_the_tree_was_clean(project):
     assert (told.commit, told.clean) == (git("rev-parse", "HEAD"), False)
 
 
-def test_a_commit_after_snakemake_had_read_the_project_is_not_the_job_s(project):
+def test_a_commit_made_after_snakemake_started_is_not_the_jobs_commit(project):
     assert run(project, "behind", parsed=["0" * 40, True]).returncode == 0
     told = left(project, "behind")
     assert (told.commit, told.clean) == ("0" * 40, False)
 
 
-def test_a_repository_further_up_is_not_the_project_s(project):
+def test_a_repository_in_a_parent_folder_is_not_the_projects(project):
     assert environment.commit(project.folder).commit
     assert environment.commit(project.folder / "scripts") == (None, None)
 
 
-def test_without_git_the_commit_is_the_one_that_snakemake_found(project):
+def test_without_git_the_commit_comes_from_snakemake(project):
     parsed = ["0" * 40, True]
     assert run(project, "contained", parsed=parsed, PATH=str(project.folder)).returncode == 0
     told = left(project, "contained")
     assert (told.commit, told.clean) == ("0" * 40, True)
 
 
-def test_a_job_s_memory_is_its_own_and_not_that_of_who_started_it(project):
+def test_peak_memory_does_not_include_the_parent_process(project):
     (project.folder / "large.py").write_text(
         "import os, sys\nheld = bytearray(600_000_000)\nos.execv(sys.executable, sys.argv[1:])\n"
     )
@@ -166,13 +166,13 @@ def test_a_job_s_memory_is_its_own_and_not_that_of_who_started_it(project):
         "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.124.06  Release Build",
     ],
 )
-def test_the_driver_is_the_kernel_module_s_version(tmp_path, line):
+def test_the_driver_version_is_that_of_the_kernel_module(tmp_path, line):
     (tmp_path / "version").write_text(f"{line}\nGCC version:  gcc version 12.2.0\n")
     assert machine.driver(tmp_path / "version") == "570.124.06"
     assert machine.driver(tmp_path / "none") is None
 
 
-def test_code_that_is_edited_while_it_runs_is_not_vouched_for(project):
+def test_code_that_is_edited_during_a_job_is_marked(project):
     file = project.folder / "workflow_lib/errors.py"
     text = file.read_text()
     try:
@@ -184,14 +184,14 @@ def test_code_that_is_edited_while_it_runs_is_not_vouched_for(project):
     assert EDITED not in code.values()
 
 
-def test_a_job_that_fails_and_a_script_run_by_hand_leave_none(project):
+def test_failed_jobs_and_manual_runs_write_no_sidecar(project):
     assert run(project, "failed", "--seed", "13").returncode == 1
     assert run(project, "by_hand", DOWNLINK_JOB="").returncode == 0
     assert not (project.folder / "provenance/failed.json").exists()
     assert not (project.folder / "provenance/by_hand.json").exists()
 
 
-def test_no_byte_of_a_sidecar_changes_unseen(project, tmp_path):
+def test_every_changed_byte_of_a_sidecar_is_detected(project, tmp_path):
     assert run(project, "whole").returncode == 0
     sound = (project.folder / "provenance/whole.json").read_bytes()
     file = tmp_path / "sidecar.json"
@@ -210,7 +210,7 @@ def test_no_byte_of_a_sidecar_changes_unseen(project, tmp_path):
     assert Sidecar.read(file) == left(project, "whole")
 
 
-def test_seeds_are_whole_numbers_that_are_called_so():
+def test_seeds_are_integer_parameters_with_seed_in_their_name():
     told = record._seeds(
         {
             "seed": ["3"],

@@ -1,4 +1,4 @@
-"""A study run again in a fresh folder: from which commit, with which data, and what is refused."""
+"""Run a study again in a fresh folder: its commit, its data, and refusals."""
 
 import json
 import subprocess
@@ -38,7 +38,7 @@ def git(folder, *arguments):
 
 @pytest.fixture
 def project(tmp_path):
-    """A project under git whose workflow makes the made-up study, and has."""
+    """Make a git project whose workflow has made the made-up study."""
     folder = tmp_path / "project"
     Tree(folder / "stored")
     (folder / "Snakefile").write_text(SNAKEFILE)
@@ -66,7 +66,7 @@ def again(project):
     return run
 
 
-def test_a_clone_at_the_commit_runs_with_overlay_and_own_data(project, again):
+def test_a_clone_of_the_commit_runs_with_study_file_and_user_data(project, again):
     git(project.project, "commit", "--quiet", "--allow-empty", "--message", "later")
     assert again().reproduced
     fresh = project.project / "reproduced/made"
@@ -77,7 +77,7 @@ def test_a_clone_at_the_commit_runs_with_overlay_and_own_data(project, again):
     assert json.loads((fresh / OUTCOME).read_text())["reproduced"] is True
 
 
-def test_an_interrupted_reproduction_goes_on_and_a_finished_one_starts_anew(project, again):
+def test_an_interrupted_reproduction_resumes_and_a_finished_one_restarts(project, again):
     fresh, overlay = project.project / "reproduced/made", project.file("mine.yaml")
     overlay.write_text("broken: true\n")
     with pytest.raises(DownlinkError, match="Run the same command again to go on"):
@@ -91,7 +91,7 @@ def test_an_interrupted_reproduction_goes_on_and_a_finished_one_starts_anew(proj
     assert not (fresh / "kept").exists()
 
 
-def test_a_folder_of_something_else_is_left_alone(project, again):
+def test_a_folder_with_other_contents_is_refused(project, again):
     fresh = project.project / "reproduced/made"
     fresh.mkdir(parents=True)
     (fresh / OUTCOME).write_text("mine")
@@ -102,7 +102,7 @@ def test_a_folder_of_something_else_is_left_alone(project, again):
         reproduce(project.project, ROOT, [], project.project, "1")
 
 
-def test_an_interrupted_reproduction_of_another_commit_is_not_gone_on_with(project, again):
+def test_an_interrupted_reproduction_of_another_commit_does_not_resume(project, again):
     again()
     fresh = project.project / "reproduced/made"
     (fresh / OUTCOME).unlink()
@@ -114,8 +114,8 @@ def test_an_interrupted_reproduction_of_another_commit_is_not_gone_on_with(proje
 
 @pytest.fixture
 def piecemeal(project):
-    """One job is of another commit than the others; gives what writes its sidecar."""
-    project.sidecar.clear()  # what job() writes into every sidecar
+    """Give one job another commit than the others; return a function that writes its sidecar."""
+    project.sidecar.clear()  # job() writes this digest into every sidecar
     digest = file_digest(str(project.file(CODE)))
 
     def write(**fields):
@@ -134,7 +134,7 @@ def piecemeal(project):
         ({"commit": None, "clean": None}, "1 from no commit and edited files (report.html)"),
     ],
 )
-def test_a_study_built_piece_by_piece_is_run_from_a_commit_with_its_code(
+def test_a_study_of_several_commits_runs_from_a_commit_with_its_code(
     project, piecemeal, fields, said, caplog
 ):
     head = git(project.project, "rev-parse", "HEAD")
@@ -145,7 +145,7 @@ def test_a_study_built_piece_by_piece_is_run_from_a_commit_with_its_code(
     assert line.endswith(f"all ran code and locked versions equal to those of HEAD, {head}")
 
 
-def test_a_study_that_was_built_piece_by_piece_and_shrank_is_reproduced(project, piecemeal, again):
+def test_a_study_of_several_commits_with_removed_results_is_reproduced(project, piecemeal, again):
     piecemeal()
     removed = {PATHS.scene("d", "y"): "y"}
     project.file("own/y.tif").write_text("pixels")
@@ -165,7 +165,7 @@ def test_a_study_that_was_built_piece_by_piece_and_shrank_is_reproduced(project,
         ({"locked": {"other": "1"}}, "other was locked as 1"),
     ],
 )
-def test_jobs_of_other_code_than_the_present_commits_are_refused(
+def test_jobs_whose_code_differs_from_the_present_commit_are_refused(
     project, piecemeal, again, fields, said
 ):
     piecemeal(**fields)
@@ -175,8 +175,8 @@ def test_jobs_of_other_code_than_the_present_commits_are_refused(
 
 
 @pytest.mark.parametrize("of", ["one commit", "several"])
-def test_code_that_git_does_not_hold_is_not_that_of_a_commit(project, piecemeal, of):
-    """An untracked module leaves the tree clean, and a clone would lack it."""
+def test_code_that_git_does_not_track_is_refused(project, piecemeal, of):
+    """The tree is clean with an untracked module, but a clone lacks the module."""
     file = "scripts/untracked.py"
     project.file(file).write_text("print(2)\n")
     fields = {"code": {file: file_digest(str(project.file(file)))}}
@@ -190,14 +190,14 @@ def test_code_that_git_does_not_hold_is_not_that_of_a_commit(project, piecemeal,
     assert commit_of(finished, project.project) == git(project.project, "rev-parse", "HEAD")
 
 
-def test_uncommitted_edits_are_to_be_committed_first(project, piecemeal):
+def test_uncommitted_edits_are_refused(project, piecemeal):
     finished = piecemeal()
     project.file("Snakefile").write_text("other")
     with pytest.raises(DownlinkError, match="Commit your edits, and try again"):
         commit_of(finished, project.project)
 
 
-def test_a_file_of_the_project_that_the_commit_has_otherwise_is_named(project):
+def test_the_error_names_a_project_file_that_differs_from_the_commit(project):
     project.job("prepare_scene", {PATHS.scene("d", "s"): "a scene"}, [MARK, CODE])
     finished = Finished.read(project.results)
     bring_inputs(finished, project.project, project.project)
@@ -206,7 +206,7 @@ def test_a_file_of_the_project_that_the_commit_has_otherwise_is_named(project):
         bring_inputs(finished, project.project, project.project)
 
 
-def test_own_data_that_changed_or_went_are_named(project, again):
+def test_the_error_names_changed_or_missing_user_data(project, again):
     project.file(RASTER).write_text("other pixels")
     with pytest.raises(DownlinkError, match=r"own/a\.tif: it has changed"):
         again()
@@ -215,7 +215,7 @@ def test_own_data_that_changed_or_went_are_named(project, again):
         again()
 
 
-def test_own_data_outside_of_the_project_need_an_absolute_path(project, again, tmp_path):
+def test_user_data_outside_the_project_need_an_absolute_path(project, again, tmp_path):
     (tmp_path / "b.tif").write_text("pixels")
     outside = {"outputs": {PATHS.scene("d", "s"): "a scene"}, "inputs": ["../b.tif"]}
     project.job("prepare_scene", **outside)
@@ -225,9 +225,7 @@ def test_own_data_outside_of_the_project_need_an_absolute_path(project, again, t
     assert again().reproduced
 
 
-def test_an_archive_that_left_the_cache_is_fetched_again_but_a_changed_one_is_named(
-    project, tmp_path
-):
+def test_a_missing_archive_is_fetched_and_a_changed_one_is_refused(project, tmp_path):
     archive = tmp_path / "cache.whl"
     archive.write_text("a wheel")
     project.job("prepare_scene", {PATHS.scene("d", "s"): "a scene"}, [str(archive)])
@@ -239,17 +237,17 @@ def test_an_archive_that_left_the_cache_is_fetched_again_but_a_changed_one_is_na
     bring_inputs(finished, project.project, tmp_path)
 
 
-def test_results_at_an_absolute_path_would_be_overwritten(project):
+def test_results_at_an_absolute_path_are_refused(project):
     with pytest.raises(DownlinkError, match="would overwrite the first"):
         reproduce(project.project, str(project.results), [], project.project / "r", "1")
 
 
-def test_a_study_that_has_not_run_says_so(project):
+def test_a_study_that_has_not_run_is_refused(project):
     with pytest.raises(DownlinkError, match="Run the study first"):
         reproduce(project.project, "results/other", [], project.project / "r", "1")
 
 
-def test_a_name_is_no_pattern(project):
+def test_special_characters_in_names_are_not_patterns(project):
     (project.project / "a1.tif").touch()
     git(project.project, "add", "a1.tif")
     assert tracked(project.project, "a1.tif")

@@ -61,7 +61,7 @@ def colours(uri):
 
 @pytest.fixture
 def four():
-    """Four tiles with a share of the class of 1/16, 4/16, 8/16 and 16/16."""
+    """Generate four tiles with shares of the positive class of 1/16, 4/16, 8/16 and 16/16."""
     label = np.zeros((4, 16), np.uint8)
     for tile, count in enumerate((1, 4, 8, 16)):
         label[tile, :count] = 1

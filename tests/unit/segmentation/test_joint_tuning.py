@@ -1,4 +1,4 @@
-"""Joint fine-tuning and its control, on tiles whose class shows in the weaker band only."""
+"""Joint fine-tuning and its control, on tiles that show the class in the weaker band only."""
 
 import json
 from dataclasses import replace
@@ -62,7 +62,7 @@ def schedule(*gammas, steps=4, **changes):
 
 @pytest.fixture(scope="module")
 def tiles(toy_tiles):
-    """Squares that only the second band shows, in which they are faint."""
+    """Generate faint squares that only the second band shows."""
     rng = np.random.default_rng(0)
     shape = (TILES, SIDE, SIDE)
     field = gaussian_filter(rng.normal(size=shape), (0, 3, 3)) * 3000
@@ -97,7 +97,7 @@ def setting(tiles, tmp_path_factory):
 
 
 def tuned(arm, setting, folder, **changes):
-    """Files and choice of one arm, run in a folder of its own."""
+    """Fine-tune in one regime in a new folder; return files and choice."""
     target = Finetuned(folder / "codec", folder / "segmenter", folder / "choice.json")
     ARMS[arm](replace(setting, run=folder / "run", **changes), target)
     return target, json.loads(target.choice.read_text())
@@ -109,7 +109,7 @@ def result(request, setting, tmp_path_factory):
     return tuned(request.param, setting, folder, finetuning=schedule(3.0, 30.0))
 
 
-def test_the_task_reaches_the_analysis_transform(setting):
+def test_the_task_loss_has_a_gradient_in_the_analysis_transform(setting):
     pair = setting.start()
     data = FinetuningData(setting)
     examples, label = data.draw(torch.Generator().manual_seed(0))
@@ -121,7 +121,7 @@ def test_the_task_reaches_the_analysis_transform(setting):
 
 
 def codec_after(arm, gamma, setting, folder):
-    """All of the codec's weights in floating point, the best of a few small steps."""
+    """Return the codec's float weights after a few small steps, at least validation loss."""
     plan = schedule(gamma, steps=4, validate_every=1)
     gentle = plan.model_copy(update={"codec_learning_rate": 1e-4})
     target, choice = tuned(arm, setting, folder, finetuning=gentle)
@@ -130,7 +130,7 @@ def codec_after(arm, gamma, setting, folder):
     return torch.cat(floating), choice["configurations"][0]["kept"]
 
 
-def test_a_larger_gamma_leads_the_codec_further_from_its_own_way(setting, tmp_path):
+def test_a_larger_gamma_changes_the_codec_more(setting, tmp_path):
     alone, (steps, _) = codec_after("control", 1.0, setting, tmp_path / "control")
     assert steps > 0
     apart = []
@@ -142,8 +142,8 @@ def test_a_larger_gamma_leads_the_codec_further_from_its_own_way(setting, tmp_pa
     assert 10 * apart[0] < apart[1] < apart[2]
 
 
-def test_a_codec_can_be_trained_for_the_map(setting):
-    """The task's gradient alone, through the rounding of latents, must make the map better.
+def test_training_on_the_task_loss_alone_improves_the_map(setting):
+    """The gradient of the task loss, through the rounding of latents, must improve the map.
 
     The segmenter is fixed. The mean over three batches is 0.80 on AVX2 and on SSE 4. On validation
     tiles, whole joint runs gain 2 to 5 %, no more than the difference of neighbouring checkpoints.
@@ -164,7 +164,7 @@ def test_a_codec_can_be_trained_for_the_map(setting):
     assert np.mean(ratios) < 0.9
 
 
-def test_the_files_code_and_map_what_the_choice_says(result, setting):
+def test_the_written_weights_give_the_scores_of_the_choice(result, setting):
     target, choice = result
     codec = open_codec(CODEC, setting.tiles.info, target.codec)
     file = target.codec.parent / "scene.dlk"
@@ -180,7 +180,7 @@ def test_the_files_code_and_map_what_the_choice_says(result, setting):
 
 
 @pytest.mark.parametrize("unit", ["fold", "tile", "scene"])
-def test_reconstructions_are_those_of_the_bitstream(setting, tmp_path, unit):
+def test_reconstructions_equal_decoded_bitstreams(setting, tmp_path, unit):
     config = CODEC.model_copy(update={"unit": unit})
     codec = LearnedCodec.load(setting.codec_weights)
     encode_scene(setting.tiles, codec, config, 1.0, tmp_path / "scene.dlk")
@@ -188,7 +188,7 @@ def test_reconstructions_are_those_of_the_bitstream(setting, tmp_path, unit):
     assert np.array_equal(reconstructed(setting.tiles, codec, unit).image, coded)
 
 
-def test_scenes_are_reconstructed_each_by_itself(setting):
+def test_each_scene_is_reconstructed_alone(setting):
     codec = LearnedCodec.load(setting.codec_weights)
     halves = np.where(np.arange(TILES) % 2, "odd", "even")
     together = reconstructed(replace(setting.tiles, scene=halves), codec, "fold")
@@ -222,8 +222,8 @@ def test_the_configuration_of_best_iou_is_written(setting, tmp_path):
     assert threshold == pytest.approx(ord("b") / 200)
 
 
-def test_within_a_run_the_least_validation_loss_is_kept(setting, tmp_path):
-    # steps so large that they spoil everything
+def test_a_run_keeps_the_weights_of_least_validation_loss(setting, tmp_path):
+    # steps so large that training diverges
     wild = Finetuning(
         gammas=(10.0,),
         codec_learning_rate=1e-3,
@@ -255,7 +255,7 @@ def test_nodata_and_ignored_pixels_never_matter(setting, tmp_path, arm):
     assert files[0].choice.read_bytes() == files[1].choice.read_bytes()
 
 
-def test_the_segmenter_sees_nodata_and_no_count_that_a_decoder_cannot_give(setting):
+def test_the_segmenter_sees_nodata_and_only_decodable_counts(setting):
     pair = setting.start()
     batch = next(FinetuningData(setting).validation())
     wild = torch.full(batch.examples.counts.shape, 1e6)
@@ -286,7 +286,7 @@ def undisturbed(setting, tmp_path_factory):
     ("arm", "task", "before"),
     [("joint", JointTask, 4), ("control", CodecTuningTask, 2), ("control", SegmenterTask, 4)],
 )
-def test_an_interrupted_run_trains_nothing_twice_and_writes_the_same_bytes(
+def test_a_resumed_run_repeats_no_configuration_and_writes_the_same_bytes(
     setting, undisturbed, tmp_path, monkeypatch, arm, task, before
 ):
     plan, whole = INTERRUPTED, undisturbed(arm)
@@ -303,14 +303,14 @@ def test_an_interrupted_run_trains_nothing_twice_and_writes_the_same_bytes(
         tuned(arm, setting, tmp_path / "cut", finetuning=plan)
     assert not (tmp_path / "cut" / "codec").exists()
     cut, _ = tuned(arm, setting, tmp_path / "cut", finetuning=plan)
-    # two configurations of two steps, and the one that was killed
+    # two configurations of two steps, and the interrupted step
     assert len(begun) == 4 + 1
     assert not list((tmp_path / "cut").rglob("checkpoint.pt"))
     for name in ("codec", "segmenter", "choice"):
         assert getattr(cut, name).read_bytes() == getattr(whole, name).read_bytes()
 
 
-def test_the_bands_of_another_datasets_codec_keep_their_scale(setting, tmp_path):
+def test_a_borrowed_codec_keeps_the_scale_of_its_bands(setting, tmp_path):
     brighter = replace(setting.tiles, image=np.where(setting.tiles.image > 0, 9, 0) * 400)
     brighter = replace(brighter, image=brighter.image.astype(np.uint16) + setting.tiles.image)
     target, _ = tuned("joint", setting, tmp_path, tiles=brighter)
@@ -326,7 +326,7 @@ def without(setting, split):
 
 
 @pytest.mark.parametrize("arm", ARMS)
-def test_what_cannot_be_finetuned_is_refused(setting, tmp_path, arm, toy_tiles):
+def test_invalid_fine_tunings_are_refused(setting, tmp_path, arm, toy_tiles):
     three = toy_tiles(np.ones((4, 3, SIDE, SIDE)), setting.tiles.label[:4], ["train"] * 4)
     three = replace(three, split=setting.tiles.split[:4])
     resnet = SEGMENTER.model_copy(update={"encoder": "resnet34"})
@@ -369,6 +369,6 @@ def test_the_controls_segmenter_is_validated_by_its_cross_entropy(setting):
     ("gammas", "batch", "complaint"),
     [((), 4, "at least 1"), ((1, 0), 4, "greater than 0"), ((1, 1), 4, "twice"), ((1,), 1, "2")],
 )
-def test_schedules_that_cannot_work_are_refused(gammas, batch, complaint):
+def test_invalid_schedules_are_refused(gammas, batch, complaint):
     with pytest.raises(ValidationError, match=complaint):
         schedule(*gammas, batch=batch)

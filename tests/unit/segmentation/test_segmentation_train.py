@@ -31,7 +31,7 @@ def config(steps, batch=8, crop=32, learning_rate=3e-3):
 
 
 def blobs(toy_tiles, seed=0, tiles=12, side=32):
-    """Smooth squares among equally bright speckle: no threshold tells them apart."""
+    """Generate smooth squares among equally bright speckle, which no threshold separates."""
     rng = np.random.default_rng(seed)
     image = rng.choice(np.array([1000, 3000]), (tiles, 1, side, side), p=[0.6, 0.4])
     label = np.zeros((tiles, side, side), np.uint8)
@@ -46,7 +46,7 @@ def iou(label, predicted):
     return confusion(label, predicted).pooled()["iou"]
 
 
-def test_it_learns_what_no_threshold_can(toy_tiles, tmp_path):
+def test_the_segmenter_separates_classes_that_no_threshold_separates(toy_tiles, tmp_path):
     tiles = blobs(toy_tiles)
     weights = tmp_path / "weights.safetensors"
     train_segmenter(tiles, config(60), 0, tmp_path / "run", weights)
@@ -98,7 +98,7 @@ def test_cross_entropy_of_counted_pixels_only():
     assert logits.grad[0, 0, 2] == 0
 
 
-def test_a_batch_without_any_label_teaches_nothing():
+def test_a_batch_without_labels_has_no_gradient():
     logits = torch.ones(1, 2, 2, requires_grad=True)
     loss = masked_cross_entropy(logits, torch.full((1, 2, 2), 255, dtype=torch.uint8))
     loss.backward()
@@ -107,7 +107,7 @@ def test_a_batch_without_any_label_teaches_nothing():
 
 
 @pytest.mark.parametrize("side", [16, 32])
-def test_half_of_the_crops_hold_a_rare_class(toy_tiles, side):
+def test_half_of_the_crops_contain_a_rare_class(toy_tiles, side):
     label = np.zeros((30, 32, 32), np.uint8)
     label[7, 31, 0] = 1
     tiles = toy_tiles(np.random.default_rng(0).integers(1, 9, (30, 2, 32, 32)), label)
@@ -152,7 +152,7 @@ def test_the_eight_symmetries_differ():
         (1, "validation", "no negative labelled pixel in the validation"),
     ],
 )
-def test_labels_that_teach_nothing_are_refused(toy_tiles, tmp_path, value, split, complaint):
+def test_labels_of_one_class_only_are_refused(toy_tiles, tmp_path, value, split, complaint):
     tiles = blobs(toy_tiles)
     tiles.label[tiles.split == split] = value
     with pytest.raises(DownlinkError, match=rf"toy: {complaint}.*salt"):

@@ -28,7 +28,7 @@ def scene(seed, bands=3, counts=12):
 
 
 def best_by_force(tiles):
-    """The best IoU of every map there is, each tried by itself."""
+    """Return the best IoU over all possible maps, by brute force."""
     label, image = scored_label(tiles), tiles.image.astype(float)
     scores = [iou(np.ones(label.shape, bool), label)]
     features = [image[:, band] for band in range(image.shape[1])]
@@ -69,13 +69,13 @@ def test_thresholds_equal_brute_force(positive, negative):
     assert above.iou == pytest.approx(found)
 
 
-def test_of_equally_good_thresholds_the_middle_one_is_taken():
+def test_the_middle_of_equally_good_thresholds_is_chosen():
     above, below = best_cuts(np.array([300]), np.array([100]))
     assert (above.threshold, above.iou) == (200, 1)
     assert below.above is False
 
 
-def test_a_bright_class_is_one_threshold(toy_tiles):
+def test_a_bright_class_gives_a_threshold_on_one_band(toy_tiles):
     rng = np.random.default_rng(0)
     image, label = rng.integers(1, 1000, (2, 2, 16, 16)), rng.integers(0, 2, (2, 16, 16))
     image[:, 1] += 2000 * label
@@ -84,7 +84,7 @@ def test_a_bright_class_is_one_threshold(toy_tiles):
     assert chosen.iou == 1
 
 
-def test_a_dark_class_is_found_too(toy_tiles):
+def test_a_dark_class_gives_a_threshold_on_one_band(toy_tiles):
     rng = np.random.default_rng(0)
     image, label = rng.integers(3000, 4000, (2, 1, 16, 16)), rng.integers(0, 2, (2, 16, 16))
     image[:, 0] -= 2000 * label
@@ -92,7 +92,7 @@ def test_a_dark_class_is_found_too(toy_tiles):
     assert re.fullmatch(r"B01 ≤ 2\d\d\d", chosen.name)
 
 
-def test_a_ratio_hidden_by_brightness_is_an_index(toy_tiles):
+def test_a_ratio_hidden_by_brightness_gives_a_normalised_difference(toy_tiles):
     rng = np.random.default_rng(0)
     label = rng.integers(0, 2, (4, 16, 16)).astype(np.uint8)
     light = rng.uniform(500, 20000, label.shape)
@@ -102,7 +102,7 @@ def test_a_ratio_hidden_by_brightness_is_an_index(toy_tiles):
     assert chosen.iou == 1
 
 
-def test_where_nothing_tells_the_classes_apart_all_is_positive(toy_tiles):
+def test_inseparable_classes_give_an_all_positive_map(toy_tiles):
     label = np.zeros((1, 16, 16), np.uint8)
     label[0, :4] = 1
     chosen = choose(toy_tiles(np.full((1, 2, 16, 16), 7), label))
@@ -124,7 +124,7 @@ def test_only_labelled_valid_pixels_of_known_splits_count(toy_tiles, seed):
     assert choose(toy_tiles(other_image, other_label.astype(np.uint8), split)) == choose(tiles)
 
 
-def test_json_brings_the_same_map_back(toy_tiles):
+def test_the_map_round_trips_through_json(toy_tiles):
     for seed in range(3):
         chosen = choose(toy_tiles(*scene(seed)))
         assert ThresholdBaseline.from_json(chosen.to_json()) == chosen

@@ -26,7 +26,7 @@ def model(toy_tiles):
     return UNet.for_tiles(CONFIG, toy_tiles(counts(np.random.default_rng(0))), seed=0).eval()
 
 
-def test_standardisation_is_that_of_the_valid_pixels(toy_tiles):
+def test_standardisation_uses_valid_pixels_only(toy_tiles):
     image = counts(np.random.default_rng(0))
     image[:, 1] = 77
     image[0, 0, :5] = 0  # nodata in one band is nodata
@@ -37,7 +37,7 @@ def test_standardisation_is_that_of_the_valid_pixels(toy_tiles):
     assert model.std.flatten().numpy() == pytest.approx([pixels[0].std(), 1])
 
 
-def test_other_bands_of_a_nodata_pixel_do_not_matter(model):
+def test_other_bands_of_a_nodata_pixel_are_ignored(model):
     image = counts(np.random.default_rng(1))
     image[:, 0, 3:7, 3:7] = 0
     other = image.copy()
@@ -63,7 +63,7 @@ def test_any_tile_size_gives_a_map_of_that_size(toy_tiles, side, depth):
     ("encoder", "depth", "channels"),
     [("mobilenet_v2", 3, (16, 8, 8)), ("resnet34", 4, (32, 16, 8, 8)), ("resnet34", 5, (8,) * 5)],
 )
-def test_the_network_is_that_of_the_package(encoder, depth, channels, bands):
+def test_the_network_equals_that_of_segmentation_models_pytorch(encoder, depth, channels, bands):
     torch.manual_seed(0)
     ours = Network(encoder, depth, channels, bands).eval()
     torch.manual_seed(0)
@@ -103,7 +103,7 @@ def test_equal_seeds_give_equal_weights(toy_tiles):
     assert not all(torch.equal(a[name], c[name]) for name in a)
 
 
-def test_files_of_another_network_are_named(model, tmp_path):
+def test_the_error_names_weights_of_another_network(model, tmp_path):
     path = tmp_path / "other.safetensors"
     tensors = torch.nn.Linear(2, 2).state_dict()
     for metadata in ({}, {"unet": json.dumps(model.shape)}, {"unet": "[]"}, {"unet": "?"}):
@@ -113,7 +113,7 @@ def test_files_of_another_network_are_named(model, tmp_path):
     assert load_weights(path)
 
 
-def test_images_of_other_bands_are_named(model, tmp_path):
+def test_the_error_for_other_bands_names_the_weights(model, tmp_path):
     path = tmp_path / "weights.safetensors"
     model.save(path)
     with pytest.raises(DownlinkError, match=r"weights\.safetensors.*2 bands.*3"):
@@ -129,6 +129,6 @@ def test_images_of_other_bands_are_named(model, tmp_path):
         ({"decoder_channels": (16, 8, 0)}, "greater than 0"),
     ],
 )
-def test_configurations_that_cannot_work_are_refused(change, complaint):
+def test_invalid_configurations_are_refused(change, complaint):
     with pytest.raises(ValidationError, match=complaint):
         Segmenter.model_validate(CONFIG.model_dump() | change)

@@ -1,4 +1,4 @@
-"""Batches drawn ahead by other processes are those that are drawn when asked for."""
+"""Batches that worker processes draw in advance equal those of a single process."""
 
 import multiprocessing
 import os
@@ -57,7 +57,7 @@ def tiles(toy_tiles):
 
 
 @pytest.mark.parametrize("task", [of_segmenter, of_codec, of_both])
-def test_other_processes_draw_the_same_batches_in_the_same_order(tiles, task):
+def test_worker_processes_draw_the_same_batches_in_the_same_order(tiles, task):
     draw, steps = task(tiles), range(3, 12)
     expected = [draw(generator_of(step)) for step in steps]
     for workers in (0, 2):
@@ -71,14 +71,14 @@ def test_other_processes_draw_the_same_batches_in_the_same_order(tiles, task):
 
 
 @pytest.mark.parametrize("task", [of_segmenter, of_codec, of_both])
-def test_counts_travel_in_two_bytes(tiles, task):
+def test_counts_are_sent_as_two_bytes(tiles, task):
     (batch,) = loaded(Draws(task(tiles), generator_of), range(1), torch.device("cpu"))
     sizes = {t.dtype: t.element_size() for t in tensors(batch)}
     assert sizes.pop(torch.uint16) == 2
     assert set(sizes.values()) == {1}
 
 
-def test_drawing_takes_nothing_from_torchs_global_generator(tiles):
+def test_drawing_does_not_advance_torchs_global_generator(tiles):
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
@@ -86,7 +86,7 @@ def test_drawing_takes_nothing_from_torchs_global_generator(tiles):
     assert torch.equal(torch.rand(1), expected)
 
 
-def test_processes_that_draw_outlive_the_signal_that_ends_the_training(tiles):
+def test_worker_processes_ignore_the_signal_that_ends_the_training(tiles):
     draw, steps = of_segmenter(tiles), range(40)
     batches = drawn(Draws(draw, generator_of), steps, 2)
     found = [next(batches), next(batches)]  # one of each
@@ -98,7 +98,7 @@ def test_processes_that_draw_outlive_the_signal_that_ends_the_training(tiles):
     assert torch.equal(found[-1].image, last.image)
 
 
-def test_batches_keep_their_shape_on_their_way():
+def test_batches_keep_their_shape():
     class Inner(NamedTuple):
         a: Tensor
 

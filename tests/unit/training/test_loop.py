@@ -20,7 +20,7 @@ PLAN = TrainingSchedule(
 
 
 class Noisy:
-    """A regression whose steps use both sources of randomness, and batch statistics."""
+    """A regression task whose steps use both sources of randomness, and batch statistics."""
 
     def __init__(self, stop_before=None, spoil_at=None):
         torch.manual_seed(7)
@@ -77,7 +77,7 @@ def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, before):
         assert {**a, "seconds": 0} == {**b, "seconds": 0}
 
 
-def test_a_finished_run_is_not_trained_again_until_it_is_forgotten(tmp_path):
+def test_a_finished_run_is_not_trained_again_until_its_checkpoint_is_removed(tmp_path):
     first, again, afresh = Noisy(), Noisy(), Noisy()
     one = train(first, PLAN, 3, tmp_path / "run")
     two = train(again, PLAN, 3, tmp_path / "run")
@@ -135,7 +135,7 @@ def test_learning_rates_fall_to_zero_from_each_groups_peak(tmp_path):
     assert rates[-1][1] < 0.02 * 0.05
 
 
-def test_divergence_names_step_and_remedy(tmp_path):
+def test_the_error_for_divergence_names_step_and_remedy(tmp_path):
     with pytest.raises(DownlinkError, match=r"step 6.*[Ll]ower learning_rate"):
         train(Noisy(spoil_at=6), PLAN, 3, tmp_path)
 
@@ -151,7 +151,7 @@ def test_weights_round_trip_with_equal_bytes(tmp_path):
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:50], lambda b: b"", lambda b: b[:-9]])
-def test_damaged_weights_are_named(tmp_path, damage):
+def test_damaged_weights_raise_an_error_that_names_the_file(tmp_path, damage):
     path = tmp_path / "model.safetensors"
     save_weights(Noisy().model.state_dict(), path, {})
     path.write_bytes(damage(path.read_bytes()))

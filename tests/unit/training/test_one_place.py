@@ -1,4 +1,4 @@
-"""Seeds, threads and flags of torch are set in one place, and nothing draws without a seed."""
+"""Only one module sets seeds, threads and flags of torch; all random numbers have a seed."""
 
 import ast
 from pathlib import Path
@@ -29,7 +29,7 @@ def attribute(node):
 
 
 def offences(tree):
-    """What sets torch, and what draws random numbers that no seed decides."""
+    """Return calls that configure torch, or draw random numbers without a seed."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             called, of = attribute(node.func), attribute(getattr(node.func, "value", None))
@@ -42,7 +42,7 @@ def offences(tree):
 
 
 @pytest.mark.parametrize("folder", ["workflow_lib", "scripts"])
-def test_nothing_else_sets_torch_or_draws_without_a_seed(folder):
+def test_no_other_module_configures_torch_or_draws_without_a_seed(folder):
     found = {
         path.relative_to(ROOT).as_posix(): list(offences(ast.parse(path.read_text())))
         for path in (ROOT / folder).rglob("*.py")
@@ -63,12 +63,12 @@ def test_nothing_else_sets_torch_or_draws_without_a_seed(folder):
         "torch.backends.cudnn.benchmark = True",
     ],
 )
-def test_offences_are_seen(code):
+def test_offences_are_detected(code):
     assert list(offences(ast.parse(code)))
 
 
-def test_steps_are_seeded_by_their_number_alone():
-    """Whatever was drawn before: a resumed training draws what an uninterrupted one does."""
+def test_random_numbers_of_a_step_depend_only_on_its_number():
+    """A resumed training therefore draws the same numbers as an uninterrupted one."""
     drawn = []
     for earlier in (0, 7):
         torch.rand(earlier)
@@ -81,7 +81,7 @@ def test_steps_are_seeded_by_their_number_alone():
     assert not set(later.tolist()) & set(drawn[0].tolist())
 
 
-def test_a_thread_alone_is_given_back():
+def test_the_number_of_threads_is_restored():
     threads = torch.get_num_threads()
     torchinit.prepare(2)
     try:

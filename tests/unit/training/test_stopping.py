@@ -1,4 +1,4 @@
-"""SIGTERM, which a scheduler sends before it kills, ends a training after the step at hand."""
+"""SIGTERM, which schedulers send before they kill a job, ends a training after its current step."""
 
 import json
 import os
@@ -29,7 +29,7 @@ PLAN = TrainingSchedule(steps=6, batch=1, crop=16, learning_rate=0.1, validate_e
 
 
 class Terminated:
-    """A regression during one of whose steps, or one of whose validations, SIGTERM arrives."""
+    """A regression task that gets SIGTERM during a step or a validation."""
 
     def __init__(self, at=None, validation=None):
         torch.manual_seed(7)
@@ -58,7 +58,7 @@ class Terminated:
 @pytest.mark.parametrize(
     ("how", "done"), [({"at": 1}, 1), ({"at": 4}, 4), ({"at": 6}, 6), ({"validation": 2}, 2)]
 )
-def test_the_step_at_hand_is_kept_and_the_rest_gone_on_with(tmp_path, how, done):
+def test_a_terminated_training_keeps_its_current_step_and_resumes(tmp_path, how, done):
     whole, cut, resumed = Terminated(), Terminated(**how), Terminated()
     summary = train(whole, PLAN, 3, tmp_path / "whole")
     before = signal.getsignal(signal.SIGTERM)
@@ -106,7 +106,7 @@ def segmenting(folder, store, name, steps, attempt):
 
 
 def stored(tiles, folder):
-    """A tile store."""
+    """Write a tile store."""
     variables = {
         "image": Variable(("tile", "band", "y", "x"), tiles.image),
         "label": Variable(("tile", "y", "x"), tiles.label),
@@ -118,7 +118,7 @@ def stored(tiles, folder):
     return folder / "scene.zarr"
 
 
-def test_a_terminated_job_ends_with_one_line_and_goes_on_when_run_again(tmp_path, toy_tiles):
+def test_a_terminated_job_prints_one_line_and_resumes(tmp_path, toy_tiles):
     rng = np.random.default_rng(0)
     label = rng.integers(0, 2, (8, 32, 32)).astype(np.uint8)
     tiles = toy_tiles(rng.integers(1, 9000, (8, 2, 32, 32)), label)

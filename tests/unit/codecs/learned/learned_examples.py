@@ -14,7 +14,7 @@ prepare(1)
 
 
 def smooth_counts(count, bands, side, seed=0):
-    """Fields with structure within and across bands, uint16 [tile, band, y, x]."""
+    """Generate counts with structure within and across bands, uint16 [tile, band, y, x]."""
     noise = np.random.default_rng(seed).normal(size=(count, bands, side, side))
     fields = gaussian_filter(noise, (0, 0.7, 3, 3)) * 20 + 0.05 * noise
     return np.clip(3000 + 500 * fields, 1, 65535).astype(np.uint16)
@@ -60,7 +60,7 @@ def two_band_tiles():
 
 
 def random_model(context, components=3, bands=2, channels=8, latents=12):
-    """A model whose prior is not flat, for the counts of `smooth_counts`."""
+    """Return a random model whose prior is not flat, for the counts of `smooth_counts`."""
     torch.manual_seed(1)
     model = LearnedModel(Architecture(bands, channels, latents, components, context)).eval()
     model.spread.copy_(torch.linspace(0.3, 40, latents)[:, None, None])

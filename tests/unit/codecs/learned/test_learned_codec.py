@@ -1,4 +1,4 @@
-"""The learned codecs: images of any size, the same latents everywhere, bytes as predicted."""
+"""Learned codecs: images of any size, equal latents everywhere, predicted sizes."""
 
 import subprocess
 import sys
@@ -35,18 +35,18 @@ def codec(weights):
 
 
 @pytest.mark.parametrize("shape", [(64, 128), (16, 16), (33, 70), (5, 200), (1, 1)])
-def test_images_of_any_size_come_back_close(codec, shape):
+def test_images_of_any_size_decode_close_to_the_original(codec, shape):
     image = smooth_counts(1, 2, 200, seed=1)[0, :, : shape[0], : shape[1]]
     payload = codec.encode(image).payload
     decoded = codec.decode(payload, b"", image.shape)
     assert decoded.shape == image.shape
     assert decoded.dtype == np.uint16
     error = decoded.astype(float) - image
-    assert np.sqrt((error**2).mean()) < 450  # the fields' deviation is 500
+    assert np.sqrt((error**2).mean()) < 450  # the standard deviation of the counts is 500
     assert len(payload) < image.nbytes / 4 + 64
 
 
-def test_a_small_tile_has_as_few_latents_as_patches():
+def test_a_small_tile_has_one_position_of_latents_per_patch():
     codec = LearnedCodec(random_model(Context.SERIAL))
     with torch.inference_mode():
         latents, hyper = codec.latents([smooth_counts(1, 2, 32)[0]])
@@ -62,9 +62,7 @@ def test_any_number_of_bands_and_components(bands, components):
     assert codec.decode(codec.encode(image).payload, b"", image.shape).shape == image.shape
 
 
-def test_another_process_decodes_one_by_one_in_one_thread_what_two_coded_together(
-    codec, weights, tmp_path
-):
+def test_decoding_does_not_depend_on_process_batch_or_threads(codec, weights, tmp_path):
     images = list(smooth_counts(24, 2, 48, seed=2))
     torch.set_num_threads(2)
     try:
@@ -91,7 +89,7 @@ def test_another_process_decodes_one_by_one_in_one_thread_what_two_coded_togethe
     subprocess.run([sys.executable, "-c", script, str(tmp_path), str(weights)], check=True)
 
 
-def test_the_file_takes_what_the_coded_model_predicts(codec):
+def test_payload_size_agrees_with_the_cross_entropy_of_the_model(codec):
     images = list(smooth_counts(6, 2, 96, seed=6))
     coded = codec.encode_batch(images, [None] * len(images))
     for entropy, each in zip(codec.cross_entropy(images), coded, strict=True):
@@ -112,7 +110,7 @@ def test_dark_images_decode_without_nodata(codec):
     assert codec.decode(codec.encode(image).payload, b"", image.shape).min() >= 1
 
 
-def test_outliers_far_outside_the_training_data_survive(codec):
+def test_values_far_outside_the_training_data_can_be_coded(codec):
     image = smooth_counts(1, 2, 64, seed=3)[0]
     image[:, 20:40, 20:40] = 65535
     decoded = codec.decode(codec.encode(image).payload, b"", image.shape)
@@ -152,7 +150,7 @@ def test_equal_fits_write_equal_bytes(tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_a_saved_codec_is_the_same_codec(codec, tmp_path):
+def test_a_saved_and_loaded_codec_is_equal(codec, tmp_path):
     codec.save(tmp_path / "again", {})
     again = LearnedCodec.load(tmp_path / "again")
     image = smooth_counts(1, 2, 64, seed=4)[0]
@@ -161,14 +159,14 @@ def test_a_saved_codec_is_the_same_codec(codec, tmp_path):
     assert len(codec.model_digest) == 8
 
 
-def test_a_loaded_codec_can_be_trained_on(codec):
-    # the trained prior is back: it rounds to the integers that code
+def test_a_loaded_codec_can_be_trained_further(codec):
+    # the loaded trained prior rounds to the integers in use
     again = LearnedCodec(codec.model).prior.state()
     for name, tensor in codec.prior.state().items():
         assert torch.equal(again[name], tensor), name
 
 
-def test_only_the_integers_code(codec, tmp_path):
+def test_coding_uses_only_the_integer_weights(codec, tmp_path):
     trained = {n: p.clone() for n, p in codec.model.prior.named_parameters()}
     codec.save(tmp_path / "good", {})
     tensors, metadata = load_weights(tmp_path / "good")
@@ -244,14 +242,14 @@ def test_a_larger_lambda_spends_more_bytes_for_less_error(tmp_path):
     assert errors[1] < errors[0]
 
 
-def test_damaged_weights_are_named(weights, tmp_path):
+def test_damaged_weights_raise_an_error_that_names_the_file(weights, tmp_path):
     path = tmp_path / "broken.safetensors"
     path.write_bytes(weights.read_bytes()[:-100])
     with pytest.raises(DownlinkError, match=r"broken\.safetensors"):
         LearnedCodec.load(path)
 
 
-def test_weights_that_claim_other_sizes_are_refused_before_memory_is_taken(codec, tmp_path):
+def test_weights_with_wrong_sizes_are_refused_before_allocation(codec, tmp_path):
     path = tmp_path / "large.safetensors"
     codec.save(path, {})
     head = path.read_bytes()

@@ -1,4 +1,4 @@
-"""The order of decoding."""
+"""The decoding order of each context."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from workflow_lib.codecs.learned.context import Context, steps, visible
 
 @pytest.mark.parametrize("context", Context)
 @pytest.mark.parametrize("size", [(1, 1), (7, 9), (2, 30), (30, 2)])
-def test_each_position_comes_once_and_after_all_that_it_sees(context, size):
+def test_each_position_is_decoded_once_after_its_context(context, size):
     height, width = size
     order = np.full(height * width, -1)
     for number, step in enumerate(steps(context, height, width)):
@@ -26,18 +26,18 @@ def test_each_position_comes_once_and_after_all_that_it_sees(context, size):
         assert (padded[y : y + height, x : x + width] < order.reshape(size)).all()
 
 
-def test_the_serial_context_goes_in_wavefronts():
+def test_the_serial_context_is_decoded_in_wavefronts():
     assert len(steps(Context.SERIAL, 8, 8)) == 8 + 3 * 7
     assert max(map(len, steps(Context.SERIAL, 60, 60))) == 20
 
 
-def test_the_others_take_two_steps_and_one():
+def test_checkerboard_takes_two_steps_and_hyperprior_one():
     assert len(steps(Context.CHECKERBOARD, 50, 50)) == 2
     assert len(steps(Context.NONE, 50, 50)) == 1
 
 
 @torch.no_grad()
-def test_a_checkerboards_first_colour_sees_nothing():
+def test_the_first_checkerboard_step_has_no_context():
     prior = random_model(Context.CHECKERBOARD).prior
     hyper, spread = torch.zeros(1, 8, 2, 2), torch.ones(12, 1, 1)
     latents = torch.randn(1, 12, 8, 8).round()

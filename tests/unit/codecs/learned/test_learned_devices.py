@@ -1,4 +1,4 @@
-"""No tensor of a training stays behind on the CPU; the device "meta" stands in for a GPU."""
+"""All tensors of a training are on the model's device; the device "meta" represents a GPU."""
 
 from contextlib import nullcontext
 
@@ -19,7 +19,7 @@ from workflow_lib.training.loading import moved
 
 @pytest.fixture(autouse=True)
 def _without_autocast(monkeypatch):
-    """Which knows no device "meta"."""
+    """Disable autocast, which does not support the device "meta"."""
     for module in (transforms, model_module):
         monkeypatch.setattr(module, "full", lambda like: nullcontext())
 
@@ -30,12 +30,12 @@ def batch():
 
 
 def gradients(module):
-    """Those of all weights but the last stages of an encoder, which a shallow U-Net leaves out."""
+    """Return all gradients except those of encoder stages that a shallow U-Net leaves out."""
     return [p.grad for p in module.parameters() if p.grad is not None]
 
 
 @pytest.mark.parametrize("context", Context)
-def test_a_codecs_step_runs_on_the_models_device(context):
+def test_a_training_step_of_a_codec_runs_on_the_models_device(context):
     model = random_model(context).to("meta").train()
     costs = [coded(model, batch(), 10000.0)[1] for _ in range(2)]
     Cost.sum(costs).losses(0.05)["loss"].backward()

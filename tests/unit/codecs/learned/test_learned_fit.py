@@ -22,13 +22,13 @@ def losses_on(image, splits):
     return CodecTask(model.eval(), tiles, make_config(), 0.05).validation_losses()
 
 
-def test_nodata_counts_neither_as_error_nor_as_samples():
+def test_nodata_changes_neither_loss_nor_number_of_samples():
     image = smooth_counts(3, 2, 64)
     with torch.no_grad():
         before = losses_on(image[:2], ["train", "validation"])
         image[2] = 0
         after = losses_on(image, ["train", "validation", "validation"])
-    # counted, an empty tile would halve the error or let it explode
+    # if it counted, an empty tile would halve the error or make it infinite
     assert after["mse_255"] == pytest.approx(before["mse_255"], rel=0.05)
 
 
@@ -39,7 +39,7 @@ def test_loss_is_rate_plus_lambda_times_error():
     assert found["loss"] == pytest.approx(found["rate_bpppb"] + 0.05 * found["mse_255"])
 
 
-def test_a_random_start_learns(tmp_path):
+def test_training_from_random_weights_lowers_the_loss(tmp_path):
     config = make_config(init="random", learning_rate=3e-3, steps=30, validate_every=10)
     fit(two_band_tiles(), config, 0.05, 0, tmp_path / "run", tmp_path / "weights")
     lines = [json.loads(x) for x in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
@@ -86,7 +86,7 @@ def test_an_interrupted_fit_writes_the_same_bytes(tmp_path, monkeypatch):
         (["train", "validation"], {"latents": 513}, "Lower latents"),
     ],
 )
-def test_what_cannot_be_fitted_is_refused(tmp_path, splits, changes, message):
+def test_invalid_training_data_or_options_are_refused(tmp_path, splits, changes, message):
     tiles = make_tiles(smooth_counts(2, 2, 64), splits)
     with pytest.raises(DownlinkError, match=message):
         fit(tiles, make_config(**changes), 0.05, 0, tmp_path / "run", tmp_path / "weights")

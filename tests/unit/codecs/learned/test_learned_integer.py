@@ -1,4 +1,4 @@
-"""The prior in integers: near the trained one, and the same for every batch and thread count."""
+"""The integer prior is close to the trained one, and equal for every batch and thread count."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def mixtures(integer, latents, hyper):
 
 @torch.no_grad()
 @pytest.mark.parametrize("context", Context)
-def test_it_says_what_the_trained_network_says(context):
+def test_the_integer_prior_agrees_with_the_trained_prior(context):
     model, integer, latents, hyper = example(context)
     found = mixtures(integer, latents, hyper)
     expected = model.prior(hyper, latents, model.spread)
@@ -83,7 +83,7 @@ def test_batches_and_threads_change_no_bit_at_full_size():
 
 @torch.no_grad()
 @pytest.mark.parametrize("context", Context)
-def test_the_rounding_of_the_networks_costs_less_than_half_a_percent(context):
+def test_rounding_the_networks_costs_less_than_half_a_percent(context):
     model, integer, _, hyper = example(context, batch=8)
     shape = (8, 12, 5, 6)
     drawn = torch.randn(shape, generator=torch.Generator().manual_seed(1)) * model.spread
@@ -101,7 +101,7 @@ def test_the_rounding_of_the_networks_costs_less_than_half_a_percent(context):
 
 
 @torch.inference_mode()
-def test_windows_and_escapes_cost_little_more():
+def test_windows_and_escapes_cost_few_bits():
     model = random_model(Context.SERIAL)
     images = list(smooth_counts(4, 2, 128))
     integer = sum(LearnedCodec(model).cross_entropy(images))
@@ -109,7 +109,7 @@ def test_windows_and_escapes_cost_little_more():
     assert integer == pytest.approx(model(model.normalise(counts)).bits.item(), rel=0.02)
 
 
-def test_weights_that_cannot_be_summed_exactly_are_refused():
+def test_weights_whose_sums_are_inexact_are_refused():
     layer = Layer(torch.full((3, 4), 1e5), torch.zeros(3))
     with pytest.raises(DownlinkError, match="summed exactly"):
         layer.require_exact("layer")
@@ -125,7 +125,7 @@ def test_weights_that_cannot_be_summed_exactly_are_refused():
         ("tables.cumulative", lambda t: t.flip(0)),
     ],
 )
-def test_other_integers_are_refused_at_load(name, change):
+def test_invalid_integers_are_refused_at_load(name, change):
     _, integer, _, _ = example(Context.SERIAL)
     state = integer.state()
     integer.load(state)

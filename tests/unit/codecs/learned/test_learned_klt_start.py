@@ -42,7 +42,7 @@ def test_the_step_minimises_rate_plus_lambda_times_error_at_high_rate():
     assert loss(best) < min(loss(0.95 * best), loss(1.05 * best))
 
 
-def test_the_start_reconstructs_what_the_kept_coefficients_hold(image):
+def test_the_start_reconstructs_the_kept_coefficients(image):
     weights = torch.tensor([2.0, 0.5])[:, None, None]
     model = LearnedModel(Architecture(2, 8, 512, 3, Context.NONE))
     start_from_klt(model, image, weights, lam=1.0)

@@ -1,4 +1,4 @@
-"""What stays exact where forward passes are in bf16; the CPU's bf16 stands in for a GPU's."""
+"""Sums and likelihoods stay in float32 when forward passes use bf16; tested on the CPU."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ BF16 = torch.bfloat16
 
 
 def seen_dtypes(module):
-    """The dtypes that a module's layers give, filled when it runs."""
+    """Collect the dtypes of a module's outputs when it runs."""
     found = {}
     for name, layer in module.named_modules():
         layer.register_forward_hook(
@@ -40,7 +40,7 @@ def test_a_codecs_sums_and_likelihoods_stay_in_float32(context):
     assert output.bits.item() == pytest.approx(exact.bits.item(), rel=0.02)
 
 
-def test_bf16_leaves_the_linear_transforms_bits_alone():
+def test_bf16_does_not_change_the_linear_transforms():
     model = random_model(Context.SERIAL)
     for part in (model.analysis, model.synthesis):
         for parameter in part.last.parameters():

@@ -1,4 +1,4 @@
-"""Latents through the range coder."""
+"""Range coding of latents."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def random_windows(rng, count, components=3):
 
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), images=st.integers(1, 4), spread=st.integers(1, 2**17))
-def test_any_latents_survive_any_windows(seed, images, spread):
+def test_latents_round_trip_for_any_windows(seed, images, spread):
     rng = np.random.default_rng(seed)
     steps = [
         (rng.integers(-spread, spread + 1, (images, n)), random_windows(rng, images * n))
@@ -41,7 +41,7 @@ def test_any_latents_survive_any_windows(seed, images, spread):
 
 
 @pytest.mark.parametrize("level", [10, 70, 90, 150, 230])
-def test_bytes_are_those_of_the_cross_entropy(level):
+def test_payload_size_agrees_with_the_cross_entropy(level):
     rng = np.random.default_rng(level)
     sigma = 2 ** (level / 16 - 5)
     values = np.rint(rng.normal(0, sigma, (1, 20_000))).astype(np.int64)
@@ -69,7 +69,7 @@ def test_truncated_streams_are_refused():
 
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=400))
-def test_arbitrary_bytes_decode_to_something_or_are_refused(data):
+def test_arbitrary_bytes_are_decoded_or_refused(data):
     windows = random_windows(np.random.default_rng(1), 100)
     try:
         values = Reader([data]).read(windows)

@@ -1,4 +1,4 @@
-"""The integer windows against the normal distribution of SciPy."""
+"""Compare the integer windows with SciPy's normal distribution."""
 
 import numpy as np
 import pytest
@@ -15,21 +15,21 @@ TABLES = Tables()
 
 
 def mixtures(means, sigmas, weights):
-    """Of one latent, from plain numbers; weights are powers of two."""
+    """Build the mixture of one latent from plain numbers; weights are powers of two."""
     level = (np.log2(sigmas) + 5) * 16
     columns = np.array(means) * 64, np.round(level), 1024 * np.array(weights)
     return Mixtures(*(torch.tensor(np.round(c), dtype=torch.float64)[:, None] for c in columns))
 
 
 def coded_bits(mixture, values):
-    """Bits of each value, from the windows."""
+    """Return the bits of each value, from the windows."""
     windows = TABLES.windows(mixture)
     return np.array([bits(np.array([[v]]), windows) for v in values])
 
 
 @pytest.mark.parametrize("mean", [0.0, 0.5, -3.25, 1000.75])
 @pytest.mark.parametrize("sigma", [0.05, 0.4, 1.0, 2.9, 6.0, 40.0, 900.0])
-def test_a_gaussian_costs_what_its_entropy_says(mean, sigma):
+def test_a_gaussian_costs_its_entropy(mean, sigma):
     values = np.arange(int(mean - 8 * sigma) - 1, int(mean + 8 * sigma) + 2)
     chances = norm.cdf(values + 0.5, mean, sigma) - norm.cdf(values - 0.5, mean, sigma)
     likely = chances > 1e-12
@@ -65,7 +65,7 @@ def test_a_mixture_is_the_weighted_sum():
         max_size=8,
     )
 )
-def test_whatever_the_network_says_there_is_a_distribution(parts):
+def test_any_network_output_gives_a_valid_distribution(parts):
     parts[0] = (*parts[0][:2], 1024)
     columns = torch.tensor(parts, dtype=torch.float64).T[:, :, None]
     windows = TABLES.windows(Mixtures(*columns))
@@ -76,7 +76,7 @@ def test_whatever_the_network_says_there_is_a_distribution(parts):
 
 
 @pytest.mark.parametrize("name", ["cumulative", "per_sigma", "weights"])
-def test_other_tables_are_refused(name):
+def test_invalid_tables_are_refused(name):
     tables = Tables()
     getattr(tables, name)[3] = -5
     with pytest.raises(DownlinkError, match=name):
