@@ -1,28 +1,28 @@
-# make            the demo study, from archives of imagery to the report; make STUDY=mine.yaml: another one
-# make install    only install, into .venv
-# make test       the quick tests
-# make test-study workflows, planned and run: the smoke study, what runs again after which change, audit, crate
-# make test-slow  10,000 damaged bitstreams, decoded; coverage of the intervals, simulated
-# make test-machines  the tests that train, with each instruction set that the processor has
-# make test-network what asks the package index
-# make test-slurm a Slurm on this machine, for the tests alone: the smoke study on it, and faults (as root)
-# make test-slurm-slow  slurmd restarted in mid-training
-# make smoke      the same study on tiny generated scenes
-# make audit      is every result what the present code, lock and data give? results/audit.html
-# make repair     make again what the audit found damaged, and what then is missing or follows from it
-# make reproduce  run the study again in a fresh folder from the same commit, and compare
-# make crate      a Workflow Run RO-Crate of the finished study; AGENT="Name <ORCID>"
-#                 (these four take STUDY=configs/smoke.yaml as well)
-# make ad-ae      docs/ad-ae.md, written from the demo's crate
-# make bench      the measurements behind every claim of speed; some need the study to have run
-# make lint       format, lint and types
-# make lock       pin the newest versions that envs/requirements.in allows
+# make              run the demo study, from archives of imagery to the report; STUDY=mine.yaml runs another study
+# make install      install into .venv, and run nothing
+# make test         quick tests
+# make test-study   plan and run workflows: the smoke study, its results, what runs again after changes, audit and crate
+# make test-slow    decode 10,000 damaged bitstreams; simulate the coverage of intervals
+# make test-machines    tests that train networks, with each instruction set that the processor has
+# make test-network     tests that need the package index
+# make test-slurm       start a Slurm on this machine (as root); run the smoke study on it, and inject faults
+# make test-slurm-slow  restart slurmd during a training
+# make smoke        run the smoke study: tiny generated scenes, for tests
+# make audit        compare all results with the present code, lock and data; write results/audit.html
+# make repair       make again the outputs that the audit found damaged, then what is missing or follows from them
+# make reproduce    run the study again in a fresh folder from the same commit, and compare
+# make crate        write a Workflow Run RO-Crate of the finished study; AGENT="Name <ORCID>"
+#                   (audit, repair, reproduce and crate take STUDY=configs/smoke.yaml as well)
+# make ad-ae        write docs/ad-ae.md from the demo's crate
+# make bench        measure every speed that the documents state; some measurements need the finished study
+# make lint         check format, style and types
+# make lock         pin the newest versions that envs/requirements.in allows
 SHELL := /bin/bash
 PYTHON ?= $(shell bash envs/find_python.sh)
 VENV ?= .venv
 CORES ?= all
 BIN := $(VENV)/bin
-# The study's file. Without one, the demo runs: config.yaml.
+# The study file; by default the demo, config.yaml.
 STUDY ?=
 RUN := snakemake --cores $(CORES) $(if $(STUDY),--configfile $(STUDY))
 READY := $(VENV)/.ready
@@ -66,7 +66,7 @@ smoke:
 audit: $(READY)
 	@python scripts/audit.py --study $(STUDY)
 
-# contents alone count here: what is out of date is for `make`
+# compares contents only; outdated results are made again by `make`
 repair: $(READY)
 	@mkdir -p .snakemake
 	@python scripts/audit.py --damaged --study $(STUDY) > .snakemake/damaged

@@ -1,4 +1,4 @@
-# The study, from archives of imagery to the report. Without --configfile it is the demo,
+# Run a study, from archives of imagery to the report. Without --configfile this is the demo,
 # config.yaml. See README.md.
 from snakemake.utils import min_version
 
@@ -19,7 +19,7 @@ include: "rules/report.smk"
 
 
 onstart:
-    # Jobs that a killed Snakemake left on the cluster would write the files of this run.
+    # A killed Snakemake may have left jobs on the cluster, which would write the files of this run.
     try:
         cancel_orphans(Path.cwd())
     except DownlinkError as error:

@@ -185,13 +185,16 @@ def main() -> None:
         "--sizes", nargs="+", default=[*ISSUE, *DEMO], help="positive blocks x seeds, e.g. 50x5"
     )
     parser.add_argument(
-        "--others", type=float, default=1.0, help="blocks without positives for each with"
+        "--others",
+        type=float,
+        default=1.0,
+        help="blocks without positives per block with positives",
     )
     parser.add_argument("--trials", type=int, default=2000, help="simulated studies per size")
     parser.add_argument("--resamples", type=int, default=2000, help="bootstrap resamples")
     parser.add_argument("--seed", type=int, default=0, help="seed of the simulation")
     parser.add_argument(
-        "--timing", type=Path, metavar="METRICS", help="instead, time judging this table"
+        "--timing", type=Path, metavar="METRICS", help="only time the judging of this table"
     )
     study_files.add_arguments(parser)
     args = parser.parse_args()

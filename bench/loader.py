@@ -54,7 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tiles", type=int, default=256, help="tiles of 128 × 128 pixels")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of a timed run")
-    parser.add_argument("--repeats", type=int, default=3, help="turns")
+    parser.add_argument("--repeats", type=int, default=3, help="repetitions")
     devices.add_arguments(parser)
     args = parser.parse_args()
     torchinit.prepare(args.threads)

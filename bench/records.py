@@ -43,7 +43,7 @@ for script in sorted(Path("scripts").glob("*.py")):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     study_files.add_arguments(parser)
-    parser.add_argument("--repeats", type=int, default=10, help="turns of what is timed here")
+    parser.add_argument("--repeats", type=int, default=10, help="repetitions of each timing")
     args = parser.parse_args()
     results = study_files.load(args.study).results
     jobs = [Sidecar.read(file) for file in sorted(Path(results, "provenance").rglob("*.json"))]

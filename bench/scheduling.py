@@ -40,7 +40,8 @@ rule wait:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--limit", help="Snakemake's --max-jobs-per-timespan, e.g. 1000/10s; rules/ left aside"
+        "--limit",
+        help="Snakemake's --max-jobs-per-timespan, e.g. 1000/10s, instead of rules/scheduling.smk",
     )
     limit = parser.parse_args().limit
     per_job = {f"cpu_s_per_job_{jobs}": round(_cpu_s(jobs, limit) / jobs, 4) for jobs in JOBS}

@@ -52,7 +52,7 @@ _JOBS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--before", type=Path, help="another checkout to compare with")
-    parser.add_argument("--repeats", type=int, default=3, help="turns")
+    parser.add_argument("--repeats", type=int, default=3, help="repetitions")
     parser.add_argument("--scripts", nargs="+", help="names of scripts (default: all)")
     args = parser.parse_args()
     sides = {"startup_cpu_s": ROOT}

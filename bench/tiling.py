@@ -147,11 +147,15 @@ WAYS: dict[str, Callable[[Path, int, int], None]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--side", type=int, default=10_980, help="of the scene, in pixels")
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of every way but one")
-    parser.add_argument("--memory-mb", type=int, default=2000, help="that tiling may take")
-    parser.add_argument("--repeats", type=int, default=1, help="turns, of which the least counts")
-    parser.add_argument("--folder", type=Path, help="where the scene and the stores are written")
+    parser.add_argument("--side", type=int, default=10_980, help="side of the scene, in pixels")
+    parser.add_argument(
+        "--threads", type=int, default=os.cpu_count(), help="threads of all variants but one"
+    )
+    parser.add_argument("--memory-mb", type=int, default=2000, help="memory limit of tiling")
+    parser.add_argument(
+        "--repeats", type=int, default=1, help="repetitions, of which the fastest counts"
+    )
+    parser.add_argument("--folder", type=Path, help="folder for the scene and the stores")
     parser.add_argument("--way", choices=["simulate", *WAYS], help=argparse.SUPPRESS)
     parser.add_argument("--scene", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()

@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=100, help="scenes of the planned study")
     parser.add_argument("--rates", type=int, default=8, help="rate points of each codec")
     parser.add_argument("--seeds", type=int, default=5, help="seeds")
-    parser.add_argument("--repeats", type=int, default=5, help="turns of the shorter timings")
+    parser.add_argument("--repeats", type=int, default=5, help="repetitions of the shorter timings")
     parser.add_argument(
         "--finished", type=Path, default=ROOT, help="a copy of the project in which `make` has run"
     )
@@ -139,7 +139,7 @@ def _planning(overlay: Path, scratch: Path) -> dict[str, float]:
 
 def _nothing_to_do(project: Path, repeats: int) -> dict[str, float]:
     if "Nothing to be done" not in _run([*SNAKEMAKE, "-n", *RUN], project).said:
-        print(f"{project}: the study has not run, so that no run without work is timed")
+        print(f"{project}: the study has not run, so the run without work is not timed")
         return {}
     seconds = minima(
         {

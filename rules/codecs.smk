@@ -44,7 +44,8 @@ rule fit_codec:
         )
 
 
-# Most jobs of a study are these. To plan them fast, they have one input per store and no message.
+# Most jobs of a study belong to this rule. For fast planning, they have one input per store and no
+# message.
 rule encode_scene:
     input:
         manifest=manifest(PATHS.tiles("{dataset}", "{scene}")),

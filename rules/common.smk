@@ -1,4 +1,4 @@
-# What all rules share: the study's plan, and how jobs are run.
+# Definitions that all rules share: the study's plan, and how jobs run.
 import atexit
 import gc
 import json
@@ -28,17 +28,16 @@ except DownlinkError as error:
 STUDY, PATHS = PLAN.study, PLAN.paths
 record = recorder(PATHS, commit(Path(workflow.basedir)))
 REPLICATE = replicate("{fold}", "{seed}")
-# For jobs that run networks. Spare cores draw batches while the GPU computes.
+# Resources of jobs that run networks. Spare cores draw batches while the GPU computes.
 GPUS = 0 if STUDY.device == "cpu" else 1
 CORES_PER_GPU = max(4, STUDY.threads)
 
-# A plan keeps millions of objects to the end. Searching them for garbage took a sixth of the time.
+# A plan keeps millions of objects until the end. Garbage collection took a sixth of the time.
 gc.set_threshold(50_000, 20, 50)
 atexit.register(gc.freeze)
 
-# Jobs use the interpreter that runs Snakemake. It stands in the prefix, which Snakemake does not
-# compare: another environment's path runs nothing again.
-# Threads that wait must not spin, because jobs share the cores.
+# Jobs use the interpreter that runs Snakemake. Snakemake does not compare the prefix, so the path of
+# another environment runs nothing again. Waiting threads must not spin, because jobs share the cores.
 shell.prefix(
     f"set -euo pipefail; export OMP_NUM_THREADS={STUDY.threads} OMP_WAIT_POLICY=PASSIVE"
     f" {INTERPRETER}={shlex.quote(sys.executable)}; "

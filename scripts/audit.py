@@ -21,13 +21,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     study_files.add_arguments(parser)
     listed = parser.add_mutually_exclusive_group()
-    listed.add_argument(
-        "--damaged", action="store_true", help="only list the outputs to regenerate"
-    )
+    listed.add_argument("--damaged", action="store_true", help="list only the damaged outputs")
     listed.add_argument(
         "--left-over",
         action="store_true",
-        help="only list results that the report does not depend on; the study must be up to date",
+        help="list only results that the report does not depend on; the study must be up to date",
     )
     args = parser.parse_args()
     try:
@@ -64,7 +62,7 @@ def _require_up_to_date(plan: DryRun) -> None:
     """
     if plan.jobs != {}:
         raise DownlinkError(
-            f"Leftover results can be listed only for a study that is up to date, but: {plan}. "
+            f"Leftover results can be listed only for a study that is up to date. Now {plan}. "
             "Run make until it has nothing left to do. Then list again."
         )
 

@@ -15,10 +15,10 @@ def main() -> None:
     parser.add_argument("--block-tiles", required=True, type=int, help="side of a block, in tiles")
     parser.add_argument("--count", type=int, default=2, help="number of folds")
     parser.add_argument(
-        "--held-out", type=int, nargs="+", default=[1], help="the folds that are held out in turn"
+        "--held-out", type=int, nargs="+", default=[1], help="folds to hold out in turn"
     )
     parser.add_argument(
-        "--by", choices=("block", "scene"), default="block", help="what is assigned to folds"
+        "--by", choices=("block", "scene"), default="block", help="unit that is assigned to folds"
     )
     parser.add_argument("--candidates", type=int, default=200, help="salts to try")
     args = parser.parse_args()

@@ -19,7 +19,7 @@ def main() -> None:
         "--infos",
         required=True,
         type=json_of(dict[str, TileInfo]),
-        help="TileInfo by dataset, as JSON",
+        help="TileInfo of each dataset, as JSON",
     )
     parser.add_argument("--metrics", required=True, type=Path, help="Parquet file to write")
     parser.add_argument("--main-table", required=True, type=Path, help="CSV file to write")

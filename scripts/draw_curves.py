@@ -16,7 +16,7 @@ from workflow_lib.report.results import all_points, coded_points
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     study_files.add_arguments(parser)
-    parser.add_argument("--dataset", required=True, help="a dataset of the study")
+    parser.add_argument("--dataset", required=True, help="name of a dataset of the study")
     parser.add_argument("--target", required=True, type=Path, help="SVG file to write")
     args = parser.parse_args()
     study = study_files.load(args.study)

@@ -25,9 +25,7 @@ def main() -> None:
     )
     parser.add_argument("--rate", required=True, help="target rate in bpppb, `lossless`, or λ")
     parser.add_argument("--weights", type=Path, help="weights of a learned codec")
-    parser.add_argument(
-        "--held-out", required=True, type=int, nargs="+", help="folds that are scored"
-    )
+    parser.add_argument("--held-out", required=True, type=int, nargs="+", help="folds to score")
     parser.add_argument(
         "--regime", default="", choices=("", *FINETUNED), help="how the codec was fine-tuned"
     )

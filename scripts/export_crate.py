@@ -13,7 +13,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     study_files.add_arguments(parser)
     parser.add_argument(
-        "--agent", help="who ran the study, as 'Name' or 'Name <ORCID>'; by default git's user.name"
+        "--agent",
+        help="person who ran the study, 'Name' or 'Name <ORCID>' (default: git's user.name)",
     )
     args = parser.parse_args()
     root, study = Path.cwd(), study_files.load(args.study)

@@ -15,9 +15,11 @@ def main() -> None:
     parser.add_argument(
         "--archive", required=True, type=Archive.parse, help="version, kind and sha256, as JSON"
     )
-    parser.add_argument("--folder", type=Path, help="folder looked at before the network")
-    parser.add_argument("--target", required=True, type=Path, help="where the archive goes")
-    parser.add_argument("--mark", required=True, type=Path, help="file to write when it is there")
+    parser.add_argument("--folder", type=Path, help="folder to search before the network")
+    parser.add_argument("--target", required=True, type=Path, help="file to write the archive to")
+    parser.add_argument(
+        "--mark", required=True, type=Path, help="file to write after the archive is fetched"
+    )
     args = parser.parse_args()
     fetch(args.package, args.archive, args.folder, args.target)
     with atomic(args.mark) as draft:

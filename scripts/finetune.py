@@ -20,13 +20,11 @@ def main() -> None:
     parser.add_argument(
         "--codec", required=True, type=json_of(LearnedConfig), help="the codec, as JSON"
     )
-    parser.add_argument("--codec-weights", required=True, type=Path, help="where it starts from")
+    parser.add_argument("--codec-weights", required=True, type=Path, help="initial weights")
     parser.add_argument(
         "--segmenter", required=True, type=json_of(Segmenter), help="the segmenter, as JSON"
     )
-    parser.add_argument(
-        "--segmenter-weights", required=True, type=Path, help="where it starts from"
-    )
+    parser.add_argument("--segmenter-weights", required=True, type=Path, help="initial weights")
     parser.add_argument(
         "--finetuning", required=True, type=json_of(Finetuning), help="the schedule, as JSON"
     )
@@ -34,7 +32,10 @@ def main() -> None:
     parser.add_argument("--codec-target", required=True, type=Path, help="weights to write")
     parser.add_argument("--segmenter-target", required=True, type=Path, help="weights to write")
     parser.add_argument(
-        "--choice-target", required=True, type=Path, help="JSON file to write: what was compared"
+        "--choice-target",
+        required=True,
+        type=Path,
+        help="JSON file to write: the compared configurations",
     )
     args = parser.parse_args()
     torchinit.prepare(args.threads)

@@ -17,7 +17,7 @@ def main() -> None:
         "--codec",
         required=True,
         type=json_of(LearnedConfig),
-        help='the codec, as JSON: {"kind": "jpeg2000"}; of a learned one all keys',
+        help="options of the learned codec as JSON, with all keys",
     )
     parser.add_argument("--rate", required=True, type=float, help="λ")
     parser.add_argument("--weights", required=True, type=Path, help="safetensors file to write")

@@ -14,7 +14,7 @@ from workflow_lib.segmentation.threshold_baseline import choose
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tiles", required=True, type=Path, nargs="+", help="tile stores")
-    parser.add_argument("--held-out", required=True, type=int, help="the fold that is scored")
+    parser.add_argument("--held-out", required=True, type=int, help="fold to score")
     parser.add_argument("--map", required=True, type=Path, help="JSON file to write")
     parser.add_argument("--scores", required=True, type=Path, help="table to write")
     args = parser.parse_args()

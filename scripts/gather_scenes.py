@@ -1,6 +1,6 @@
 """Write the manifests of several scenes' stores into one file, which represents them all.
 
-Standard input names the manifests, one in a line.
+Standard input lists the manifests, one path per line.
 """
 
 import argparse

@@ -14,7 +14,7 @@ def main() -> None:
     parser.add_argument(
         "--imagery", required=True, type=Imagery.parse, help="source, bands and quantity, as JSON"
     )
-    parser.add_argument("--archive", type=Path, help="file of the archive, where there is one")
+    parser.add_argument("--archive", type=Path, help="file of the archive, if the source is one")
     parser.add_argument("--pin", type=Archive.parse, help="the archive's pin, as JSON")
     parser.add_argument("--target", required=True, type=Path, help="GeoTIFF to write")
     args = parser.parse_args()

@@ -13,12 +13,14 @@ from workflow_lib.provenance.reproduction.reproduce import OUTCOME, reproduce
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     study_files.add_arguments(parser)
-    parser.add_argument("--cores", default="all", help="of Snakemake (default: %(default)s)")
     parser.add_argument(
-        "--folder", type=Path, help="where to run (default: reproduced/NAME OF THE STUDY)"
+        "--cores", default="all", help="number of cores for Snakemake (default: %(default)s)"
     )
     parser.add_argument(
-        "snakemake", nargs="*", help="further options of Snakemake, after --, e.g. --profile slurm"
+        "--folder", type=Path, help="folder of the second run (default: reproduced/NAME)"
+    )
+    parser.add_argument(
+        "snakemake", nargs="*", help="further options for Snakemake, after --, e.g. --profile slurm"
     )
     args = parser.parse_args()
     study = study_files.load(args.study)

@@ -13,18 +13,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tiles", required=True, type=Path, nargs="+", help="tile stores")
     parser.add_argument(
-        "--reconstructions", type=Path, nargs="+", help="score on these, in the stores' order"
+        "--reconstructions",
+        type=Path,
+        nargs="+",
+        help="reconstructions to score, in the order of the tile stores",
     )
-    parser.add_argument("--held-out", required=True, type=int, help="the fold that is scored")
+    parser.add_argument("--held-out", required=True, type=int, help="fold to score")
     parser.add_argument("--weights", required=True, type=Path, help="the segmenter's weights")
     parser.add_argument("--codec", default="", help="the codec's name")
     parser.add_argument("--rate", default="", help="the rate point")
-    parser.add_argument("--regime", required=True, choices=REGIMES[1:], help="how it was trained")
     parser.add_argument(
-        "--trained-on", default="", help='whose reconstructions, where mismatched: "CODEC at RATE"'
+        "--regime", required=True, choices=REGIMES[1:], help="how the segmenter was trained"
+    )
+    parser.add_argument(
+        "--trained-on", default="", help='training point of a mismatched segmenter: "CODEC at RATE"'
     )
     parser.add_argument("--segmenter", required=True, help="the segmenter's name")
-    parser.add_argument("--seed", required=True, type=int, help="its seed")
+    parser.add_argument("--seed", required=True, type=int, help="seed of the training")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
     parser.add_argument("--scores", required=True, type=Path, help="table to write")
     parser.add_argument("--predictions", required=True, type=Path, help="npz file to write")

@@ -20,10 +20,8 @@ def main() -> None:
         "--tiling", required=True, type=Tiling.parse, help="tiles and folds, as JSON"
     )
     parser.add_argument("--target", required=True, type=Path, help="tile store to write")
-    parser.add_argument("--threads", required=True, type=int, help="threads")
-    parser.add_argument(
-        "--memory-mb", required=True, type=int, help="memory that it may take, in MB"
-    )
+    parser.add_argument("--threads", required=True, type=int, help="number of threads")
+    parser.add_argument("--memory-mb", required=True, type=int, help="memory limit in MB")
     args = parser.parse_args()
     counted = write_tiles(
         args.scene,

@@ -13,9 +13,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     arguments.add_arguments(parser)
     parser.add_argument(
-        "--reconstructions", type=Path, nargs="+", help="train on these, in the stores' order"
+        "--reconstructions",
+        type=Path,
+        nargs="+",
+        help="reconstructions to train on, in the order of the tile stores",
     )
-    parser.add_argument("--segmenter", required=True, type=Segmenter.parse, help="as JSON")
+    parser.add_argument("--segmenter", required=True, type=Segmenter.parse, help="options, as JSON")
     parser.add_argument("--weights", required=True, type=Path, help="safetensors file to write")
     args = parser.parse_args()
     torchinit.prepare(args.threads)

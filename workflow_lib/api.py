@@ -99,7 +99,7 @@ class ImageCodec:
         missing = (image == NODATA).any(axis=0)
         valid = int((~missing).sum())
         if not valid:
-            raise DownlinkError("The image has no valid pixel: each one is 0 in some band.")
+            raise DownlinkError("The image has no valid pixel: each pixel is 0 in some band.")
         mask = zlib.compress(np.packbits(missing).tobytes(), 9) if missing.any() else b""
         budget = None
         if bpppb is not None:
@@ -131,9 +131,9 @@ class ImageCodec:
         else:
             data = coded
         if shape is None:
-            raise DownlinkError("Decoding bytes needs shape=(bands, height, width).")
+            raise DownlinkError("To decode bytes, pass shape=(bands, height, width).")
         if len(shape) != 3 or not all(isinstance(n, int | np.integer) and n > 0 for n in shape):
-            raise DownlinkError(f"shape={shape}: a shape is three positive integers.")
+            raise DownlinkError(f"shape={shape}: pass three positive integers.")
         self._require_bands(shape[0])
         side, mask, payload = unpack(data, _PARTS)
         with self._session():
@@ -165,14 +165,14 @@ class ImageCodec:
                 )
             return
         if (bpppb is None) != lossless:
-            raise DownlinkError("Name either a rate, such as bpppb=0.1, or lossless=True.")
+            raise DownlinkError("Pass either a rate, such as bpppb=0.1, or lossless=True.")
         number = isinstance(bpppb, int | float | np.number) and not isinstance(bpppb, bool)
         if bpppb is not None and not (number and 0 < bpppb <= BIT_DEPTH):
-            raise DownlinkError(f"bpppb={bpppb}: a rate is above 0 and at most {BIT_DEPTH}.")
+            raise DownlinkError(f"bpppb={bpppb}: pass a rate above 0 and at most {BIT_DEPTH}.")
         if lossless and not self.lossless:
             able = [kind for kind in registry.kinds() if registry.options_of(kind).lossless]
             raise DownlinkError(
-                f"{self.kind} offers no lossless mode. Name a rate, such as bpppb=1, or open one "
+                f"{self.kind} has no lossless mode. Pass a rate, such as bpppb=1, or use one "
                 f"of {', '.join(able)}."
             )
 
@@ -197,20 +197,22 @@ def open_codec(
         DownlinkError: no such codec or option, or the codec is learned.
     """
     if kind not in registry.kinds():
-        raise DownlinkError(f"{kind!r} is no codec. There are {', '.join(registry.kinds())}.")
+        raise DownlinkError(
+            f"There is no codec {kind!r}. Use one of {', '.join(registry.kinds())}."
+        )
     if registry.options_of(kind).learned:
         raise DownlinkError(
             f"{kind} is a learned codec. Open its file of weights: load_codec(path)."
         )
     if "unit" in options:
-        raise DownlinkError("unit: it says how a study cuts scenes; an image is coded as a whole.")
+        raise DownlinkError("unit: only studies have this option. Remove it.")
     try:
         section = registry.parse_options({"kind": kind, **options})
     except ValidationError as error:
         reasons = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise DownlinkError(f"{kind}: {'; '.join(reasons)}") from None
     if bands is not None and bands < 1:
-        raise DownlinkError(f"bands={bands}: an image has at least one band.")
+        raise DownlinkError(f"bands={bands}: pass at least 1.")
     if native_fraction is not None:
         bands = _agreed(bands, native_fraction)
 
@@ -260,10 +262,10 @@ def load_codec(
 def _agreed(bands: int | None, native_fraction: Sequence[float]) -> int:
     if not native_fraction or bands not in (None, len(native_fraction)):
         raise DownlinkError(
-            f"native_fraction has {len(native_fraction)} values for {bands} bands. Give one a band."
+            f"native_fraction has {len(native_fraction)} values for {bands} bands. Pass one each."
         )
     if not all(0 < fraction <= 1 for fraction in native_fraction):
-        raise DownlinkError("native_fraction: each value is above 0 and at most 1.")
+        raise DownlinkError("native_fraction: each value must be above 0 and at most 1.")
     return len(native_fraction)
 
 
@@ -292,6 +294,6 @@ def _unpacked(mask: bytes, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     except zlib.error as error:
         raise BitstreamError(f"The mask of missing pixels is damaged ({error}).") from None
     if len(packed) != size or not reader.eof or reader.unused_data:
-        raise BitstreamError(f"The mask of missing pixels is not that of {pixels} pixels.")
+        raise BitstreamError(f"The mask of missing pixels does not cover {pixels} pixels.")
     bits = np.unpackbits(np.frombuffer(packed, np.uint8), count=pixels)
     return bits.reshape(shape).astype(bool)

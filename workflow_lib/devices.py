@@ -33,5 +33,5 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--device",
         default="auto",
         choices=DEVICES,
-        help="where networks run: auto (a GPU where torch sees one, else the CPU), cpu, or cuda",
+        help="device of the networks: auto (a GPU if torch finds one, else the CPU), cpu or cuda",
     )

@@ -52,7 +52,7 @@ def cancel_orphans(folder: Path) -> list[str]:
     while (left := _jobs_of(folder)) != []:
         if time.monotonic() > deadline:
             raise DownlinkError(
-                f"{folder}: jobs of an earlier run do not end: {' '.join(left or orphans)}. "
+                f"{folder}: jobs of an earlier run have not ended: {' '.join(left or orphans)}. "
                 "Cancel them (scancel), then run again."
             )
         time.sleep(1)

@@ -105,8 +105,8 @@ def device(asked: Device) -> "torch.device":
     if asked == "cuda" and not seen:
         raise DownlinkError(
             f"device: cuda, but torch {torch.__version__} sees no GPU on {socket.gethostname()}. "
-            "Ask the scheduler for a GPU, install a CUDA build of torch, or set device (--device) "
-            "to auto or cpu."
+            "Request a GPU from the scheduler, install a CUDA build of torch, or set device "
+            "(--device) to auto or cpu."
         )
     if not seen or asked == "cpu":
         _log.info("device: cpu (%s)", socket.gethostname())

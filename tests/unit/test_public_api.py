@@ -124,7 +124,10 @@ def test_native_fraction_reaches_the_codec(image):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda image: downlink.open_codec("jpeg3000"), "'jpeg3000' is no codec.*klt-jpeg2000"),
+        (
+            lambda image: downlink.open_codec("jpeg3000"),
+            "There is no codec 'jpeg3000'.*klt-jpeg2000",
+        ),
         (lambda image: downlink.open_codec("dgml"), r"learned codec.*load_codec\(path\)"),
         (lambda image: downlink.open_codec("jpegxl", effort=11), "jpegxl: effort: .* equal to 9"),
         (lambda image: downlink.open_codec("jpegxl", quality=3), "jpegxl: quality: "),
@@ -139,7 +142,7 @@ def test_native_fraction_reaches_the_codec(image):
         ),
         (
             lambda image: downlink.open_codec("klt-jpeg2000").encode(image, lossless=True),
-            "klt-jpeg2000 offers no lossless mode.* jpeg2000, ",
+            "klt-jpeg2000 has no lossless mode.* jpeg2000, ",
         ),
         (lambda image: downlink.open_codec("jpeg2000").encode(image), "either a rate"),
         (
@@ -297,7 +300,7 @@ def test_the_notebook_runs(monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert printed.count("klt-jpeg2000") >= 3
     assert "equal: True" in printed
-    assert "klt-jpeg2000 offers no lossless mode" in printed
+    assert "klt-jpeg2000 has no lossless mode" in printed
     assert len(names["results"]) == 9
     for (_, rate), (bpppb, _, at_floor) in names["results"].items():
         assert at_floor or bpppb <= 1.01 * rate

@@ -147,7 +147,7 @@ class Codec(ABC):
 
 def never_lossless(kind: str) -> DownlinkError:
     """Return the error of a codec that is asked for lossless coding and cannot do it."""
-    return DownlinkError(f"{kind} cannot code losslessly. Name a rate.")
+    return DownlinkError(f"{kind} cannot code losslessly. Use a rate.")
 
 
 def as_counts(values: NDArray[np.floating] | NDArray[np.integer]) -> NDArray[np.uint16]:

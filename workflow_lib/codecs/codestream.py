@@ -116,13 +116,13 @@ def check(payload: bytes, shape: tuple[int, int, int]) -> None:
     starts = _segments(payload)
     found = {_marker(payload, a): payload[a + 4 : b] for a, b in pairwise(starts)}
     if [*found] != [_SIZ, _COD, _QCD] or len(starts) != 4:
-        raise BitstreamError("JPEG 2000: the codestream has other segments than ours.")
+        raise BitstreamError("JPEG 2000: the codestream has segments that this codec never writes.")
     if found[_SIZ] != _siz(shape):
-        raise BitstreamError(f"JPEG 2000: the codestream holds no image of shape {shape}.")
+        raise BitstreamError(f"JPEG 2000: the codestream contains no image of shape {shape}.")
     ours = {style.cod(): style for style in [*styles(shape), lossless_style(shape)]}
     style = ours.get(found[_COD])
     if style is None or not style.fits_qcd(found[_QCD]):
-        raise BitstreamError("JPEG 2000: the codestream is coded in another way than ours.")
+        raise BitstreamError("JPEG 2000: the codestream has options that this codec never uses.")
     body = payload[starts[-1] :]
     whole = _TILE_PART.pack(_SOT, 10, 0, len(body) - _MARKER.size, 0, 1, _SOD)
     if body[: len(whole)] != whole or body[-2:] != _MARKER.pack(_EOC):
@@ -140,11 +140,13 @@ def _siz(shape: tuple[int, int, int]) -> bytes:
 def _segments(payload: bytes) -> list[int]:
     """Where the main header's segments begin, and last where it ends: at SOT."""
     if payload[:2] != _MARKER.pack(_SOC):
-        raise BitstreamError("JPEG 2000: this is no codestream.")
+        raise BitstreamError("JPEG 2000: this is not a codestream.")
     starts = [2]
     while _marker(payload, starts[-1]) != _SOT:
         if len(starts) > _MOST_SEGMENTS:
-            raise BitstreamError("JPEG 2000: the codestream has other segments than ours.")
+            raise BitstreamError(
+                "JPEG 2000: the codestream has segments that this codec never writes."
+            )
         starts.append(starts[-1] + 2 + max(_marker(payload, starts[-1] + 2), 2))
     return starts
 

@@ -147,7 +147,8 @@ def _decode(
         _check_header(source, index.header, _header(tiles, units, codec, options))
         if len(index.entries) != len(units):
             raise BitstreamError(
-                f"{source}: it holds {len(index.entries)} units, not {len(units)}. Encode again."
+                f"{source}: contains {len(index.entries)} units instead of {len(units)}. Encode "
+                "the scene again."
             )
         bands = index.header.bands
         for number, (entry, unit) in enumerate(zip(index.entries, units, strict=True)):
@@ -168,23 +169,25 @@ def _header(tiles: Tiles, units: list[CodingUnit], codec: Codec, options: CodecO
 def _check_header(source: str, found: Header, wanted: Header) -> None:
     if (found.codec, found.unit) != (wanted.codec, wanted.unit):
         raise BitstreamError(
-            f"{source}: coded by {found.codec} in units of a {found.unit}, not by {wanted.codec} "
-            f"in units of a {wanted.unit}. Decode with the codec that wrote it, or encode again."
+            f"{source}: was coded by {found.codec} with unit {found.unit}, not by {wanted.codec} "
+            f"with unit {wanted.unit}. Decode with the codec that wrote it, or encode the scene "
+            "again."
         )
     if (found.bands, found.tile) != (wanted.bands, wanted.tile):
         raise BitstreamError(
             f"{source}: bands and tile side are {found.bands} and {found.tile}, not "
-            f"{wanted.bands} and {wanted.tile}. Decode with the scene's own tiles, or encode again."
+            f"{wanted.bands} and {wanted.tile}. Decode with the tile store of the coded scene, or "
+            "encode the scene again."
         )
     if found.places != wanted.places:
         raise BitstreamError(
-            f"{source}: holds tiles of other places, blocks or folds. Decode with the scene's own "
-            "tiles, or encode again."
+            f"{source}: contains tiles of other places, blocks or folds. Decode with the tile "
+            "store of the coded scene, or encode the scene again."
         )
     if found.model != wanted.model:
         raise BitstreamError(
-            f"{source}: coded with weights {found.model.hex()}, not {wanted.model.hex()}. Decode "
-            "with the weights that coded it, or encode again."
+            f"{source}: was coded with weights {found.model.hex()}, not {wanted.model.hex()}. "
+            "Decode with the weights that coded it, or encode the scene again."
         )
 
 
@@ -194,15 +197,15 @@ def _check_entry(source: str, entry: Entry, unit: CodingUnit, bands: int) -> Non
     if grid != (unit.fold, *unit.mosaic.grid):
         raise BitstreamError(
             f"{source}: fold, rows and columns are {grid}, not "
-            f"{(unit.fold, *unit.mosaic.grid)}. Encode again."
+            f"{(unit.fold, *unit.mosaic.grid)}. Encode the scene again."
         )
     height, width = unit.mosaic.shape
     # twice the raw counts, and room for headers and for a few matrices over the bands
     most = 4 * bands * height * width + 2**16 + 8 * bands**2
     if entry.side + entry.payload > most:
         raise BitstreamError(
-            f"{source}: {entry.side + entry.payload} bytes for an image of {bands} × {height} × "
-            f"{width} counts. Encode again."
+            f"{source}: {entry.side + entry.payload} bytes are too many for an image of {bands} × "
+            f"{height} × {width} counts. Encode the scene again."
         )
 
 

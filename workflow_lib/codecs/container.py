@@ -273,7 +273,7 @@ def _read_header(reader: _Reader) -> tuple[Header, bool, int]:
         )
     if version != VERSION:
         raise BitstreamError(
-            f"{reader.source}: is a container of version {version}; this release reads version "
+            f"{reader.source}: is a container of version {version}, but this release reads version "
             f"{VERSION}. Encode the scene again."
         )
     units = {number: name for name, number in UNITS.items()}

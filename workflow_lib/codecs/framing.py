@@ -26,7 +26,7 @@ def unpack(payload: bytes, count: int) -> list[bytes]:
     """
     start = index_length(count)
     if len(payload) < start:
-        raise BitstreamError(f"{len(payload)} bytes do not hold {count} bitstreams.")
+        raise BitstreamError(f"{len(payload)} bytes do not contain {count} bitstreams.")
     lengths = struct.unpack_from(f"<{count - 1}I", payload)
     if start + sum(lengths) > len(payload):
         raise BitstreamError(f"The {count} bitstreams are truncated.")

@@ -24,7 +24,9 @@ _VERTICALLY_CAUSAL = 8
 def _glymur() -> ModuleType:
     """Glymur bound to the OpenJPEG that rasterio's wheel carries; glymur itself ships none."""
     if "glymur" in sys.modules:
-        raise DownlinkError("glymur was imported before Downlink could point it at OpenJPEG.")
+        raise DownlinkError(
+            "glymur was imported too early. Import it after the first use of JPEG 2000."
+        )
     spec = find_spec("rasterio")
     assert spec is not None
     assert spec.origin is not None
@@ -32,8 +34,8 @@ def _glymur() -> ModuleType:
     found = sorted(libraries.glob("libopenjp2-*.so*"))
     if not found:
         raise DownlinkError(
-            f"{libraries}: no OpenJPEG library here. Install rasterio from its wheel "
-            "(`make` does), not from a distribution's package."
+            f"{libraries}: this folder has no OpenJPEG library. Install rasterio from its wheel, "
+            "as `make` does, not from a package of the distribution."
         )
     before = os.environ.get("XDG_CONFIG_HOME")
     with tempfile.TemporaryDirectory() as folder:
@@ -94,5 +96,5 @@ def decode(payload: bytes, shape: tuple[int, int, int]) -> NDArray[np.uint16]:
         except Exception as error:
             raise BitstreamError(f"JPEG 2000: the codestream is damaged ({error}).") from error
     if image.shape != shape:
-        raise BitstreamError(f"JPEG 2000: the codestream holds no image of shape {shape}.")
+        raise BitstreamError(f"JPEG 2000: the codestream contains no image of shape {shape}.")
     return np.ascontiguousarray(image, np.uint16)

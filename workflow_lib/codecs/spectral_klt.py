@@ -72,7 +72,7 @@ class Klt:
         """
         if len(side) != 4 * (1 + bands + bands**2):
             raise BitstreamError(
-                f"KLT: {len(side)} bytes do not hold a transform of {bands} bands."
+                f"KLT: {len(side)} bytes do not contain a transform of {bands} bands."
             )
         values = np.frombuffer(side, "<f4").astype(np.float32)
         if not np.isfinite(values).all() or not 0 < values[0] <= 1:

@@ -45,4 +45,4 @@ class CodecOptions(Section):
             ValueError: the codec cannot serve this rate point; says why.
         """
         if self.control == "bpppb" and rate > BIT_DEPTH:
-            raise ValueError(f"{rate} bpppb is more than the data have ({BIT_DEPTH})")
+            raise ValueError(f"{rate} bpppb is above the bit depth of the data ({BIT_DEPTH})")

@@ -23,8 +23,8 @@ def _folder(given: str) -> str:
     folder = PurePosixPath(re.sub("/+", "/", given))
     if not folder.name or ".." in folder.parts or not given.isprintable():
         raise ValueError(
-            f"{given!r} must name a folder of its own, without `..`: below the project's "
-            "(results/mine), or by its whole path"
+            f"{given!r} must name a separate folder without `..`: either relative to the "
+            "project's folder (results/mine) or as an absolute path"
         )
     return str(folder)
 
@@ -171,11 +171,9 @@ class Study(Section):
                 _known(f"{key}.mismatched", point.codec, dataset.rates)
                 _known(f"{key}.mismatched.{point.codec}", point.rate, dataset.rates[point.codec])
             if mismatch.trained_on == mismatch.scored_on:
-                raise ValueError(f"{key}.mismatched: the same point twice; that is `retrained`")
+                raise ValueError(f"{key}.mismatched: names one point twice; use `retrained`")
         if not regimes.original and (dataset.points("frozen") or dataset.points("joint")):
-            raise ValueError(
-                f"{key}.original: frozen and joint segmenters are trained on originals"
-            )
+            raise ValueError(f"{key}.original: must be true, because frozen and joint need it")
         for codec in dataset.points("joint"):
             if not self.codecs[codec].learned:
                 raise ValueError(f"{key}.joint: {codec} is not learned")
@@ -206,7 +204,7 @@ class Study(Section):
         _known(key, dataset.codec_from, self.datasets)
         trainer = self.datasets[dataset.codec_from]
         if (trainer.sensor, trainer.bands) != (dataset.sensor, dataset.bands):
-            raise ValueError(f"{key}: {dataset.codec_from} has other bands")
+            raise ValueError(f"{key}: {dataset.codec_from} has different bands")
         if trainer.codec_from is not None:
             raise ValueError(f"{key}: {dataset.codec_from} has no codecs of its own")
         for codec, rates in dataset.rates.items():
@@ -251,8 +249,8 @@ def _require_own_keys(config: Mapping[str, Any]) -> None:
     missing = [key for key in ("name", "results", "run") if key not in config]
     if missing:
         raise DownlinkError(
-            f"configuration: {', '.join(missing)}: missing. A study's file states its name, the "
-            "folder of its results, and which of its datasets are run; see configs/smoke.yaml."
+            f"configuration: {', '.join(missing)}: missing. A study file needs a name, a results "
+            "folder and the datasets to run; see configs/smoke.yaml."
         )
 
 

@@ -25,8 +25,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         nargs="*",
         default=[],
         metavar="FILE",
-        help="the study's own file, e.g. configs/smoke.yaml; of several, each is laid over the one "
-        "before (default: config.yaml, the demo)",
+        help="study files, e.g. configs/smoke.yaml; later files override earlier ones "
+        "(default: config.yaml, the demo)",
     )
 
 
@@ -73,9 +73,9 @@ def _parsed(file: Path) -> dict[str, Any]:
     try:
         parsed = yaml.safe_load(file.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DownlinkError(f"{file}: this is no readable configuration ({error}).") from error
+        raise DownlinkError(f"{file}: this is not a readable configuration ({error}).") from error
     if not isinstance(parsed, dict):
-        raise DownlinkError(f"{file}: a configuration consists of keys with values.")
+        raise DownlinkError(f"{file}: a configuration must be a mapping of keys to values.")
     return parsed
 
 

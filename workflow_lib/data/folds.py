@@ -60,8 +60,8 @@ def require_fair_folds(dataset: str, folds: Folds, scenes: Sequence[str], learne
     if folds.by == "block":
         if learned and len(scenes) > 1:
             raise DownlinkError(
-                f"{key}.by: a codec is trained on {len(scenes)} scenes; assign whole scenes "
-                "(by: scene), so that it is scored on scenes of which it has seen no block."
+                f"{key}.by: a codec is trained on {len(scenes)} scenes. Assign whole scenes to "
+                "folds (by: scene), so that it is never scored on a scene that it was trained on."
             )
         return
     if _every_fold_has_scenes(folds, scenes):
@@ -72,7 +72,7 @@ def require_fair_folds(dataset: str, folds: Folds, scenes: Sequence[str], learne
     more = "Give more scenes, or fewer folds." if len(scenes) > 1 else alone
     remedy = f'Salt "{better}" does.' if better else more
     raise DownlinkError(
-        f'{key}.salt: "{folds.salt}" does not give every one of {folds.count} folds one of the '
+        f'{key}.salt: with "{folds.salt}", some of the {folds.count} folds get none of the '
         f"{len(scenes)} scenes. {remedy}"
     )
 

@@ -40,8 +40,8 @@ def require_other_imagery(name: str, borrower: Dataset, trainer: Dataset) -> Non
     if common:
         raise DownlinkError(
             f"configuration: datasets.{name}.codec_from: {borrower.codec_from} is trained on the "
-            f"same imagery ({min(common)}), so that {name} would be scored on what its codec has "
-            "seen. Leave codec_from out: a codec of its own is held to its own folds."
+            f"same imagery ({min(common)}), so {name} would be scored on training data of its "
+            "codec. Remove codec_from: then the dataset trains its own codec on its own folds."
         )
 
 

@@ -48,9 +48,9 @@ class Quantiser:
         """
         if self._outside > _SUSPICIOUS * self._known:
             raise DownlinkError(
-                f"{self._prefix}{self._outside} of {self._known} values lie outside the counts "
+                f"{self._prefix}{self._outside} of {self._known} values are outside the counts "
                 f"that quantity.scale {self._quantity.scale:g} and offset "
-                f"{self._quantity.offset:g} can hold; the first is {self._first:g}. Correct "
+                f"{self._quantity.offset:g} can represent; the first is {self._first:g}. Correct "
                 "quantity, or source.values."
             )
         if self._outside:

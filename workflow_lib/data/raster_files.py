@@ -23,7 +23,7 @@ def find(folder: Path, name: str) -> Path:
     """
     found = sorted(folder.rglob(name))
     if not found:
-        raise DownlinkError(f"{name}: not in the archive. Check the archive's version, and bands.")
+        raise DownlinkError(f"{name}: not in the archive. Check the archive's version and `bands`.")
     return found[0]
 
 
@@ -56,8 +56,8 @@ def open_single(file: Path) -> Iterator[DatasetReader]:
     with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
         if others and not _alone(file, expected):
             raise DownlinkError(
-                f"{file}: what it says hangs on {', '.join(others)}, whose changes nobody would "
-                "notice. Make it one file: rio convert, or gdal_translate, to a GeoTIFF."
+                f"{file}: GDAL also reads {', '.join(others)}, but Downlink would not notice "
+                "changes there. Convert the raster to one GeoTIFF (rio convert or gdal_translate)."
             )
         with open_raster(file) as raster:
             yield raster
@@ -93,7 +93,7 @@ def read_window(raster: DatasetReader, window: Window) -> NDArray[Any]:
 
 
 def _unreadable(file: Path | str, error: Exception) -> DownlinkError:
-    return DownlinkError(f"{file}: this is no readable raster ({error}). Replace or remove it.")
+    return DownlinkError(f"{file}: this is not a readable raster ({error}). Replace or remove it.")
 
 
 def within(window: Window, raster: DatasetReader) -> None:
@@ -106,5 +106,5 @@ def within(window: Window, raster: DatasetReader) -> None:
     if bottom > raster.height or right > raster.width:
         raise DownlinkError(
             f"{Path(raster.name).name}: source.window ends at row {bottom}, column {right}, but "
-            f"the raster at {raster.height}, {raster.width}. Make the window smaller."
+            f"the raster at row {raster.height}, column {raster.width}. Make the window smaller."
         )

@@ -36,18 +36,18 @@ def convert(source: Rasters, imagery: Imagery, image: Path, name: str, target: P
     """
     label = Path(source.labels.replace("{scene}", image.stem))
     if not label.is_file():
-        raise DownlinkError(f"{label}: the label of {image} is missing (source.labels).")
+        raise DownlinkError(f"{label}: the label of {image} is missing. Add it (source.labels).")
     with open_single(image) as values, open_single(label) as mask:
         if values.count != len(imagery.bands):
             raise DownlinkError(
-                f"{image}: {values.count} bands, but {len(imagery.bands)} are configured (bands)."
+                f"{image}: has {values.count} bands, but `bands` lists {len(imagery.bands)}."
             )
         grid = _grid(values)
         for what, of_label in _grid(mask).items():
             if of_label != grid[what]:
                 raise DownlinkError(
-                    f"{label}: its {what} {of_label} is not that of {image}, {grid[what]}. Warp "
-                    "the label onto the image's grid."
+                    f"{label}: its {what} {of_label} differs from that of {image}, {grid[what]}. "
+                    "Warp the label onto the image's grid."
                 )
         quantiser = Quantiser(_quantity(source, imagery), str(image))
         found: set[int] = set()

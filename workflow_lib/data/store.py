@@ -26,7 +26,7 @@ from workflow_lib.files import atomic, joined_sha256, tree_files, tree_sha256, u
 from workflow_lib.paths import manifest
 
 _SHARD_BYTES = 16 * 2**20
-_REMEDY = "`make repair`, with the STUDY= that it was made with, makes it again."
+_REMEDY = "Run `make repair` with the STUDY= that made it."
 
 
 def tiles_per_shard(bands: int, side: int) -> int:
@@ -196,7 +196,7 @@ def read_reconstructions(tiles: Tiles, stores: list[Path]) -> Tiles:
         own = tiles.scene == store.attrs["scene"]
         for name, expected in (("row", tiles.row[own]), ("col", tiles.col[own])):
             if not np.array_equal(_values(store, name), expected):
-                raise DownlinkError(f"{path}: holds other tiles. {_REMEDY}")
+                raise DownlinkError(f"{path}: this store contains other tiles. {_REMEDY}")
         images.append(_values(store, "image"))
     image = np.concatenate(images)
     return replace(tiles, image=np.where(tiles.valid[:, None], image, np.uint16(NODATA)))
@@ -233,7 +233,7 @@ def _in_memory(store: Path) -> MemoryStore:
     contents = {name: file.read_bytes() for name, file in tree_files(store).items()}
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     if joined_sha256(digests) != _manifested(store):
-        raise ValueError("its files are not those that its manifest was made for")
+        raise ValueError("its files do not match its manifest")
     buffer = default_buffer_prototype().buffer
     return MemoryStore({name: buffer.from_bytes(content) for name, content in contents.items()})
 

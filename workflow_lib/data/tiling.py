@@ -66,7 +66,8 @@ def write_tiles(
             cells = cut(scene, grid, tiling.min_valid, shards, budget)
             if not cells:
                 raise DownlinkError(
-                    f"{scene}: no tile has {tiling.min_valid:.0%} valid pixels (tiling.min_valid)."
+                    f"{scene}: no tile has {tiling.min_valid:.0%} valid pixels. Lower "
+                    "tiling.min_valid."
                 )
             places = [place(tiling.folds, name, cell.row, cell.col) for cell in cells]
             variables = {
@@ -77,7 +78,9 @@ def write_tiles(
             attributes = {"scene": name, "info": info.canonical()}
             shards.become(variables, attributes, draft)
     except RasterioIOError as error:
-        raise DownlinkError(f"{scene}: damaged ({error}). Delete it and run again.") from error
+        raise DownlinkError(
+            f"{scene}: this raster is damaged ({error}). Delete it and run again."
+        ) from error
     write_manifest(target, budget.threads)
     return Census(
         scene=np.full(len(cells), name),

@@ -49,7 +49,7 @@ class Measurements:
         odd = tiles.index[(tiles != tiles.iloc[0]).any(axis=1)]
         if len(odd):
             raise DownlinkError(
-                f"{dataset}: {RatePoint(*odd[0][:4])} was scored on other tiles than the others. "
+                f"{dataset}: {RatePoint(*odd[0][:4])} was scored on other tiles than other points. "
                 "Delete the dataset's tables of metrics and run the study again."
             )
         return cls(dataset, of_tiles["sum"].unstack("block"), _shared_seeds(dataset, tiles))

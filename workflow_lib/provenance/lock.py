@@ -51,8 +51,8 @@ def package_of(module: str) -> str | None:
     name = normalised(_PACKAGES.get(top, top))
     if name not in _locked():
         raise DownlinkError(
-            f"{LOCK}: no package for `import {top}`. Add it to envs/requirements.in and run "
-            "`make lock`; where the package has another name, say so in provenance/lock.py."
+            f"{LOCK}: no locked package provides `import {top}`. Add it to envs/requirements.in "
+            "and run `make lock`. If the package has another name, add it to provenance/lock.py."
         )
     return name
 

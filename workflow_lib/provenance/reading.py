@@ -33,7 +33,9 @@ def read_checked(file: Path, content: bytes) -> Sidecar:
         DownlinkError: it is damaged, or a job cannot have written it.
     """
     if not content:
-        raise DownlinkError(f"{file}: this is no readable sidecar (empty, a link, or too large).")
+        raise DownlinkError(
+            f"{file}: this is not a readable sidecar (empty, a link, or too large)."
+        )
     try:
         sidecar = Sidecar.read(file)
         _SIDECAR.validate_json(content, strict=True)
@@ -42,7 +44,7 @@ def read_checked(file: Path, content: bytes) -> Sidecar:
             _require_moment(datetime.fromisoformat(moment))
     except (ValidationError, ValueError, OverflowError, RecursionError) as error:
         reason = str(error).splitlines()[0]
-        raise DownlinkError(f"{file}: this is no readable sidecar ({reason}).") from error
+        raise DownlinkError(f"{file}: this is not a readable sidecar ({reason}).") from error
     return sidecar
 
 
@@ -59,10 +61,10 @@ def require_own(sidecar: Sidecar, file: Path, artifact: str, results: str) -> No
         DownlinkError: a check fails.
     """
     if next(iter(sidecar.outputs), None) != artifact:
-        raise DownlinkError(f"{file}: this sidecar is another job's: it stands in the wrong place.")
+        raise DownlinkError(f"{file}: this sidecar is another job's, so it is in the wrong place.")
     foreign = [output for output in sidecar.outputs if not is_result(output, results)]
     if foreign:
-        raise DownlinkError(f"{file}: this sidecar speaks of {foreign[0]}, which is no result.")
+        raise DownlinkError(f"{file}: this sidecar names {foreign[0]}, which is not a result.")
 
 
 def is_result(path: str, results: str) -> bool:
@@ -81,4 +83,4 @@ def is_below(path: str, folder: str) -> bool:
 def _require_moment(moment: datetime) -> None:
     """Refuse times without a time zone and times before 1971."""
     if moment.tzinfo is None or moment.year <= 1970:
-        raise ValueError(f"{moment}: no job ran then")
+        raise ValueError(f"{moment} is not a possible time of a job")

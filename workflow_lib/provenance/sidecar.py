@@ -98,7 +98,7 @@ class Sidecar:
             sidecar = cls(**{name: content[name] for name in names})
             whole = sidecar.to_text().encode() == file.read_bytes()
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DownlinkError(f"{file}: this is no readable sidecar ({error}).") from error
+            raise DownlinkError(f"{file}: this is not a readable sidecar ({error}).") from error
         if not whole:
             raise DownlinkError(f"{file}: this sidecar was changed after it was written.")
         return sidecar

@@ -82,9 +82,9 @@ class Setting:
             *wanted.decoder_channels
         ]:
             raise DownlinkError(
-                f"{self.segmenter_weights}: a segmenter of {segmenter.shape}, not of "
-                f"{wanted.encoder} and {wanted.decoder_channels}. Train it again, or name the "
-                "weights that belong to it."
+                f"{self.segmenter_weights}: this segmenter has {segmenter.shape}, but "
+                f"{wanted.encoder} and {wanted.decoder_channels} are configured. Train it again, "
+                "or pass its own weights."
             )
         return Pair(codec.model, segmenter).eval().to(self.device)
 

@@ -38,8 +38,8 @@ def opened(weights: Path, bands: int) -> UNet:
     model = UNet.load(weights)
     if len(model.mean) != bands:
         raise DownlinkError(
-            f"{weights}: a segmenter of {len(model.mean)} bands, but the image has {bands}. "
-            "Delete it and run again."
+            f"{weights}: this segmenter takes {len(model.mean)} bands, but the image has {bands}. "
+            "Delete the file and run again."
         )
     return model
 

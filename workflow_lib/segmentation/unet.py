@@ -71,7 +71,7 @@ class UNet(nn.Module):
             model.load_state_dict(tensors)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise DownlinkError(
-                f"{path}: holds no segmenter of this release. Delete it and run again."
+                f"{path}: contains no segmenter of this release. Delete it and run again."
             ) from error
         return model.eval()
 

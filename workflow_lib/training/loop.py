@@ -148,7 +148,7 @@ class _Run(Generic[B]):
                 if stopped():
                     raise DownlinkError(
                         f"Stopped by SIGTERM after step {step} of {self.plan.steps}; a checkpoint "
-                        f"is in {self.folder}. Run the same command again to go on."
+                        f"is in {self.folder}. Run the same command again to resume."
                     )
         self.task.model.load_state_dict(self.progress.best_weights)
         self.task.model.eval()

@@ -264,7 +264,7 @@ def test_another_codec_unit_or_weights_are_refused_with_the_remedy(make_tiles, t
     codec = Recorder(b"weights1")
     with pytest.raises(BitstreamError, match=r"Decode with the codec that wrote it"):
         decode_scene(file, tiles, codec, KLT["fold"])
-    with pytest.raises(BitstreamError, match=r"units of a fold.* of a tile"):
+    with pytest.raises(BitstreamError, match=r"unit fold.* unit tile"):
         decode_scene(file, tiles, codec, JPEG2000["tile"])
     with pytest.raises(BitstreamError, match=r"Decode with the weights that coded it"):
         decode_scene(file, tiles, Recorder(b"weights2"), JPEG2000["fold"])
@@ -294,7 +294,7 @@ def test_wrong_unit_sizes_are_refused_before_decoding(make_tiles, tmp_path):
         (replace(first, payload=large), second),
     ):
         file.write_bytes(Container(true.header, units).to_bytes())
-        with pytest.raises(BitstreamError, match=r"scene\.dlk: .*Encode again\."):
+        with pytest.raises(BitstreamError, match=r"scene\.dlk: .*Encode the scene again\."):
             decode_scene(file, tiles, codec, JPEG2000["fold"])
     assert codec.answered == []
 

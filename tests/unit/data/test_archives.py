@@ -71,7 +71,7 @@ def test_only_matching_members_are_unpacked_and_then_removed(sdist):
 def test_the_error_names_a_missing_member(sdist):
     file, pin = sdist
     with (
-        pytest.raises(DownlinkError, match=r"holds nothing like \*/c\.tif"),
+        pytest.raises(DownlinkError, match=r"contains no \*/c\.tif"),
         archives.unpacked(file, "imagery", pin, ("*/data/a.tif", "*/c.tif")),
     ):
         pass
@@ -84,7 +84,7 @@ def test_a_member_cannot_escape_its_folder(tmp_path):
         archive.addfile(entry, io.BytesIO(b""))
     pin = Archive(version="1.0", kind="sdist", sha256=hashlib.sha256(file.read_bytes()).hexdigest())
     with (
-        pytest.raises(DownlinkError, match="no file inside the archive"),
+        pytest.raises(DownlinkError, match="not a file inside the archive"),
         archives.unpacked(file, "evil", pin, ("*.tif",)),
     ):
         pass

@@ -56,10 +56,10 @@ def tile(scene, name, side=32, **budget):
 
 def least_memory(scene, threads):
     with pytest.raises(
-        DownlinkError, match=r"tiling_budget\.memory_mb: 1 MB are too little"
+        DownlinkError, match=r"tiling_budget\.memory_mb: 1 MB is too little"
     ) as refused:
         tile(scene, "refused", threads=threads, memory_mb=1)
-    return int(re.search(r"(\d+) MB will do", str(refused.value))[1])
+    return int(re.search(r"(\d+) MB is enough", str(refused.value))[1])
 
 
 def test_the_store_is_the_same_for_all_threads_and_memory(scene):

@@ -80,7 +80,7 @@ def test_a_clone_of_the_commit_runs_with_study_file_and_user_data(project, again
 def test_an_interrupted_reproduction_resumes_and_a_finished_one_restarts(project, again):
     fresh, overlay = project.project / "reproduced/made", project.file("mine.yaml")
     overlay.write_text("broken: true\n")
-    with pytest.raises(DownlinkError, match="Run the same command again to go on"):
+    with pytest.raises(DownlinkError, match="Run the same command again to resume"):
         again()
     (fresh / "kept").touch()
     overlay.write_text("own: true\n")

@@ -334,7 +334,7 @@ def test_invalid_fine_tunings_are_refused(setting, tmp_path, arm, toy_tiles):
         (without(setting, "validation"), "toy: no positive .* validation tiles.*salt"),
         (without(setting, "train"), "toy: no positive .* train tiles.*salt"),
         (replace(setting, finetuning=schedule(1.0, crop=64)), "Lower finetuning.training.crop"),
-        (replace(setting, tiles=three), "standalone.*codec: these are weights of"),
+        (replace(setting, tiles=three), "standalone.*codec: the weights are of"),
         (replace(setting, segmenter=resnet), "standalone.*segmenter: .*Train it again"),
         (replace(setting, codec_weights=setting.segmenter_weights), "segmenter: not the weights"),
         (replace(setting, segmenter_weights=tmp_path / "none"), "none: not a readable file"),

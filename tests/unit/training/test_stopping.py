@@ -62,7 +62,7 @@ def test_a_terminated_training_keeps_its_current_step_and_resumes(tmp_path, how,
     whole, cut, resumed = Terminated(), Terminated(**how), Terminated()
     summary = train(whole, PLAN, 3, tmp_path / "whole")
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(DownlinkError, match=rf"SIGTERM after step {done} of 6.*again to go on"):
+    with pytest.raises(DownlinkError, match=rf"SIGTERM after step {done} of 6.*again to resume"):
         train(cut, PLAN, 3, tmp_path / "cut")
     assert signal.getsignal(signal.SIGTERM) is before
     again = train(resumed, PLAN, 3, tmp_path / "cut")

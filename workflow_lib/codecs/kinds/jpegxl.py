@@ -91,7 +91,7 @@ class JpegXlCodec(Codec):
 
         bands = shape[0]
         if len(side) not in (0, 4 * bands):
-            raise BitstreamError(f"JPEG XL: the side information is not that of {bands} bands.")
+            raise BitstreamError(f"JPEG XL: the side information does not fit {bands} bands.")
         image = np.stack([_decoded(stream, shape[1:]) for stream in unpack(payload, bands)])
         if not side:
             return as_counts(image)
@@ -113,7 +113,7 @@ def _decoded(stream: bytes, shape: tuple[int, ...]) -> NDArray[np.uint16]:
         imagecodecs.jpegxl_decode(stream, numthreads=1, out=band)
     except Exception as error:
         raise BitstreamError(
-            f"JPEG XL: the bitstream is damaged or holds no image of shape {shape} ({error})."
+            f"JPEG XL: the bitstream is damaged or contains no image of shape {shape} ({error})."
         ) from error
     return band
 

@@ -91,7 +91,7 @@ def _decoded(blob: bytes, shape: tuple[int, ...]) -> NDArray[np.uint16] | NDArra
     if (magic, version, size) != (_MAGIC, _VERSION, len(blob)) or kind not in (_UINT16, _FLOAT32):
         raise BitstreamError("LERC: the bitstream is damaged, or was not written by this codec.")
     if sizes != expected:
-        raise BitstreamError(f"LERC: the bitstream holds no band of shape {shape}.")
+        raise BitstreamError(f"LERC: the bitstream contains no band of shape {shape}.")
     band = np.empty(shape, np.uint16 if kind == _UINT16 else np.float32)
     try:
         imagecodecs.lerc_decode(blob, out=band)

@@ -84,7 +84,8 @@ class LearnedCodec(Codec):
             codec.prior.load(stored.integers)
         except (KeyError, TypeError, ValueError, RuntimeError, DownlinkError) as error:
             raise DownlinkError(
-                f"{weights}: not the weights of a learned codec ({error}). Delete it, run again."
+                f"{weights}: not the weights of a learned codec ({error}). Delete the file and run "
+                "again."
             ) from error
         return codec.to(device)
 
@@ -313,12 +314,12 @@ def open_codec(config: LearnedOptions, info: TileInfo, weights: Path | None) -> 
         DownlinkError: the weights are missing or damaged, or have another architecture or bands.
     """
     if weights is None:
-        raise DownlinkError("a learned codec needs its weights (--weights).")
+        raise DownlinkError("A learned codec needs its weights. Pass them with --weights.")
     codec = LearnedCodec.load(weights)
     wanted = Architecture.configured(config, len(info.bands))
     if codec.model.sizes != wanted:
         raise DownlinkError(
-            f"{weights}: these are weights of {codec.model.sizes}, not of {wanted}. Fit the codec "
-            "again, or name the weights that belong to it."
+            f"{weights}: the weights are of {codec.model.sizes}, but {wanted} is configured. Train "
+            "the codec again, or pass its own weights."
         )
     return codec

@@ -89,7 +89,7 @@ def _require_shapes(sizes: Architecture, tensors: dict[str, Tensor]) -> None:
     }
     for name, shape in wanted.items():
         if name not in tensors or tuple(tensors[name].shape) != shape:
-            raise ValueError(f"{name} is missing or has not the shape {shape}")
+            raise ValueError(f"{name} is missing or does not have the shape {shape}")
 
 
 def _within(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

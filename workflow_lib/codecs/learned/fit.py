@@ -80,8 +80,8 @@ def _require_tiles(tiles: Tiles, config: LearnedOptions) -> None:
     for split in ("train", "validation"):
         if not len(tiles.where(split)):
             raise DownlinkError(
-                f"{tiles.info.dataset}: no {split} tiles to fit the learned codec. Give more "
-                "scenes, smaller tiles or blocks, or another salt in tiling.folds."
+                f"{tiles.info.dataset}: there are no {split} tiles to train the learned codec. Use "
+                "more scenes, smaller tiles or blocks, or another tiling.folds.salt."
             )
     if config.training.crop > min(tiles.image.shape[2:]):
         raise DownlinkError(

@@ -169,7 +169,7 @@ class IntegerPrior(nn.Module):
         for name, tensor in self.named_buffers():
             found = state.get(name)
             if found is None or found.shape != tensor.shape or found.is_floating_point():
-                raise DownlinkError(f"{name}: missing, of another shape or no integers.")
+                raise DownlinkError(f"{name}: is missing, has another shape, or is not integer.")
             tensor.copy_(found)
         self.require_exact()
 
@@ -189,7 +189,7 @@ class IntegerPrior(nn.Module):
             ("level_offset", self.level_offset, 1),
         ):
             if not bool((gain.abs() * largest < 2**53).all()):
-                raise DownlinkError(f"{name}: products would not be exact. Is λ too large?")
+                raise DownlinkError(f"{name}: products would not be exact. Try a smaller λ.")
 
     def hyper_mixtures(self) -> Mixtures:
         """Compute the hyperlatents' mixtures, [N]; they are equal at all positions."""

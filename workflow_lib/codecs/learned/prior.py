@@ -65,7 +65,7 @@ class Architecture:
         names = ("bands", "channels", "latents", "components")
         sizes = {name: int(text[name]) for name in names}
         if min(sizes.values()) < 1 or sizes["components"] > MOST_COMPONENTS:
-            raise ValueError(f"{sizes} are no sizes")
+            raise ValueError(f"{sizes} are not valid sizes")
         return cls(**sizes, context=Context(text["context"]))
 
 

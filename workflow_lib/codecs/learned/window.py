@@ -110,12 +110,12 @@ class Tables(nn.Module):
         """
         rising = bool((self.cumulative.diff() >= 0).all()) and self.cumulative[0] >= 0
         if not rising or self.cumulative[-1] >= 2**_CUMULATIVE_BITS:
-            raise DownlinkError("tables.cumulative: no distribution function.")
+            raise DownlinkError("tables.cumulative: not a distribution function.")
         if not bool((self.per_sigma > 0).all() & (self.per_sigma < 2**40).all()):
-            raise DownlinkError("tables.per_sigma: no scales.")
+            raise DownlinkError("tables.per_sigma: not positive scales.")
         falling = bool((self.weights.diff() <= 0).all()) and self.weights[-1] >= 0
         if self.weights[0] != 2**_WEIGHT_BITS or not falling:
-            raise DownlinkError("tables.weights: no falling powers of two.")
+            raise DownlinkError("tables.weights: not falling powers of two.")
 
     def windows(self, mixtures: Mixtures) -> Windows:
         """Compute the windows of latents from their mixtures."""

@@ -75,8 +75,8 @@ def cloud_label(quality: NDArray[np.uint16]) -> NDArray[np.uint8]:
     """
     if (quality[(quality & _FILL) == 0] & _RESERVED).any():
         raise DownlinkError(
-            "l8_BQA.tif: this quality band is of Landsat Collection 1 or later, whose bits mean "
-            "other things. Use a pre-collection product."
+            "l8_BQA.tif: this quality band is from Landsat Collection 1 or later, whose bits have "
+            "other meanings. Use a pre-collection product."
         )
     cloud, cirrus = (quality >> 14) & 3, (quality >> 12) & 3
     return np.asarray((cloud >= 2) | (cirrus == 3), np.uint8)

@@ -42,7 +42,7 @@ def read(source: SentinelRoofs, imagery: Imagery, folder: Path) -> Scene:
     for name in (_RED, _NEAR_INFRARED):
         if name not in imagery.bands:
             raise DownlinkError(
-                f"bands: roofs are placed by {_RED} and {_NEAR_INFRARED}; add {name}."
+                f"bands: placing roofs needs {_RED} and {_NEAR_INFRARED}. Add {name}."
             )
     window = Window(part.col, part.row, part.width, part.height)
     bands = read_bands(imagery.bands, lambda name: find(folder, f"s2_{name}.jp2"), window)

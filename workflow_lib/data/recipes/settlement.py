@@ -45,10 +45,11 @@ def _residential(file: Path, bands: Bands) -> NDArray[np.uint8]:
     try:
         meta, _, shapes, (use,) = pyogrio.raw.read(file, columns=["fclass"])
     except DataSourceError as error:
-        raise DownlinkError(f"{file.name}: no readable polygons ({error}).") from error
+        raise DownlinkError(f"{file.name}: the polygons are not readable ({error}).") from error
     if meta["crs"] != str(bands.crs):
         raise DownlinkError(
-            f"{file.name}: polygons in {meta['crs']}, image in {bands.crs}. Reproject the polygons."
+            f"{file.name}: the polygons are in {meta['crs']}, the image in {bands.crs}. Reproject "
+            "the polygons."
         )
     areas = [(from_wkb(shape), 1) for shape in shapes[use == "residential"]]
     mask = rasterize(areas, bands.image.shape[1:], transform=bands.transform, dtype="uint8")

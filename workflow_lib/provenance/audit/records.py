@@ -106,7 +106,7 @@ def read_records(results: str, root: Path) -> Records:
                 str(folder) for name in job.outputs for folder in PurePosixPath(name).parents
             }
             if twice := job.outputs.keys() & (taken | above) | folders & taken:
-                raise DownlinkError(f"this sidecar claims {min(twice)}, and so does another one.")
+                raise DownlinkError(f"this sidecar claims {min(twice)}, and so does another.")
             whole[artifact] = job
             taken |= job.outputs.keys()
             above |= folders

@@ -105,7 +105,7 @@ def describe_artifact(folder: Path) -> str:
         facts = _facts(crate, folder)
     except (OSError, ValueError, KeyError, AttributeError) as error:
         raise DownlinkError(
-            f"{folder}: this is no crate of a study ({error!r}). Run `make crate` first."
+            f"{folder}: this is not a crate of a study ({error!r}). Run `make crate` first."
         ) from error
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),

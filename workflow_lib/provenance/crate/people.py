@@ -26,7 +26,9 @@ def read_citation(file: Path) -> dict[str, Any]:
         citation = dict(yaml.safe_load(file.read_text()))
         missing = {"title", "version", "license", "abstract", "authors"} - set(citation)
     except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
-        raise DownlinkError(f"{file}: a crate needs it to name the authors ({error}).") from error
+        raise DownlinkError(
+            f"{file}: a crate needs this file for the authors ({error})."
+        ) from error
     if missing:
         raise DownlinkError(f"{file}: add {', '.join(sorted(missing))}.")
     return citation

@@ -110,7 +110,7 @@ def bring_inputs(finished: Finished, project: Path, folder: Path) -> None:
         present = source.is_file()
         if own and not present:  # another one may be an archive, which is fetched again
             raise DownlinkError(
-                f"{source}: the study was made from it, but it is gone. Restore it."
+                f"{source}: is missing, but the study was made from it. Restore it."
             )
         if present and sha256(source) != digest:
             raise DownlinkError(
@@ -135,8 +135,8 @@ def _prepare(project: Path, commit: str, folder: Path) -> None:
             shutil.rmtree(folder)
         elif found != commit:
             raise DownlinkError(
-                f"{folder}: an interrupted reproduction of commit {found}, not of {commit}. Delete "
-                "it, or name another folder (--folder)."
+                f"{folder}: contains an interrupted reproduction of commit {found}, not of "
+                f"{commit}. Delete it, or name another folder (--folder)."
             )
     if folder.exists() and any(folder.iterdir()):
         _log.info("%s: going on with an interrupted reproduction", folder)
@@ -174,5 +174,5 @@ def _run(folder: Path, overlays: Sequence[str], cores: str, options: Sequence[st
     if done.returncode:
         raise DownlinkError(
             f"{folder}: the second run failed; see above, and the logs below that folder. Run the "
-            "same command again to go on."
+            "same command again to resume."
         )

@@ -40,15 +40,15 @@ def commit_of(finished: Finished, project: Path) -> str:
     head = environment.commit(project)
     if head.commit is None or not head.clean:
         raise DownlinkError(
-            f"{finished.folder}: its jobs do not come from one clean commit: {described}. Nor is "
-            "the project at one now. Commit your edits, and try again."
+            f"{finished.folder}: its jobs do not come from one clean commit: {described}. The "
+            "project is not at a clean commit either. Commit your edits, and try again."
         )
     if other := _other_than_now(finished, project):
         raise DownlinkError(
-            f"{finished.folder}: its jobs do not come from one clean commit: {described}. Nor are "
-            f"all of them of the present one, {head.commit}: {other}. Commit what it lacks, or run "
-            "the study again (make), so that jobs of other code are; those whose code was edited "
-            "meanwhile, with make repair."
+            f"{finished.folder}: its jobs do not come from one clean commit: {described}. Some ran "
+            f"other code than that of the present commit, {head.commit}: {other}. Commit the "
+            "missing files, or run the study again (make). If code was edited while a job ran, "
+            "use make repair."
         )
     _log.info(
         "%s: %d jobs: %s; all ran code and locked versions equal to those of HEAD, %s",

@@ -224,7 +224,7 @@ def test_weights_of_another_codec_are_refused(weights, codec):
     others = [make_config(kind, channels=16), make_config(kind, components=5)]
     others += [make_config(k) for k in ("dgml", "checkerboard", "hyperprior") if k != kind]
     for config in others:
-        with pytest.raises(DownlinkError, match="these are weights of"):
+        with pytest.raises(DownlinkError, match="the weights are of"):
             open_codec(config, info, weights)
 
 
