@@ -249,7 +249,7 @@ def test_another_scenes_bitstream_is_refused(make_tiles, tmp_path):
     encode_scene(tiles, Jpeg2000Codec(), config, 1.0, file)
     elsewhere = replace(tiles, row=tiles.row + np.where(tiles.row > 1, 1, 0).astype(np.int32))
     for other in (make_tiles(grid=3, side=32), elsewhere, tiles.of_fold(0)):
-        with pytest.raises(BitstreamError, match=r"other places.* [Ee]ncode again\."):
+        with pytest.raises(BitstreamError, match=r"other places.*encode the scene again\."):
             decode_scene(file, other, Jpeg2000Codec(), config)
     with pytest.raises(BitstreamError, match="bands and tile side are 2 and 32, not 1 and 32"):
         decode_scene(file, make_tiles(side=32, bands=1), Jpeg2000Codec(), config)

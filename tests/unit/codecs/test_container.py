@@ -103,7 +103,7 @@ def test_the_error_names_another_version():
     with pytest.raises(BitstreamError) as error:
         Container.from_bytes(bytes(data), "f")
     assert str(error.value) == (
-        "f: is a container of version 2; this release reads version 3. Encode the scene again."
+        "f: is a container of version 2, but this release reads version 3. Encode the scene again."
     )
 
 

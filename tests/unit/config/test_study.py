@@ -54,7 +54,7 @@ def test_the_demo_is_valid_and_canonical_text_round_trips():
         (
             "datasets/fire/rates/jpeg2000",
             [16.5],
-            "datasets.fire.rates.jpeg2000: 16.5 bpppb is more",
+            "datasets.fire.rates.jpeg2000: 16.5 bpppb is above",
         ),
         ("datasets/fire/rates/h266", [0.1], "datasets.fire.rates: 'h266' is not one of jpeg2000"),
         ("datasets/building/bands", ["B02", "B99"], "datasets.building.bands: 'B99' is not one of"),
@@ -105,8 +105,12 @@ def test_the_demo_is_valid_and_canonical_text_round_trips():
         ),
         ("datasets/fire/tiling/folds/held_out", [2], "held_out 2 must be below count 2"),
         ("datasets/fire/tiling/folds/held_out", [1, 1], "held_out names a fold twice"),
-        ("datasets/cloud/codec_from", "building", "datasets.cloud.codec_from: building has other"),
-        ("results", "../out", "results: '../out' must name a separate folder, without `..`"),
+        (
+            "datasets/cloud/codec_from",
+            "building",
+            "datasets.cloud.codec_from: building has different",
+        ),
+        ("results", "../out", "results: '../out' must name a separate folder without `..`"),
         ("results", "out/..", "results: 'out/..' must name a separate folder"),
         ("results", "./", "results: './' must name a separate folder"),
         ("results", "/", "results: '/' must name a separate folder"),

@@ -183,7 +183,9 @@ def test_code_that_git_does_not_track_is_refused(project, piecemeal, of):
     if of == "one commit":
         fields["commit"] = git(project.project, "rev-parse", "HEAD")
     finished = piecemeal(**fields)
-    with pytest.raises(DownlinkError, match=r"lacks scripts/untracked\.py.*Commit what it lacks"):
+    with pytest.raises(
+        DownlinkError, match=r"lacks scripts/untracked\.py.*Commit the missing files"
+    ):
         commit_of(finished, project.project)
     git(project.project, "add", file)
     git(project.project, "commit", "--quiet", "--message", "the rest")
@@ -211,7 +213,7 @@ def test_the_error_names_changed_or_missing_user_data(project, again):
     with pytest.raises(DownlinkError, match=r"own/a\.tif: it has changed"):
         again()
     project.file(RASTER).unlink()
-    with pytest.raises(DownlinkError, match=r"own/a\.tif: .*gone"):
+    with pytest.raises(DownlinkError, match=r"own/a\.tif: .*missing"):
         again()
 
 

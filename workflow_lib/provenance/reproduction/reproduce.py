@@ -110,7 +110,7 @@ def bring_inputs(finished: Finished, project: Path, folder: Path) -> None:
         present = source.is_file()
         if own and not present:  # another one may be an archive, which is fetched again
             raise DownlinkError(
-                f"{source}: is missing, but the study was made from it. Restore it."
+                f"{source}: this file is missing, but the study was made from it. Restore it."
             )
         if present and sha256(source) != digest:
             raise DownlinkError(

@@ -257,5 +257,5 @@ def test_weights_with_wrong_sizes_are_refused_before_allocation(codec, tmp_path)
     assert claim in head
     # one digit more, one space less: the header's length stays
     path.write_bytes(head.replace(claim, b'\\"channels\\":\\"80\\"'))
-    with pytest.raises(DownlinkError, match="not the shape"):
+    with pytest.raises(DownlinkError, match="not have the shape"):
         LearnedCodec.load(path)
