@@ -36,6 +36,10 @@ def main() -> None:
     )
     parser.add_argument("--reconstruction", required=True, type=Path, help="store to write")
     args = parser.parse_args()
+    if args.reconstruction.resolve() == args.tiles.resolve():
+        raise DownlinkError(
+            f"{args.tiles}: --tiles and --reconstruction name the same store. Write to another one."
+        )
     tiles = read_tiles([args.tiles])
     codec = open_codec(
         args.codec, tiles.info, args.weights, devices.Compute(args.threads, args.device)

@@ -168,7 +168,7 @@ class ImageCodec:
             raise DownlinkError("Pass either a rate, such as bpppb=0.1, or lossless=True.")
         number = isinstance(bpppb, int | float | np.number) and not isinstance(bpppb, bool)
         if bpppb is not None and not (number and 0 < bpppb <= BIT_DEPTH):
-            raise DownlinkError(f"bpppb={bpppb}: pass a rate above 0 and at most {BIT_DEPTH}.")
+            raise DownlinkError(f"bpppb={bpppb!r}: pass a number above 0 and at most {BIT_DEPTH}.")
         if lossless and not self.lossless:
             able = [kind for kind in registry.kinds() if registry.options_of(kind).lossless]
             raise DownlinkError(
@@ -211,8 +211,8 @@ def open_codec(
     except ValidationError as error:
         reasons = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise DownlinkError(f"{kind}: {'; '.join(reasons)}") from None
-    if bands is not None and bands < 1:
-        raise DownlinkError(f"bands={bands}: pass at least 1.")
+    if bands is not None and not (isinstance(bands, int) and bands >= 1):
+        raise DownlinkError(f"bands={bands!r}: pass a whole number, at least 1.")
     if native_fraction is not None:
         bands = _agreed(bands, native_fraction)
 
@@ -241,7 +241,9 @@ def load_codec(
             CUDA is asked for and torch sees no GPU.
     """
     if find_spec("torch") is None:
-        raise DownlinkError("A learned codec needs torch: pip install 'downlink[learned]'.")
+        raise DownlinkError(
+            "A learned codec needs torch: pip install '.[learned]' in the project's folder."
+        )
     path = Path(weights)
 
     def session() -> AbstractContextManager[None]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from workflow_lib.errors import DownlinkError
+from workflow_lib.errors import BitstreamError, DownlinkError
 
 if TYPE_CHECKING:  # every parse of a study imports the modules of its codecs, and so this one
     import numpy as np
@@ -50,6 +50,16 @@ class Encoded:
             )
         at_floor = budget is not None and spent > (1 + TOLERANCE) * budget
         return cls(payload, side, at_floor)
+
+
+def refuse_side(side: bytes) -> None:
+    """Refuse side information, for codecs that write none: it belongs to another codec's payload.
+
+    Raises:
+        BitstreamError: there is some.
+    """
+    if side:
+        raise BitstreamError("This codec writes no side information, but the bitstream holds some.")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow_lib.codecs.base import Codec, Encoded, as_counts, never_lossless
+from workflow_lib.codecs.base import Codec, Encoded, as_counts, never_lossless, refuse_side
 from workflow_lib.codecs.codestream import header_length
 from workflow_lib.codecs.framing import index_length, pack, unpack
 from workflow_lib.codecs.jpeg2000_rate import compress, compress_roughly, decompress
@@ -91,6 +91,7 @@ class Jpeg2000NativeCodec(Codec):
         self, payload: bytes, side: bytes, shape: tuple[int, int, int]
     ) -> NDArray[np.uint16]:
         """See `Codec.decode`."""
+        refuse_side(side)
         image = np.empty(shape, np.uint16)
         streams = unpack(payload, len(self.groups))
         for group, stream in zip(self.groups, streams, strict=True):

@@ -72,9 +72,9 @@ def _quantity(source: Rasters, imagery: Imagery) -> Quantity:
 
 def _physical(raster: DatasetReader, source: Rasters, window: Window) -> NDArray[np.float64]:
     values = read_window(raster, window).astype(np.float64)
-    nodata = source.nodata if source.nodata is not None else raster.nodata
-    if nodata is not None:
-        values[values == nodata] = np.nan
+    for nodata in (source.nodata, raster.nodata):
+        if nodata is not None:
+            values[values == nodata] = np.nan
     return values
 
 

@@ -27,12 +27,15 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     Raises:
         DownlinkError: the file is missing or damaged, or `save_weights` did not write it.
     """
+    if not path.is_file():
+        raise DownlinkError(f"{path}: there is no such file of weights. Check the path.")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             metadata = json.loads(file.metadata()["downlink"])
     except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
         raise DownlinkError(
-            f"{path}: not a readable file of trained weights ({error}). Delete it and run again."
+            f"{path}: not a readable file of trained weights ({error}). "
+            "Check the path; if a study made the file, delete it and run the study again."
         ) from error
     return tensors, metadata

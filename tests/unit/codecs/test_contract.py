@@ -152,6 +152,14 @@ def test_lossless_returns_every_count_or_is_refused(kind, codec_for, scene):
 
 
 @every_codec
+def test_side_information_of_another_codec_is_refused(kind, codec_for, scene):
+    codec, image = codec_for(kind, 2), scene(2, 32, 32)
+    coded = codec.encode(image, 900)
+    with pytest.raises(BitstreamError):
+        codec.decode(coded.payload, coded.side + b"x", image.shape)
+
+
+@every_codec
 def test_a_batch_gives_the_same_payloads_as_its_images(kind, codec_for, scene):
     codec = codec_for(kind, 2)
     batch = [scene(2, 32, 48), scene(2, 48, 32), scene(2, 32, 48, seed=1)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from workflow_lib.codecs.base import Codec, Encoded
+from workflow_lib.codecs.base import Codec, Encoded, refuse_side
 from workflow_lib.codecs.codestream import header_length
 from workflow_lib.config.codecs import CodecOptions
 from workflow_lib.data.info import TileInfo
@@ -40,6 +40,7 @@ class Jpeg2000Codec(Codec):
         """See `Codec.decode`."""
         from workflow_lib.codecs.jpeg2000_rate import decompress
 
+        refuse_side(side)
         return decompress(payload, shape)
 
     def payload_header(self, payload: bytes) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from workflow_lib.codecs.base import Codec, Encoded
+from workflow_lib.codecs.base import Codec, Encoded, refuse_side
 from workflow_lib.codecs.codestream import header_length
 from workflow_lib.codecs.framing import index_length, pack, unpack
 from workflow_lib.config.codecs import CodecOptions
@@ -55,6 +55,7 @@ class Jpeg2000PerBandCodec(Codec):
 
         from workflow_lib.codecs.jpeg2000_rate import decompress
 
+        refuse_side(side)
         streams = unpack(payload, self.bands)
         return np.concatenate([decompress(stream, (1, *shape[1:])) for stream in streams])
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from workflow_lib.codecs.base import Codec, Encoded, as_counts
+from workflow_lib.codecs.base import Codec, Encoded, as_counts, refuse_side
 from workflow_lib.codecs.framing import index_length, pack, unpack
 from workflow_lib.config.codecs import CodecOptions
 from workflow_lib.data.info import TileInfo
@@ -63,8 +63,7 @@ class LercCodec(Codec):
         """See `Codec.decode`."""
         import numpy as np
 
-        if side:
-            raise BitstreamError("LERC: the codec has no side information.")
+        refuse_side(side)
         blobs = unpack(payload, self.bands)
         return np.stack([as_counts(_decoded(blob, shape[1:])) for blob in blobs])
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from workflow_lib.codecs.base import Codec, Encoded, as_counts
+from workflow_lib.codecs.base import Codec, Encoded, as_counts, refuse_side
 from workflow_lib.codecs.learned.codec_weights import Stored, coding_state
 from workflow_lib.codecs.learned.context import steps
 from workflow_lib.codecs.learned.determinism import each_alone
@@ -82,10 +82,10 @@ class LearnedCodec(Codec):
             stored = Stored.read(weights)
             codec = cls(stored.model, stored.training_tiles)
             codec.prior.load(stored.integers)
-        except (KeyError, TypeError, ValueError, RuntimeError, DownlinkError) as error:
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise DownlinkError(
-                f"{weights}: not the weights of a learned codec ({error}). Delete the file and run "
-                "again."
+                f"{weights}: not the weights of a learned codec ({error}). Check "
+                "the path; if a study made the file, delete it and run the study again."
             ) from error
         return codec.to(device)
 
@@ -143,8 +143,8 @@ class LearnedCodec(Codec):
         self, coded: Sequence[tuple[bytes, bytes]], shapes: Sequence[Shape]
     ) -> list[Image]:
         """See `Codec.decode_batch`."""
-        if any(side for _, side in coded):
-            raise BitstreamError("a learned codec has no side information.")
+        for _, side in coded:
+            refuse_side(side)
         for bands, _, _ in shapes:
             if bands != self.model.sizes.bands:
                 raise BitstreamError(
