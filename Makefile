@@ -67,6 +67,7 @@ audit: $(READY)
 	@python scripts/audit.py --study $(STUDY)
 
 # compares contents only; outdated results are made again by `make`
+repair: export DOWNLINK_REPAIR = 1
 repair: $(READY)
 	@mkdir -p .snakemake
 	@python scripts/audit.py --damaged --study $(STUDY) > .snakemake/damaged

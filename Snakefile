@@ -1,8 +1,12 @@
 # Run a study, from archives of imagery to the report. Without --configfile this is the demo,
 # config.yaml. See README.md.
+import sys
+
 from snakemake.utils import min_version
 
 min_version("9.0")
+# The plan is that of this checkout, whatever is installed or on PYTHONPATH; so are the jobs.
+sys.path.insert(0, workflow.basedir)
 
 
 if not workflow.overwrite_configfiles:
@@ -12,6 +16,7 @@ if not workflow.overwrite_configfiles:
 
 include: "rules/scheduling.smk"
 include: "rules/common.smk"
+include: "rules/records.smk"
 include: "rules/data.smk"
 include: "rules/codecs.smk"
 include: "rules/segmentation.smk"

@@ -25,13 +25,12 @@ rule fit_codec:
         gpu=GPUS,
         cpus_per_gpu=CORES_PER_GPU,
     params:
-        job=record("fit_codec"),
+        job=record("fit_codec", codec_code("fit_codec"), free=("run",)),
         tiles=by_wildcards(PLAN.training_tiles),
         codec=lambda w: STUDY.codecs[w.codec].as_fitted().canonical(),
         run=codec_run_folder(PATHS, "fit_codec", CODEC_WEIGHTS, PLAN.codec_file),
         threads=STUDY.threads,
         device=STUDY.device,
-        code=codec_code("fit_codec"),
     message:
         "Training codec {wildcards.codec} at λ = {wildcards.rate} on {wildcards.dataset},"
         " fold {wildcards.fold} held out, seed {wildcards.seed}"
@@ -66,10 +65,9 @@ rule encode_scene:
         mem_mb=each_attempt(5000),
         runtime=each_attempt(30),
     params:
-        job=record("encode_scene"),
+        job=record("encode_scene", codec_code("encode_scene")),
         tiles=PATHS.tiles("{dataset}", "{scene}"),
         options=by_wildcards(PLAN.coding_options),
-        code=codec_code("encode_scene"),
     shell:
         command(
             "encode_scene",
@@ -90,7 +88,7 @@ use rule encode_scene as encode_learned with:
         gpu=GPUS,
         cpus_per_gpu=CORES_PER_GPU,
     params:
-        job=record("encode_learned"),
+        job=record("encode_learned", codec_code("encode_scene")),
 
 
 use rule gather_tiles as gather_reconstructions with:
@@ -102,7 +100,7 @@ use rule gather_tiles as gather_reconstructions with:
         PATHS.log(GATHERED_RECONSTRUCTIONS),
     priority: 20
     params:
-        job=record("gather_reconstructions"),
+        job=record("gather_reconstructions", code("gather_scenes")),
     message:
         "Gathering the reconstructions of {wildcards.dataset} by {wildcards.codec}"
         " at {wildcards.rate} (training: {wildcards.training}; {wildcards.part})"

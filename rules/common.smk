@@ -12,8 +12,8 @@ from snakemake.exceptions import WorkflowError
 
 from workflow_lib.config.study_files import completed
 from workflow_lib.errors import DownlinkError
-from workflow_lib.rule_parts import INTERPRETER, by_wildcards, code, command, each_attempt
-from workflow_lib.rule_parts import codec_run_folder, recorder, run_folder
+from workflow_lib.rule_parts import by_wildcards, code, codec_run_folder, command
+from workflow_lib.rule_parts import each_attempt, places, recorder, run_folder
 from workflow_lib.orphans import cancel_orphans
 from workflow_lib.paths import FINETUNED, UNTRAINED, finetuned_training, learned_from
 from workflow_lib.paths import manifest, replicate
@@ -26,7 +26,6 @@ except DownlinkError as error:
     raise WorkflowError(str(error)) from None
 
 STUDY, PATHS = PLAN.study, PLAN.paths
-record = recorder(PATHS, commit(Path(workflow.basedir)))
 REPLICATE = replicate("{fold}", "{seed}")
 # Resources of jobs that run networks. Spare cores draw batches while the GPU computes.
 GPUS = 0 if STUDY.device == "cpu" else 1
@@ -36,11 +35,11 @@ CORES_PER_GPU = max(4, STUDY.threads)
 gc.set_threshold(50_000, 20, 50)
 atexit.register(gc.freeze)
 
-# Jobs use the interpreter that runs Snakemake. Snakemake does not compare the prefix, so the path of
-# another environment runs nothing again. Waiting threads must not spin, because jobs share the cores.
+# Where things are stands in the prefix, which Snakemake does not compare: another environment's or
+# checkout's path runs nothing again. Threads that wait must not spin, because jobs share the cores.
+HERE = places(sys.executable, workflow.basedir)
 shell.prefix(
-    f"set -euo pipefail; export OMP_NUM_THREADS={STUDY.threads} OMP_WAIT_POLICY=PASSIVE"
-    f" {INTERPRETER}={shlex.quote(sys.executable)}; "
+    f"set -euo pipefail; export OMP_NUM_THREADS={STUDY.threads} OMP_WAIT_POLICY=PASSIVE; {HERE}"
 )
 
 

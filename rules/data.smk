@@ -22,13 +22,12 @@ rule fetch_archive:
         mem_mb=each_attempt(500),
         runtime=each_attempt(30),
     params:
-        job=record("fetch_archive"),
+        job=record("fetch_archive", code("fetch_archive"), free=("target", "folder")),
         package=lambda w: ARCHIVES[w.file].package,
         archive=lambda w: ARCHIVES[w.file].pin.canonical(),
         # Not an output: Snakemake would delete it before fetching again.
         target=by_wildcards(PLAN.cached),
         folder=shlex.join(["--folder", STUDY.archive_folder]) if STUDY.archive_folder else "",
-        code=code("fetch_archive"),
     message:
         "Fetching archive {wildcards.file}"
     shell:
@@ -53,10 +52,9 @@ rule prepare_scene:
         mem_mb=each_attempt(4000),
         runtime=each_attempt(30),
     params:
-        job=record("prepare_scene"),
+        job=record("prepare_scene", code("prepare_scene"), free=("archive",)),
         imagery=by_wildcards(PLAN.imagery),
         archive=by_wildcards(PLAN.archive_options),
-        code=code("prepare_scene"),
     message:
         "Reading scene {wildcards.scene} of {wildcards.dataset}"
     shell:
@@ -83,11 +81,10 @@ rule tile_scene:
         mem_mb=each_attempt(STUDY.tiling_budget.memory_mb),
         runtime=each_attempt(30),
     params:
-        job=record("tile_scene"),
+        job=record("tile_scene", code("tile_scene"), free=("threads", "memory-mb")),
         info=lambda w: PLAN.info(w.dataset).canonical(),
         quantity=lambda w: STUDY.datasets[w.dataset].quantity.name,
         tiling=lambda w: STUDY.datasets[w.dataset].tiling.canonical(),
-        code=code("tile_scene"),
     message:
         "Tiling scene {wildcards.scene} of {wildcards.dataset}"
     shell:
@@ -110,8 +107,7 @@ rule gather_tiles:
         PATHS.log(GATHERED_TILES),
     priority: 40
     params:
-        job=record("gather_tiles"),
-        code=code("gather_scenes"),
+        job=record("gather_tiles", code("gather_scenes")),
     message:
         "Gathering the tiles of {wildcards.dataset} ({wildcards.part})"
     shell:

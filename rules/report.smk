@@ -17,9 +17,8 @@ rule collect_metrics:
         mem_mb=each_attempt(2000),
         runtime=each_attempt(15),
     params:
-        job=record("collect_metrics"),
+        job=record("collect_metrics", code("collect_metrics")),
         infos=lambda w: json.dumps({name: PLAN.info(name).model_dump() for name in STUDY.run}),
-        code=code("collect_metrics"),
     message:
         "Collecting all rates, distortions and scores"
     shell:
@@ -44,9 +43,8 @@ rule judge_study:
         mem_mb=each_attempt(2000),
         runtime=each_attempt(30),
     params:
-        job=record("judge_study"),
+        job=record("judge_study", code("judge_study", *PLAN.codec_files())),
         study=lambda w: STUDY.judged().canonical(),
-        code=code("judge_study", *PLAN.codec_files()),
     message:
         "Judging the claims"
     shell:
@@ -73,9 +71,8 @@ rule write_report:
         mem_mb=each_attempt(3000),
         runtime=each_attempt(15),
     params:
-        job=record("write_report"),
+        job=record("write_report", code("write_report", *PLAN.codec_files())),
         study=lambda w: STUDY.reported().canonical(),
-        code=code("write_report", *PLAN.codec_files()),
     message:
         "Writing the report"
     shell:

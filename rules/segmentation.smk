@@ -29,9 +29,8 @@ rule fit_threshold_baseline:
         mem_mb=each_attempt(4000),
         runtime=each_attempt(15),
     params:
-        job=record("fit_threshold_baseline"),
+        job=record("fit_threshold_baseline", code("fit_threshold_baseline")),
         tiles=by_wildcards(PLAN.tiles),
-        code=code("fit_threshold_baseline"),
     message:
         "Choosing the threshold baseline of {wildcards.dataset}, fold {wildcards.fold} held out"
     shell:
@@ -59,14 +58,13 @@ rule train_on_originals:
         gpu=GPUS,
         cpus_per_gpu=CORES_PER_GPU,
     params:
-        job=record("train_on_originals"),
+        job=record("train_on_originals", code("train_segmenter"), free=("run",)),
         tiles=by_wildcards(PLAN.training_tiles),
         reconstructions="",
         segmenter=lambda w: STUDY.segmenters[w.segmenter].canonical(),
         run=run_folder(PATHS, "train_segmenter", ORIGINAL_SEGMENTER),
         threads=STUDY.threads,
         device=STUDY.device,
-        code=code("train_segmenter"),
     message:
         "Training {wildcards.segmenter} on originals of {wildcards.dataset},"
         " fold {wildcards.fold} held out, seed {wildcards.seed}"
@@ -91,7 +89,7 @@ use rule train_on_originals as train_on_reconstructions with:
         PATHS.benchmark(RETRAINED_SEGMENTER)
     priority: 5
     params:
-        job=record("train_on_reconstructions"),
+        job=record("train_on_reconstructions", code("train_segmenter"), free=("run",)),
         reconstructions=by_wildcards(PLAN.retraining_options),
         run=run_folder(PATHS, "train_segmenter", RETRAINED_SEGMENTER),
     message:
@@ -122,7 +120,7 @@ rule finetune:
         gpu=GPUS,
         cpus_per_gpu=CORES_PER_GPU,
     params:
-        job=record("finetune"),
+        job=record("finetune", codec_code("finetune"), free=("run",)),
         tiles=by_wildcards(PLAN.training_tiles),
         codec=lambda w: STUDY.codecs[w.codec].canonical(),
         segmenter=lambda w: STUDY.segmenters[w.segmenter].canonical(),
@@ -130,7 +128,6 @@ rule finetune:
         run=codec_run_folder(PATHS, "finetune", CHOICE, PLAN.codec_file),
         threads=STUDY.threads,
         device=STUDY.device,
-        code=codec_code("finetune"),
     message:
         "Fine-tuning {wildcards.codec} at λ = {wildcards.rate} and {wildcards.segmenter}"
         " ({wildcards.regime}) on {wildcards.dataset}, fold {wildcards.fold} held out,"
@@ -164,10 +161,9 @@ rule score_on_originals:
         mem_mb=each_attempt(4000),
         runtime=each_attempt(15),
     params:
-        job=record("score_on_originals"),
+        job=record("score_on_originals", code("score_segmenter")),
         tiles=by_wildcards(PLAN.tiles),
         threads=STUDY.threads,
-        code=code("score_segmenter"),
     message:
         "Scoring {wildcards.segmenter} on originals of {wildcards.dataset}"
     shell:
@@ -197,12 +193,11 @@ rule score_on_reconstructions:
         mem_mb=each_attempt(4000),
         runtime=each_attempt(15),
     params:
-        job=record("score_on_reconstructions"),
+        job=record("score_on_reconstructions", code("score_segmenter")),
         tiles=by_wildcards(PLAN.tiles),
         reconstructions=by_wildcards(PLAN.scored_reconstructions),
         regime=by_wildcards(PLAN.regime_options),
         threads=STUDY.threads,
-        code=code("score_segmenter"),
     message:
         "Scoring {wildcards.segmenter} on {wildcards.dataset} coded by {wildcards.codec}"
         " at {wildcards.rate} ({params.regime})"
@@ -226,4 +221,4 @@ use rule score_on_reconstructions as score_mismatched with:
     benchmark:
         PATHS.benchmark(MISMATCHED_SCORES)
     params:
-        job=record("score_mismatched"),
+        job=record("score_mismatched", code("score_segmenter")),

@@ -5,8 +5,10 @@ run.
 """
 
 import argparse
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from workflow_lib.errors import DownlinkError
 from workflow_lib.provenance.audit.audit import Audit, audit
 from workflow_lib.provenance.audit.dry_run import DryRun
 from workflow_lib.provenance.audit.presentation import account, write_json, write_page
+from workflow_lib.provenance.planned import ASKED, Planned
 
 
 def main() -> None:
@@ -29,11 +32,15 @@ def main() -> None:
     )
     args = parser.parse_args()
     try:
-        results = study_files.load(args.study).results
+        study = study_files.load(args.study)
+        results = study.results
         if args.damaged:
             _list(audit(results, Path.cwd()).damaged)
             return
-        found = audit(results, Path.cwd(), _planned(args.study))
+        if not args.left_over:
+            for old in (_page(results), _json(results)):  # no earlier verdict outlives a failure
+                old.unlink(missing_ok=True)
+        found = audit(results, Path.cwd(), _planned(args.study), study.name)
         if args.left_over:
             _require_up_to_date(found.plan)
             _list(found.left_over)
@@ -42,7 +49,7 @@ def main() -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     print(*account(found), sep="\n")
-    _write(found, Path(results))
+    _write(found, results)
     sys.exit(found.status)
 
 
@@ -50,8 +57,25 @@ def _planned(overlays: Sequence[Path]) -> DryRun:
     """The jobs that Snakemake would run now."""
     study = ["--configfile", *map(str, overlays)] if overlays else []
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "rules", *study]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    return DryRun.of(done.returncode, done.stdout.decode(errors="replace"))
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder, "plan.json")
+        done = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, ASKED: str(target)},
+            check=False,
+        )
+        planned = Planned.read(target) if target.exists() else None
+    return DryRun.of(done.returncode, done.stdout.decode(errors="replace"), planned)
+
+
+def _page(results: str) -> Path:
+    return Path(results, "audit.html")
+
+
+def _json(results: str) -> Path:
+    return Path(results, "audit.json")
 
 
 def _require_up_to_date(plan: DryRun) -> None:
@@ -71,11 +95,11 @@ def _list(names: Sequence[str]) -> None:
     sys.stdout.writelines(f"{name}\n" for name in names)
 
 
-def _write(found: Audit, results: Path) -> None:
+def _write(found: Audit, results: str) -> None:
     """Write the audit into the results folder, if the user may write there."""
-    page = results / "audit.html"
+    page = _page(results)
     try:
-        write_json(found, results / "audit.json")
+        write_json(found, _json(results))
         write_page(found, page)
     except (OSError, DownlinkError) as error:
         print(f"The page could not be written: {error}", file=sys.stderr)

@@ -38,15 +38,19 @@ class Project:
 
     folder: Path
 
-    def snakemake(self, *options: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def snakemake(
+        self, *options: str, check: bool = True, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run Snakemake in the copy, with the copy's own library."""
-        return self.call(["snakemake", "--cores", "2", *options], check=check)
+        return self.call(["snakemake", "--cores", "2", *options], check=check, **environment)
 
-    def call(self, command: list[str], check: bool = True) -> subprocess.CompletedProcess[str]:
+    def call(
+        self, command: list[str], check: bool = True, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             command,
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(self.folder)},
+            env={**os.environ, "PYTHONPATH": str(self.folder), **environment},
             capture_output=True,
             text=True,
             check=False,

@@ -14,8 +14,8 @@ def run(main: Callable[[], None]) -> None:
     A `DownlinkError` ends the process with one line and status 1.
     """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
-    recording = Recording.begun()
     try:
+        recording = Recording.begun()
         main()
         if recording:
             recording.finish()

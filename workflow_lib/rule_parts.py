@@ -5,15 +5,17 @@ Job scripts must not import this module: each of its edits would run their jobs 
 
 import inspect
 import json
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 from workflow_lib.paths import Paths
 from workflow_lib.provenance.digests import code_digest
 
-INTERPRETER = "DOWNLINK_PYTHON"
-"""Environment variable that names the interpreter of jobs."""
+INTERPRETER, CHECKOUT = "DOWNLINK_PYTHON", "DOWNLINK_ROOT"
+"""Environment variables that name the interpreter of jobs and the folder of the Snakefile."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -25,7 +27,7 @@ def command(script: str, options: str) -> str:
     reach the script; a shell would end at once, before a training has saved its state.
     """
     return (
-        f'DOWNLINK_JOB=/dev/fd/3 exec "${INTERPRETER}" scripts/{script}.py {options}'
+        f'DOWNLINK_JOB=/dev/fd/3 exec "${INTERPRETER}" "${CHECKOUT}"/scripts/{script}.py {options}'
         " > {log:q} 2>&1 3<<<{params.job:q}"
     )
 
@@ -78,14 +80,41 @@ def each_attempt(first: int) -> Callable[[Any, int], int]:
     return _signed(lambda wildcards, attempt: first * attempt)
 
 
-def recorder(paths: Paths, commit: str | None) -> Callable[[str], Callable[..., str]]:
-    """Function that gives a rule's name the parameter `job`: the record that a script starts from.
+def places(interpreter: str, checkout: str) -> str:
+    """Shell commands that name the interpreter and the checkout that jobs run.
 
-    Snakemake does not compare parameters that are functions of inputs or outputs; so a new commit
-    runs no job again.
+    Jobs import the library of this checkout: not what is installed, in the script's folder, on the
+    user's PYTHONPATH or in the user's site-packages.
+    """
+    return (
+        f"export {INTERPRETER}={shlex.quote(interpreter)} {CHECKOUT}={shlex.quote(checkout)}"
+        f" PYTHONPATH={shlex.quote(checkout)} PYTHONSAFEPATH=1 PYTHONNOUSERSITE=1; "
+    )
+
+
+def recorder(
+    paths: Paths, root: Path, commit: tuple[str | None, bool | None], shell: Callable[[str], str]
+) -> Callable[..., Callable[..., str]]:
+    """Function that makes the parameter `job` of a rule: the record that a script starts from.
+
+    Args:
+        paths: names of artifacts.
+        root: the checkout.
+        commit: its commit and whether that is clean; may change without any job running again.
+        shell: gives the digest of what the shell runs for a rule.
     """
 
-    def record(rule: str) -> Callable[..., str]:
+    def record(
+        rule: str, code: str | Callable[[Any], str], free: Sequence[str] = ()
+    ) -> Callable[..., str]:
+        """Describe the jobs of a rule.
+
+        Args:
+            rule: the rule's name.
+            code: digest of the code, or its function of the wildcards.
+            free: options of the command line that change no result.
+        """
+
         def describe(
             wildcards: Mapping[str, str], input: Sequence[str], output: Sequence[str]
         ) -> str:
@@ -95,7 +124,11 @@ def recorder(paths: Paths, commit: str | None) -> Callable[[str], Callable[..., 
                 "inputs": list(input),
                 "outputs": list(output),
                 "sidecar": paths.sidecar(output[0]),
+                "root": str(root),
                 "commit": commit,
+                "code": code(wildcards) if callable(code) else code,
+                "shell": shell(rule),
+                "free": list(free),
             }
             return json.dumps(described)
 

@@ -1,8 +1,10 @@
 """Describe the environment of a job: installed packages and git commit."""
 
+import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,13 +41,46 @@ def _listed(folder: str) -> list[str]:
 
 def commit(root: Path) -> Commit:
     """Commit of a checkout, and whether all tracked files equal it."""
-    options = [
-        "-c",
-        f"safe.directory={root}",
-    ]  # the project may be another user's, as in containers
+    asked = _git(root, "status", "--porcelain=v2", "--branch", "--untracked-files=no")
+    if asked is None:
+        return Commit(None, None)
+    lines = asked.splitlines()
+    named = [line.split()[-1] for line in lines if line.startswith("# branch.oid ")]
+    return Commit(
+        next((name for name in named if name != "(initial)"), None),
+        all(line.startswith("#") for line in lines),
+    )
+
+
+def committed(root: Path, files: Iterable[str]) -> bool:
+    """Whether the commit of a checkout holds exactly these files, by their contents.
+
+    `git status` passes over files that were never added, or that git was told to assume unchanged.
+
+    Args:
+        root: the checkout.
+        files: paths below it.
+    """
+    entries = (_git(root, "ls-tree", "-r", "-z", "HEAD") or "").split("\0")
+    blobs = {
+        name: words.split()[2] for words, _, name in (e.partition("\t") for e in entries) if name
+    }
+    return all(blobs.get(file) == _blob(root / file, len(blobs.get(file, ""))) for file in files)
+
+
+def _blob(file: Path, digits: int) -> str:
+    """Git's name of a file's contents; repositories use SHA-1 or, with 64 digits, SHA-256."""
+    content = file.read_bytes()
+    algorithm = hashlib.sha256 if digits == 64 else hashlib.sha1
+    return algorithm(b"blob %d\0" % len(content) + content).hexdigest()
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    """What git prints; None where it fails, e.g. where the project is under no git."""
     try:
+        # the project may be another user's, as in containers
         asked = subprocess.run(
-            ["git", *options, "status", "--porcelain=v2", "--branch", "--untracked-files=no"],
+            ["git", "-c", f"safe.directory={root}", *arguments],
             cwd=root,
             # Jobs run side by side: none may wait for another's lock. A repository further up is
             # not the project's.
@@ -59,10 +94,5 @@ def commit(root: Path) -> Commit:
             check=True,
         )
     except (OSError, subprocess.CalledProcessError):
-        return Commit(None, None)
-    lines = asked.stdout.splitlines()
-    named = [line.split()[-1] for line in lines if line.startswith("# branch.oid ")]
-    return Commit(
-        next((name for name in named if name != "(initial)"), None),
-        all(line.startswith("#") for line in lines),
-    )
+        return None
+    return asked.stdout

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from workflow_lib import machine
+from workflow_lib.errors import DownlinkError
 from workflow_lib.files import atomic, digest, sha256
 from workflow_lib.notes import noted, now
 from workflow_lib.provenance import environment
+from workflow_lib.provenance.arithmetic import instruction_sets, steering_variables
 from workflow_lib.provenance.digests import (
     PACKAGE,
     ROOT,
@@ -26,10 +28,11 @@ from workflow_lib.provenance.digests import (
 )
 from workflow_lib.provenance.lock import LOCK
 from workflow_lib.provenance.sidecar import EDITED, Sidecar
+from workflow_lib.provenance.told import options, summary
 
 JOB = "DOWNLINK_JOB"
-"""Environment variable with the path of a JSON file: rule, wildcards, inputs, outputs, path of the
-sidecar, and the project's git state when Snakemake started."""
+"""Environment variable with the path of a JSON file, which describes the job: see
+`rule_parts.recorder`."""
 
 
 class Recording:
@@ -38,24 +41,38 @@ class Recording:
     def __init__(self, job: dict[str, Any]) -> None:
         begun = time.perf_counter()
         self._job = job
+        self._variables = steering_variables()  # before libraries set their own
         self._states = {file: _state(file) for file in _project_files()}
         self._inputs = {name: digest(Path(name)) for name in job["inputs"]}
         self._seconds = time.perf_counter() - begun
 
     @classmethod
     def begun(cls) -> "Recording | None":
-        """Start recording the job of this process; None if it was started by hand."""
+        """Start recording the job of this process; None if it was started by hand.
+
+        Raises:
+            DownlinkError: the job imported another checkout's library.
+        """
         description = os.environ.get(JOB)
-        return cls(json.loads(Path(description).read_text())) if description else None
+        if not description:
+            return None
+        job = json.loads(Path(description).read_text())
+        if (planned := Path(job["root"]).resolve()) != ROOT:
+            raise DownlinkError(
+                f"{ROOT}: this job imported the library here, but was planned in {planned}. "
+                "Remove what leads to the other checkout, for example a .pth file."
+            )
+        return cls(job)
 
     def finish(self) -> None:
         """Write the sidecar; every output must exist."""
         begun = time.perf_counter()
-        code, parameters = self._code(), _parameters(sys.argv[1:])
+        code, parameters = self._code(), options(sys.argv[1:])
         locked = reached_packages(code)
         state = self._commit()
         sidecar = Sidecar(
             rule=self._job["rule"],
+            told=summary(self._job),
             wildcards=self._job["wildcards"],
             parameters=parameters,
             inputs=self._inputs | noted.inputs,
@@ -74,6 +91,8 @@ class Recording:
             driver=noted.driver,
             device=noted.device,
             threads=noted.threads,
+            instructions=instruction_sets(),
+            variables=self._variables,
             seeds=_seeds(parameters),
             start=noted.start,
             end=now(),
@@ -91,20 +110,29 @@ class Recording:
         then, now = environment.Commit(*self._job["commit"]), environment.commit(ROOT)
         if then.commit is None or now.commit is None:  # this may be a container without git
             return now if then.commit is None else then
-        return environment.Commit(then.commit, then == now and now.clean)
+        clean = then == now and bool(now.clean) and environment.committed(ROOT, self._run())
+        return environment.Commit(then.commit, clean)
+
+    def _run(self) -> list[str]:
+        """The workflow's files and the project files that were loaded, by path below the root."""
+        workflow = [*ROOT.glob("Snakefile"), *ROOT.glob("rules/*.smk")]
+        return [path.relative_to(ROOT).as_posix() for path in workflow] + self._loaded()
 
     def _code(self) -> dict[str, str]:
         """Digests of the project files that were loaded; EDITED if one has changed since."""
+        return {
+            file: file_digest(file) if _state(ROOT / file) == self._states[ROOT / file] else EDITED
+            for file in self._loaded()
+            if affects_results(file)
+        }
+
+    def _loaded(self) -> list[str]:
+        """The project files that were loaded, by path below the root."""
         # torch alone loads two thousand modules, and resolving their paths would take long
         own = [m for n, m in list(sys.modules.items()) if n.split(".")[0] in ("__main__", PACKAGE)]
         loaded = (getattr(module, "__file__", None) for module in own)
         below = (Path(name).resolve() for name in loaded if name)
-        names = {path.relative_to(ROOT).as_posix() for path in below if path in self._states}
-        return {
-            file: file_digest(file) if _state(ROOT / file) == self._states[ROOT / file] else EDITED
-            for file in sorted(names)
-            if affects_results(file)
-        }
+        return sorted({path.relative_to(ROOT).as_posix() for path in below if path in self._states})
 
 
 def _project_files() -> list[Path]:
@@ -118,18 +146,6 @@ def _state(file: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size
-
-
-def _parameters(arguments: list[str]) -> dict[str, list[str]]:
-    """The values of every option."""
-    options: dict[str, list[str]] = {}
-    own: list[str] = []
-    for argument in arguments:
-        if argument.startswith("--"):
-            own = options.setdefault(argument.removeprefix("--"), [])
-        else:
-            own.append(argument)
-    return options
 
 
 def _seeds(parameters: dict[str, list[str]]) -> dict[str, int]:

@@ -19,13 +19,16 @@ class Sidecar:
         rule: the rule, as `rules/` names it.
         wildcards: the values of the rule's wildcards.
         parameters: the options of the job's command line by name, without dashes.
+        told: digests of what the job was told beside its command line: names of inputs and
+            outputs, code, shell command (`told.summary`).
         inputs: digests of the files that the job read, by path: relative to the project's folder,
             or absolute.
         outputs: digests of the files that it made, by path; folders use `files.tree_sha256`.
         code: digests of the project's modules that were loaded (`digests.file_digest`), by path
             below the project's root; EDITED where a file was changed while the job ran.
         commit: the git commit of the project, None where it is under no git.
-        clean: whether no tracked file differed from that commit, None under no git.
+        clean: whether that commit held every file that the job ran, and no tracked file differed
+            from it; None under no git.
         lock: digest of envs/requirements.lock.
         locked: versions of the lock's packages that the code can reach, by name.
         packages: the versions of the same packages that were installed.
@@ -37,6 +40,8 @@ class Sidecar:
         driver: version of its driver, None without.
         device: where networks ran (`cpu`, `cuda`), None in jobs without networks.
         threads: threads of one operation of torch, None in jobs without torch.
+        instructions: instruction sets in use, by library, as each reports its own.
+        variables: variables of the environment that can change numbers.
         seeds: every seed among the parameters, by its place in them.
         start, end: UTC, ISO 8601.
         earlier: machines and times of earlier attempts, if a training resumed from a checkpoint.
@@ -49,6 +54,7 @@ class Sidecar:
     rule: str
     wildcards: dict[str, str]
     parameters: dict[str, list[str]]
+    told: dict[str, str]
     inputs: dict[str, str]
     outputs: dict[str, str]
     code: dict[str, str]
@@ -65,6 +71,8 @@ class Sidecar:
     driver: str | None
     device: str | None
     threads: int | None
+    instructions: dict[str, str]
+    variables: dict[str, str]
     seeds: dict[str, int]
     start: str
     end: str

@@ -1,6 +1,7 @@
 """The audit finds every planted fault by name, and no fault in a sound study."""
 
 import os
+from dataclasses import replace
 
 import pytest
 from audited_tree import (
@@ -21,12 +22,13 @@ from audited_tree import (
     only,
     sidecar,
 )
+from blank import BLANK
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import digest
-from workflow_lib.provenance.audit.audit import audit
+from workflow_lib.provenance.audit.audit import _mixed, audit
 from workflow_lib.provenance.audit.dry_run import DryRun
 from workflow_lib.provenance.lock import read_lock
 from workflow_lib.provenance.sidecar import EDITED
@@ -273,3 +275,16 @@ def test_the_seal_depends_on_every_record_and_nothing_else(tree):
 def test_the_error_for_an_empty_folder_names_the_remedy(tree, name):
     with pytest.raises(DownlinkError, match="STUDY="):
         audit(name, tree.root)
+
+
+def test_jobs_of_one_rule_with_other_instruction_sets_are_told():
+    lowest = {"instructions": {"torch": "DEFAULT"}, "variables": {"DNNL_MAX_CPU_ISA": "SSE41"}}
+    jobs = [replace(BLANK, rule="finetune", instructions={"torch": "AVX2"})] * 3
+    jobs.append(replace(BLANK, rule="finetune", **lowest))
+    told = list(_mixed([*jobs, replace(BLANK, rule="fit_codec", **lowest)]))
+    assert told == [
+        "Jobs of finetune differ in DNNL_MAX_CPU_ISA: 3 with none, 1 with SSE41. "
+        "So may their numbers.",
+        "Jobs of finetune differ in instructions of torch: 3 with AVX2, 1 with DEFAULT. "
+        "So may their numbers.",
+    ]

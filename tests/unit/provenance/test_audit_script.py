@@ -4,6 +4,7 @@ import os
 import runpy
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -112,8 +113,12 @@ def test_new_results_are_not_listed_as_left_over(tree, called, status, words):
 
 
 def test_an_unwritable_page_does_not_change_the_status(tree, called, monkeypatch):
-    def refused(**_):
-        raise PermissionError(13, "Permission denied", RESULTS)
+    made = tempfile.mkdtemp
+
+    def refused(*names, dir=None, **options):
+        if dir is not None:
+            raise PermissionError(13, "Permission denied", RESULTS)
+        return made(*names, **options)
 
     monkeypatch.setattr("tempfile.mkdtemp", refused)
     status, told, errors = called(*STUDY)

@@ -55,10 +55,14 @@ def project(tmp_path_factory):
     return project
 
 
-def run(project, name, *options, launcher=(), parsed=None, **variables):
+def run(project, name, *options, launcher=(), parsed=None, root=None, **variables):
     """Run the script as a job that makes the folder `name`."""
     described = {
         "rule": "try_it",
+        "root": str(root or project.folder),
+        "code": "c" * 64,
+        "shell": "d" * 64,
+        "free": [],
         "commit": parsed or environment.commit(project.folder),
         "wildcards": {"scene": name},
         "inputs": ["source.txt"],
@@ -131,6 +135,53 @@ def test_a_sidecar_records_commit_and_whether_the_tree_was_clean(project):
     assert run(project, "mended", parsed=parsed).returncode == 0
     told = left(project, "mended")
     assert (told.commit, told.clean) == (git("rev-parse", "HEAD"), False)
+
+
+def committed(project, *command):
+    who = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    subprocess.run(["git", *who, *command], cwd=project.folder, check=True, capture_output=True)
+
+
+def test_code_that_git_does_not_hold_is_not_clean(project):
+    """`git status` says nothing of either file."""
+    script = project.folder / "scripts/try.py"
+    new = project.folder / "workflow_lib/new.py"
+    new.write_text("")
+    script.write_text(f"import workflow_lib.new\n{SCRIPT}")
+    try:
+        committed(project, "commit", "-m", "use it", "scripts/try.py")
+        assert run(project, "untracked").returncode == 0
+        assert left(project, "untracked").clean is False
+        committed(project, "add", "workflow_lib/new.py")
+        committed(project, "commit", "-m", "add it")
+        assert run(project, "tracked").returncode == 0
+        assert left(project, "tracked").clean is True
+        committed(project, "update-index", "--assume-unchanged", "workflow_lib/new.py")
+        new.write_text("x = 1\n")
+        assert run(project, "assumed").returncode == 0
+        assert left(project, "assumed").clean is False
+    finally:
+        committed(project, "update-index", "--no-assume-unchanged", "workflow_lib/new.py")
+        script.write_text(SCRIPT)
+        new.unlink()
+        committed(project, "commit", "-a", "-m", "as before")
+
+
+def test_a_job_of_another_checkout_is_refused(project, tmp_path):
+    done = run(project, "astray", root=tmp_path)
+    assert done.returncode == 1
+    assert f"was planned in {tmp_path}" in done.stderr
+    assert not (project.folder / "astray").exists()
+
+
+def test_what_decides_the_last_digits_is_on_record(project):
+    lowest = {"ATEN_CPU_CAPABILITY": "default", "OPENBLAS_CORETYPE": "Nehalem"}
+    assert run(project, "lowest", **lowest).returncode == 0
+    told = left(project, "lowest")
+    assert lowest.items() <= told.variables.items()
+    assert told.instructions["openblas"] == "Nehalem"
+    assert run(project, "usual").returncode == 0
+    assert not lowest.items() & left(project, "usual").variables.items()
 
 
 def test_a_commit_made_after_snakemake_started_is_not_the_jobs_commit(project):

@@ -1,6 +1,8 @@
 """Audit a results folder: compare its files with the records of the jobs that made them."""
 
-from collections.abc import Iterable
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -12,10 +14,12 @@ from workflow_lib.provenance.audit.code import code_faults
 from workflow_lib.provenance.audit.disk import Disk, output_faults, walk
 from workflow_lib.provenance.audit.dry_run import NOT_RUN, DryRun
 from workflow_lib.provenance.audit.faults import Fault, Kind, counted
-from workflow_lib.provenance.audit.records import Records, first_names, read_records
+from workflow_lib.provenance.audit.records import Records, first_names, jobs_by_rule, read_records
 from workflow_lib.provenance.audit.reported_numbers import report_numbers
 from workflow_lib.provenance.audit.sources import check_sources
 from workflow_lib.provenance.lock import LOCK
+from workflow_lib.provenance.sidecar import Sidecar
+from workflow_lib.provenance.told import CODE_CHANGED
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class Audit:
         checks: one entry for each check, in order.
         faults: every difference that needs a remedy.
         notices: remarks that need no remedy.
+        study: name of the study that was asked about; empty if none.
     """
 
     records: Records
@@ -52,6 +57,7 @@ class Audit:
     checks: tuple[AuditCheck, ...]
     faults: tuple[Fault, ...]
     notices: tuple[str, ...]
+    study: str = ""
 
     @property
     def status(self) -> int:
@@ -78,13 +84,14 @@ class Audit:
         return tuple(chain.from_iterable(of_jobs))
 
 
-def audit(results: str, root: Path, plan: DryRun = NOT_RUN) -> Audit:
+def audit(results: str, root: Path, plan: DryRun = NOT_RUN, study: str = "") -> Audit:
     """Compare everything below a results folder with its sidecars, without changing anything.
 
     Args:
         results: the results folder, as the study names it.
         root: the project's folder.
         plan: the jobs that Snakemake would run now.
+        study: name of the study; empty if any will do.
 
     Raises:
         DownlinkError: the folder has no sidecars or cannot be read.
@@ -98,8 +105,7 @@ def audit(results: str, root: Path, plan: DryRun = NOT_RUN) -> Audit:
         compared = _comparable(records, found)
         if compared:
             found += report_numbers(Paths(results), root)
-        if plan.jobs:
-            found.append(Fault("out of date", results, f"is out of date: {plan}"))
+        found += _out_of_date(records, plan, study, {fault.kind for fault in found})
     except OSError as error:
         raise DownlinkError(
             f"{error.filename}: {error.strerror}. Wait until the study has finished and check that "
@@ -107,7 +113,37 @@ def audit(results: str, root: Path, plan: DryRun = NOT_RUN) -> Audit:
         ) from error
     checks = _checks(records, disk, compared, plan, found)
     notices = (*_notices(records, disk), *inputs.notices)
-    return Audit(records, plan, checks, tuple(found), notices)
+    return Audit(records, plan, checks, tuple(found), notices, study)
+
+
+def _out_of_date(records: Records, plan: DryRun, study: str, known: set[Kind]) -> Iterator[Fault]:
+    """Faults of jobs that the present study would tell something else.
+
+    Results of another study are one fault: to make them anew would overwrite good results.
+    """
+    made_for = _made_for(records)
+    if study and made_for and made_for != study:
+        what = f"holds results of the study {made_for}, not of {study}"
+        yield Fault("another study", records.results, what)
+        return
+    if not plan.jobs:
+        return
+    for output, found in plan.differences.items():
+        # files and packages are named by faults of their own
+        own = [each for each in found if each != CODE_CHANGED or not {"code", "lock"} & known]
+        if own:
+            rule = records.jobs[output].rule if output in records.jobs else ""
+            yield Fault("out of date", output, f"is not as the study says: {'; '.join(own)}", rule)
+    yield Fault("out of date", records.results, f"is out of date: {plan}")
+
+
+def _made_for(records: Records) -> str | None:
+    """Name of the study whose findings these are; None if it is not on record."""
+    judge = records.producers.get(Paths(records.results).findings())
+    try:
+        return str(json.loads(judge.parameters["study"][0])["name"]) if judge else None
+    except (KeyError, IndexError, ValueError, TypeError):
+        return None
 
 
 def _comparable(records: Records, found: Iterable[Fault]) -> bool:
@@ -142,7 +178,7 @@ _QUESTIONS: tuple[tuple[str, tuple[Kind, ...]], ...] = (
     ("Did every job run the present code?", ("code",)),
     ("Did every job run with the packages that are locked now?", ("lock", "packages")),
     ("Do the report's numbers come from the table?", ("report",)),
-    ("Is the study up to date?", ("out of date",)),
+    ("Is the study up to date?", ("out of date", "another study")),
 )
 """The checks in order, each with the kinds of faults that fail it."""
 
@@ -161,6 +197,27 @@ def _asked(records: Records, disk: Disk) -> dict[Kind, str]:
         "report": "main table, page, intervals",
         "out of date": "a dry run of Snakemake",
     }
+
+
+def _mixed(jobs: Iterable[Sidecar]) -> Iterator[str]:
+    """Tell of jobs of one rule that computed with other instruction sets or library settings."""
+    for rule, group in jobs_by_rule(jobs).items():
+        used = [
+            {
+                "Python": job.python,
+                "device": str(job.device),
+                **{
+                    f"instructions of {library}": name for library, name in job.instructions.items()
+                },
+                **job.variables,
+            }
+            for job in group
+        ]
+        for what in sorted(set().union(*used)):
+            counts = Counter(values.get(what, "none") for values in used)
+            if len(counts) > 1:
+                listed = ", ".join(f"{n:,} with {value}" for value, n in counts.most_common())
+                yield f"Jobs of {rule} differ in {what}: {listed}. So may their numbers."
 
 
 def _notices(records: Records, disk: Disk) -> tuple[str, ...]:
@@ -184,6 +241,7 @@ def _notices(records: Records, disk: Disk) -> tuple[str, ...]:
             f"{counted(resumed, 'job')} resumed from a checkpoint. The times below cover the last "
             "attempt only; the sidecars list the earlier ones."
         )
+    found += _mixed(records.current.values())
     present = sha256(LOCK)
     if relocked := sum(job.lock != present for job in records.current.values()):
         found.append(

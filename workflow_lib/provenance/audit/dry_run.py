@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from workflow_lib.provenance.audit.faults import counted
+from workflow_lib.provenance.planned import Planned
 
 _STATS = re.compile(r"^Job stats:\n.*\n[- ]+\n((?:\S+ +\d+\n)+)", re.MULTILINE)
 _NOTHING = "Nothing to be done"
@@ -20,22 +21,33 @@ class DryRun:
 
     Attributes:
         jobs: number of jobs by rule; None if unknown.
+        differences: how jobs differ from their records, in words, by first output. Jobs that follow
+            from these are not compared.
         reason: why it is unknown; empty if it is known.
     """
 
     jobs: Mapping[str, int] | None
     reason: str = ""
+    differences: Mapping[str, list[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, status: int, output: str) -> Self:
-        """Parse the exit status and output of `snakemake --dry-run --quiet rules`."""
+    def of(cls, status: int, output: str, planned: Planned | None = None) -> Self:
+        """Parse the exit status and output of `snakemake --dry-run --quiet rules`.
+
+        Args:
+            status: exit status.
+            output: what it printed.
+            planned: what it wrote besides.
+        """
+        differences = planned.differences if planned else {}
         if status:
             error = _ERROR.search(output)
             reason = error[0] if error else "".join(output.splitlines()[-1:])
             return cls(None, f"Snakemake made no plan: {' '.join(reason.split())[:_MAX_LENGTH]}")
         if stats := _STATS.search(output):
             rows = (line.split() for line in stats[1].splitlines())
-            return cls({rule: int(count) for rule, count in rows if rule not in _NO_JOBS})
+            jobs = {rule: int(count) for rule, count in rows if rule not in _NO_JOBS}
+            return cls(jobs, differences=differences)
         if _NOTHING in output:
             return cls({})
         return cls(None, "the output of Snakemake's dry run could not be parsed")

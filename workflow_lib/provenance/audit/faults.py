@@ -18,6 +18,7 @@ Kind = Literal[
     "packages",
     "report",
     "out of date",
+    "another study",
 ]
 
 _REMEDIES: Mapping[Kind, str] = {
@@ -34,6 +35,7 @@ _REMEDIES: Mapping[Kind, str] = {
     "packages": "install the lock (envs/install.sh), then make",
     "report": "make",
     "out of date": "make",
+    "another study": "name the study that made them (STUDY=FILE), or give this one other results",
 }
 
 

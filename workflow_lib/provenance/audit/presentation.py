@@ -31,7 +31,7 @@ class Rule:
 
 def account(audit: Audit) -> Iterator[str]:
     """The audit as lines for the terminal."""
-    yield f"Audit of {audit.records.results}"
+    yield f"Audit of {_subject(audit)}"
     for check in audit.checks:
         yield f"  {sign(check)} {check.question} {answer(check)} ({check.asked})"
     yield from (f"  · {printable(notice)}" for notice in audit.notices)
@@ -57,12 +57,17 @@ def answer(check: AuditCheck) -> str:
 def verdict(audit: Audit) -> str:
     """The audit in one sentence."""
     if not audit.faults:
-        sound = "the recorded jobs made these results from the present code, lock and data"
+        sound = f"the recorded jobs made {_subject(audit)} from the present code, lock and data"
         if audit.status:
             return f"Sound as far as could be checked: {sound}."
         return f"Sound: {sound}."
     repair = f"; make repair regenerates {counted(len(audit.damaged), 'output')}"
     return f"{counted(len(audit.faults), 'fault')} found{repair if audit.damaged else ''}."
+
+
+def _subject(audit: Audit) -> str:
+    of = f" of the study {audit.study}" if audit.study else ""
+    return f"{audit.records.results}{of}"
 
 
 def write_json(audit: Audit, target: Path) -> None:
@@ -73,6 +78,7 @@ def write_json(audit: Audit, target: Path) -> None:
     """
     content = {
         "results": audit.records.results,
+        "study": audit.study,
         "audited": _now(),
         "status": audit.status,
         "seal": audit.records.seal,

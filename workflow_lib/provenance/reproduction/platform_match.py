@@ -15,7 +15,7 @@ class PlatformMatch(IntEnum):
     DEVICE = 1
     """Networks ran on the same kind of device."""
     PLATFORM = 2
-    """The same processor, GPU, driver, software and number of threads as well."""
+    """The same processor, instruction sets, GPU, software, threads and variables as well."""
 
     def __str__(self) -> str:
         return ("any machines", "one kind of device", "one platform")[self]
@@ -62,6 +62,9 @@ def _values(sidecars: Iterable[Sidecar]) -> dict[tuple[str, str], set[object]]:
 def _traits(sidecar: Sidecar) -> Iterator[tuple[tuple[str, str], object]]:
     for trait in ("cpu", "gpu", "driver", "threads", _DEVICE):
         yield (sidecar.rule, trait), getattr(sidecar, trait)
+    yield (sidecar.rule, "variables"), " ".join(f"{k}={v}" for k, v in sidecar.variables.items())
+    for library, name in sidecar.instructions.items():
+        yield (sidecar.rule, f"instructions of {library}"), name
     for attempt in sidecar.earlier:
         for trait in ("cpu", "gpu", "driver", _DEVICE):
             yield (sidecar.rule, trait), attempt.get(trait)

@@ -1,0 +1,66 @@
+# A job is out of date if it would be told something else than its own record says, or if its inputs
+# were made again. Snakemake's memory, .snakemake, is not asked: it belongs to a checkout, not to the
+# results, and --touch and --cleanup-metadata change it. Nor can a profile choose other triggers.
+import hashlib
+import os
+from functools import cache
+
+from snakemake.persistence import NO_PARAMS_CHANGE, ParamsChange, PersistenceBase
+from snakemake.settings.types import RerunTrigger
+from snakemake.utils import format as fill
+
+from workflow_lib.provenance.planned import Planned
+from workflow_lib.provenance.told import Told, differences, other_inputs, recorded
+
+PLANNED = Planned.asked()
+
+
+@cache
+def run_by_shell(rule):
+    """Digest of what the shell runs for a rule, without the places of interpreter and checkout."""
+    text = shell._process_prefix.replace(HERE, "") + workflow.get_rule(rule).shellcmd
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+BASE = Path(workflow.basedir)
+record = recorder(PATHS, BASE, commit(BASE), run_by_shell)
+
+
+@cache
+def told_and_recorded(job):
+    # not job.shellcmd, which needs the number that a job gets later
+    parts = ("input", "output", "params", "wildcards", "threads", "resources", "log")
+    command = fill(job.rule.shellcmd, **{part: getattr(job, part) for part in parts})
+    told = Told.of_command(command)
+    return told, recorded(told, Path.cwd())
+
+
+def changes(persistence, job, file=None):
+    """Why a job is out of date, as Snakemake's change of parameters."""
+    if not any(map(os.path.exists, job.output)):  # missing files are not for this comparison
+        return NO_PARAMS_CHANGE
+    told, record = told_and_recorded(job)
+    found = differences(told, record)
+    if record and not found:
+        producers = [p for p in persistence.dag.dependencies[job] if p.output]
+        found = other_inputs(record, [told_and_recorded(p)[1] for p in producers])
+    PLANNED.differences[told.outputs[0]] = found
+    return ParamsChange(only_new=set(found), files=set(job.output)) if found else NO_PARAMS_CHANGE
+
+
+def recorded_checksums(persistence, job, file):
+    _, record = told_and_recorded(job)
+    return {f"sha256:{record.inputs[file]}"} if record and file in record.inputs else set()
+
+
+PersistenceBase.params_changed = changes
+PersistenceBase.input_checksums = recorded_checksums
+PersistenceBase.has_metadata = lambda persistence, job: True
+PersistenceBase.has_outdated_metadata = lambda persistence, job: False
+for question in ("code_changed", "input_changed", "software_stack_changed"):
+    setattr(PersistenceBase, question, lambda persistence, job, file=None: ())
+# `make repair` makes damaged files again and nothing else.
+if "DOWNLINK_REPAIR" not in os.environ:
+    type(workflow).rerun_triggers = property(lambda workflow: RerunTrigger.all())
+if PLANNED.target:
+    atexit.register(lambda: PLANNED.write(workflow.persistence.dag.jobs))

@@ -1,0 +1,34 @@
+"""What decides the last digits of numbers: instruction sets, and variables that steer them."""
+
+import os
+import sys
+from collections.abc import Mapping
+
+_STEERING = (
+    *("ATEN_", "CUBLAS_", "CUDA_", "DNNL_", "GDAL_", "GOMP_", "KMP_", "MKL_", "NPY_", "NVIDIA_"),
+    *("OMP_", "ONEDNN_", "OPENBLAS_", "OPJ_", "PROJ_", "PYTHONHASHSEED", "PYTHONOPTIMIZE"),
+    *("PYTORCH_", "TORCH_"),
+)
+"""Beginnings of the names of variables that can change numbers."""
+_LEVELS = ("X86_V4", "X86_V3", "X86_V2")
+
+
+def instruction_sets() -> dict[str, str]:
+    """Instruction sets in use, by library, as each loaded library reports its own."""
+    found: dict[str, str] = {}
+    if numpy := sys.modules.get("numpy._core._multiarray_umath"):
+        features = numpy.__cpu_features__
+        found["numpy"] = next((level for level in _LEVELS if features.get(level)), "baseline")
+        from threadpoolctl import threadpool_info
+
+        for library in threadpool_info():
+            if architecture := library.get("architecture"):
+                found[library["internal_api"]] = architecture
+    if torch := sys.modules.get("torch"):
+        found["torch"] = torch.backends.cpu.get_cpu_capability()
+    return dict(sorted(found.items()))
+
+
+def steering_variables(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Variables of the environment that can change numbers, by name."""
+    return {name: environment[name] for name in sorted(environment) if name.startswith(_STEERING)}

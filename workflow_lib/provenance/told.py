@@ -1,0 +1,168 @@
+"""What a job is told, and how it differs from what its record says that it was told.
+
+Snakemake's own memory, `.snakemake`, belongs to a checkout and not to the results. So the plan and
+the audit compare each job with its sidecar, by the functions of this module.
+"""
+
+import hashlib
+import json
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from workflow_lib.errors import DownlinkError
+from workflow_lib.provenance.sidecar import Sidecar
+
+CODE_CHANGED = "its code or the packages that this needs have changed"
+_JOB = "3<<<"
+"""In a job's command, what precedes the description of the job as JSON."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a job is told.
+
+    Attributes:
+        rule: the rule's name.
+        wildcards: the values of the rule's wildcards.
+        parameters: the options of the command line by name, without dashes.
+        inputs, outputs: paths.
+        code: digest of all code that the job can reach (`digests.code_digest`).
+        shell: digest of the rule's command and of what precedes every command.
+        free: options that change no result, e.g. a number of threads.
+        sidecar: path of the job's record.
+    """
+
+    rule: str
+    wildcards: Mapping[str, str]
+    parameters: Mapping[str, list[str]]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    code: str
+    shell: str
+    free: tuple[str, ...]
+    sidecar: str
+
+    @classmethod
+    def of_command(cls, command: str) -> Self:
+        """Read the shell command of a job, which contains the job's description."""
+        before, _, described = command.rpartition(_JOB)
+        (text,) = shlex.split(described)
+        job = json.loads(text)
+        words = shlex.split(before.partition(" < <(")[0])
+        script = next(n for n, word in enumerate(words) if word.endswith(".py"))
+        arguments = words[script + 1 :]
+        if ">" in arguments:
+            arguments = arguments[: arguments.index(">")]
+        return cls(
+            rule=job["rule"],
+            wildcards=job["wildcards"],
+            parameters=options(arguments),
+            inputs=tuple(job["inputs"]),
+            outputs=tuple(job["outputs"]),
+            code=job["code"],
+            shell=job["shell"],
+            free=tuple(job["free"]),
+            sidecar=job["sidecar"],
+        )
+
+
+def summary(job: Mapping[str, Any]) -> dict[str, str]:
+    """What a sidecar keeps of a job's description beside the command line: digests by name."""
+    return {
+        "inputs": _digest(sorted(job["inputs"])),
+        "outputs": _digest(sorted(job["outputs"])),
+        "code": job["code"],
+        "shell": job["shell"],
+    }
+
+
+def recorded(told: Told, root: Path) -> Sidecar | None:
+    """The record of the job; None if it is missing or damaged."""
+    try:
+        return Sidecar.read(root / told.sidecar)
+    except DownlinkError:
+        return None
+
+
+def differences(told: Told, record: Sidecar | None) -> list[str]:
+    """Differences between what a job is told and what its record says, in words.
+
+    Each one is a phrase such as "epsilon: 0.01 on record, now 0.05".
+    """
+    if record is None:
+        return ["there is no intact record of this job"]
+    found: list[str] = []
+    if record.rule != told.rule:
+        found.append(f"rule: {record.rule} on record, now {told.rule}")
+    found += _changes("", dict(record.wildcards), dict(told.wildcards))
+    for name in sorted({*record.parameters, *told.parameters} - {*told.free}):
+        old, new = (_values(of.get(name)) for of in (record.parameters, told.parameters))
+        found += _changes(name, old, new)
+    now = summary(vars(told))
+    missing = [name for name in told.inputs if name not in record.inputs]
+    what = {
+        "inputs": f"it did not read {missing[0]}" if missing else "it read other inputs",
+        "outputs": "it made other outputs",
+        "code": CODE_CHANGED,
+        "shell": "the rule's command, or what precedes it, has changed",
+    }
+    return found + [text for name, text in what.items() if record.told.get(name) != now[name]]
+
+
+def other_inputs(record: Sidecar, producers: Iterable[Sidecar | None]) -> list[str]:
+    """Inputs whose bytes differ from those that their producer's record names."""
+    return [
+        f"{name} was made again since"
+        for producer in producers
+        if producer
+        for name, digest in producer.outputs.items()
+        if record.inputs.get(name, digest) != digest
+    ]
+
+
+def options(arguments: Iterable[str]) -> dict[str, list[str]]:
+    """The values of every option of a command line."""
+    found: dict[str, list[str]] = {}
+    own: list[str] = []
+    for argument in arguments:
+        if argument.startswith("--"):
+            own = found.setdefault(argument.removeprefix("--"), [])
+        else:
+            own.append(argument)
+    return found
+
+
+def _values(values: list[str] | None) -> Any:
+    """Values of an option, with JSON read, so that differences can be named by key."""
+    if values is None:
+        return None
+    parsed = [_parsed(value) for value in values]
+    return parsed[0] if len(parsed) == 1 else parsed
+
+
+def _parsed(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _changes(place: str, old: Any, new: Any) -> Iterator[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in sorted({*old, *new}):
+            inner = f"{place}.{name}" if place else name
+            yield from _changes(inner, old.get(name), new.get(name))
+    elif old != new:
+        yield f"{place}: {_shown(old)} on record, now {_shown(new)}"
+
+
+def _shown(value: Any) -> str:
+    text = "nothing" if value is None else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _digest(names: list[str]) -> str:
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
