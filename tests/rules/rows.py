@@ -53,11 +53,6 @@ UNTOUCHED = (
     Row("mypy updated in the lock", "nothing", locked("mypy")),
     Row("a log deleted", "nothing", deleted(f"{RESULTS}/logs/report.html.log")),
     Row(
-        "a sidecar deleted",
-        "nothing; `make audit` reports it",
-        deleted(f"{RESULTS}/provenance/report.html.json"),
-    ),
-    Row(
         "one byte of a store changed",
         "nothing; `make audit` reports it, and a job that reads the store fails",
         changed(f"{RESULTS}/own/tiles/unseen1.zarr/zarr.json", one_byte_changed),
@@ -68,6 +63,12 @@ WEIGHTS = f"{RESULTS}/own/segmenters/unet/original/fold1-seed0.safetensors"
 CODED_SCENE = "own/reconstructions/jpeg2000/1/any/unseen1"
 
 DAMAGED = (
+    Row(
+        "the report's sidecar deleted",
+        "report",
+        deleted(f"{RESULTS}/provenance/report.html.json"),
+        PAGE,
+    ),
     Row("the report deleted", "report", deleted(f"{RESULTS}/report.html"), PAGE),
     Row(
         "the findings deleted",
