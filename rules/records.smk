@@ -9,8 +9,9 @@ from snakemake.persistence import NO_PARAMS_CHANGE, ParamsChange, PersistenceBas
 from snakemake.settings.types import RerunTrigger
 from snakemake.utils import format as fill
 
+from workflow_lib.provenance.environment import installed
 from workflow_lib.provenance.planned import Planned
-from workflow_lib.provenance.told import Told, differences, other_inputs, recorded
+from workflow_lib.provenance.told import Told, differences, other_inputs, other_packages, recorded
 
 PLANNED = Planned.asked()
 
@@ -45,6 +46,8 @@ def changes(persistence, job, file=None):
         producers = [p for p in persistence.dag.dependencies[job] if p.output]
         found = other_inputs(record, [told_and_recorded(p)[1] for p in producers])
     PLANNED.differences[told.outputs[0]] = found
+    if record:  # the audit names packages by itself
+        found = found + other_packages(record, installed([*record.packages]))
     return ParamsChange(only_new=set(found), files=set(job.output)) if found else NO_PARAMS_CHANGE
 
 

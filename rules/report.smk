@@ -58,7 +58,7 @@ rule write_report:
     input:
         metrics=PATHS.metrics(),
         findings=PATHS.findings(),
-        templates=sorted(map(str, Path("workflow_lib/report").rglob("*.j2"))),
+        templates=sorted(map(os.path.relpath, (BASE / "workflow_lib/report").rglob("*.j2"))),
         scenes=PLAN.scene_files(),
         shown=PLAN.shown_files(),
     output:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,13 +24,19 @@ def installed(names: list[str]) -> dict[str, str]:
 
     From their folders' names: importlib.metadata would read a file for each one.
     """
+    found = _all_installed()
+    return {name: found[name] for name in names if name in found}
+
+
+@cache
+def _all_installed() -> dict[str, str]:
     found: dict[str, str] = {}
     for place in sys.path:
         for entry in _listed(place):
             if entry.endswith(".dist-info"):
                 package, _, version = entry.removesuffix(".dist-info").rpartition("-")
                 found.setdefault(normalised(package), version)
-    return {name: found[name] for name in names if name in found}
+    return found
 
 
 def _listed(folder: str) -> list[str]:

@@ -123,6 +123,18 @@ def other_inputs(record: Sidecar, producers: Iterable[Sidecar | None]) -> list[s
     ]
 
 
+def other_packages(record: Sidecar, present: Mapping[str, str]) -> list[str]:
+    """Packages that the job ran with in another version than `present`, which is installed now.
+
+    Suffixes of builds, such as "+cpu", do not count.
+    """
+    return [
+        f"{name}: {version} on record, now {present[name]} is installed"
+        for name, version in record.packages.items()
+        if name in present and version.partition("+")[0] != present[name].partition("+")[0]
+    ]
+
+
 def options(arguments: Iterable[str]) -> dict[str, list[str]]:
     """The values of every option of a command line."""
     found: dict[str, list[str]] = {}

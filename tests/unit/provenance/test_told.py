@@ -7,7 +7,14 @@ from dataclasses import replace
 import pytest
 from blank import BLANK
 
-from workflow_lib.provenance.told import CODE_CHANGED, Told, differences, other_inputs, summary
+from workflow_lib.provenance.told import (
+    CODE_CHANGED,
+    Told,
+    differences,
+    other_inputs,
+    other_packages,
+    summary,
+)
 
 STUDY = {"statistics": {"epsilon": 0.01, "resamples": 200}}
 JOB = {
@@ -90,3 +97,9 @@ def test_an_input_that_was_made_again_is_named(record):
     assert other_inputs(record, [producer, None]) == [f"{read} was made again since"]
     same = replace(BLANK, outputs={read: "0" * 64})
     assert other_inputs(record, [same]) == []
+
+
+def test_a_package_that_was_installed_in_another_version_is_named():
+    record = replace(BLANK, packages={"numpy": "2.4.5", "torch": "2.13.0+cpu", "gone": "1"})
+    present = {"numpy": "2.4.6", "torch": "2.13.0"}
+    assert other_packages(record, present) == ["numpy: 2.4.5 on record, now 2.4.6 is installed"]

@@ -29,7 +29,7 @@ _REMEDIES: Mapping[Kind, str] = {
     "missing": "no job needs it: remove its sidecar too",
     "changed": "no job needs it: remove it and its sidecar",
     "made from another": "make",
-    "source": "restore it, or run make to regenerate what depends on it",
+    "source": "restore it, or remove it from the study and run make",
     "code": "make",
     "lock": "make",
     "packages": "install the lock (envs/install.sh), then make",

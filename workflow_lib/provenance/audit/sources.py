@@ -81,15 +81,19 @@ def _source_faults(
         if stale:
             state = "is missing" if present[name] is None else "has changed"
             what = f"{state} since {first_names([first_output(job) for job in stale])} was made"
-            yield Fault("source", name, what, stale[0].rule, _again(records, name, stale))
+            again = _again(records, name, stale, present[name] is not None)
+            yield Fault("source", name, what, stale[0].rule, again)
 
 
-def _again(records: Records, name: str, readers: list[Sidecar]) -> tuple[str, ...]:
-    """Outputs to regenerate so that an input is restored: an archive's mark, or results."""
+def _again(records: Records, name: str, readers: list[Sidecar], exists: bool) -> tuple[str, ...]:
+    """Outputs to regenerate: an archive's mark, or what was made from an input that exists."""
+    read = tuple(map(first_output, readers))
     if is_result(name, records.results):
-        return (name, *map(first_output, readers))
+        return (name, *read)
     mark = f"{records.results}/archives/{PurePosixPath(name).name}.sha256"
-    return (mark,) if any(mark in job.inputs for job in readers) else ()
+    if any(mark in job.inputs for job in readers):
+        return (mark,)
+    return read if exists else ()
 
 
 def _present(records: Records, name: str) -> str | None:
