@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from changes import pixel_counted_up
+from own import LABELS, UNSEEN
 from project import ROOT, Project
 
 from workflow_lib.codecs.registry import module_of
@@ -162,6 +164,20 @@ def test_a_damaged_store_is_repaired_by_one_command_and_one_job(copy, store, dam
     said = done.stdout + done.stderr
     assert "1 of 1 steps (100%) done" in said
     assert "Nothing to be done" in said
+    assert audit(RESULTS, copy.folder).faults == ()
+    assert copy.planned(*SMOKE) == {}
+
+
+def test_a_raster_replaced_by_one_of_the_same_size_and_time_is_read_again(copy):
+    label = copy.folder / LABELS / f"{UNSEEN[0]}.tif"
+    before = label.stat()
+    pixel_counted_up(label)
+    os.utime(label, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert label.stat().st_size == before.st_size
+    assert copy.planned(*SMOKE) == {}
+    (fault,) = audit(RESULTS, copy.folder).faults
+    assert (fault.path, fault.remedy) == (f"{LABELS}/{UNSEEN[0]}.tif", "make repair")
+    repair(copy)
     assert audit(RESULTS, copy.folder).faults == ()
     assert copy.planned(*SMOKE) == {}
 
