@@ -8,14 +8,18 @@ import argparse
 import os
 import subprocess
 import sys
+import sysconfig
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from platformdirs import user_cache_path
 
 from workflow_lib.config import study_files
 from workflow_lib.errors import DownlinkError
 from workflow_lib.provenance.audit.audit import Audit, audit
 from workflow_lib.provenance.audit.dry_run import DryRun
+from workflow_lib.provenance.audit.installation import Installation, compare
 from workflow_lib.provenance.audit.presentation import account, write_json, write_page
 from workflow_lib.provenance.planned import ASKED, Planned
 
@@ -40,7 +44,7 @@ def main() -> None:
         if not args.left_over:
             for old in (_page(results), _json(results)):  # no earlier verdict outlives a failure
                 old.unlink(missing_ok=True)
-        found = audit(results, Path.cwd(), _planned(args.study), study.name)
+        found = audit(results, Path.cwd(), _planned(args.study), study.name, _installed)
         if args.left_over:
             _require_up_to_date(found.plan)
             _list(found.left_over)
@@ -68,6 +72,11 @@ def _planned(overlays: Sequence[Path]) -> DryRun:
         )
         planned = Planned.read(target) if target.exists() else None
     return DryRun.of(done.returncode, done.stdout.decode(errors="replace"), planned)
+
+
+def _installed(packages: Iterable[str]) -> Installation:
+    site = Path(sysconfig.get_path("purelib"))
+    return compare(site, packages, user_cache_path("downlink") / "packages.json")
 
 
 def _page(results: str) -> Path:

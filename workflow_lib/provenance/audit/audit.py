@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -14,6 +14,7 @@ from workflow_lib.provenance.audit.code import code_faults
 from workflow_lib.provenance.audit.disk import Disk, output_faults, walk
 from workflow_lib.provenance.audit.dry_run import NOT_RUN, DryRun
 from workflow_lib.provenance.audit.faults import Fault, Kind, counted
+from workflow_lib.provenance.audit.installation import Installation
 from workflow_lib.provenance.audit.records import Records, first_names, jobs_by_rule, read_records
 from workflow_lib.provenance.audit.reported_numbers import report_numbers
 from workflow_lib.provenance.audit.sources import check_sources
@@ -84,7 +85,13 @@ class Audit:
         return tuple(chain.from_iterable(of_jobs))
 
 
-def audit(results: str, root: Path, plan: DryRun = NOT_RUN, study: str = "") -> Audit:
+def audit(
+    results: str,
+    root: Path,
+    plan: DryRun = NOT_RUN,
+    study: str = "",
+    installation: Callable[[Iterable[str]], Installation] | None = None,
+) -> Audit:
     """Compare everything below a results folder with its sidecars, without changing anything.
 
     Args:
@@ -92,6 +99,7 @@ def audit(results: str, root: Path, plan: DryRun = NOT_RUN, study: str = "") -> 
         root: the project's folder.
         plan: the jobs that Snakemake would run now.
         study: name of the study; empty if any will do.
+        installation: compares the installed files of packages, by name; None leaves them out.
 
     Raises:
         DownlinkError: the folder has no sidecars or cannot be read.
@@ -105,6 +113,8 @@ def audit(results: str, root: Path, plan: DryRun = NOT_RUN, study: str = "") -> 
         compared = _comparable(records, found)
         if compared:
             found += report_numbers(Paths(results), root)
+        installed = installation(_packages(records)) if installation else None
+        found += installed.faults if installed else ()
         found += _out_of_date(records, plan, study, {fault.kind for fault in found})
     except OSError as error:
         raise DownlinkError(
@@ -112,6 +122,10 @@ def audit(results: str, root: Path, plan: DryRun = NOT_RUN, study: str = "") -> 
             "you may read its results. Then run the audit again."
         ) from error
     checks = _checks(records, disk, compared, plan, found)
+    if installed:
+        question = "Are the installed packages as their makers recorded them?"
+        check = AuditCheck(question, counted(installed.files, "file"), len(installed.faults))
+        checks = (*checks[:-1], check, checks[-1])
     notices = (*_notices(records, disk), *inputs.notices)
     return Audit(records, plan, checks, tuple(found), notices, study)
 
@@ -135,6 +149,11 @@ def _out_of_date(records: Records, plan: DryRun, study: str, known: set[Kind]) -
             rule = records.jobs[output].rule if output in records.jobs else ""
             yield Fault("out of date", output, f"is not as the study says: {'; '.join(own)}", rule)
     yield Fault("out of date", records.results, f"is out of date: {plan}")
+
+
+def _packages(records: Records) -> set[str]:
+    """Packages that the code of current jobs can reach."""
+    return {name for job in records.current.values() for name in job.locked}
 
 
 def _made_for(records: Records) -> str | None:

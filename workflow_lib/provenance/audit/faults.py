@@ -19,6 +19,7 @@ Kind = Literal[
     "report",
     "out of date",
     "another study",
+    "altered",
 ]
 
 _REMEDIES: Mapping[Kind, str] = {
@@ -35,6 +36,7 @@ _REMEDIES: Mapping[Kind, str] = {
     "packages": "install the lock (envs/install.sh), then make",
     "report": "make",
     "out of date": "make",
+    "altered": "install the lock again (bash envs/install.sh PYTHON)",
     "another study": "name the study that made them (STUDY=FILE), or give this one other results",
 }
 
