@@ -47,9 +47,9 @@ def prepared(folder) -> Project:
 
 
 def until(reached: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + 300
     while not reached():
-        assert time.monotonic() < deadline, f"not within three minutes: {what}"
+        assert time.monotonic() < deadline, f"not within five minutes: {what}"
         time.sleep(0.2)
 
 
