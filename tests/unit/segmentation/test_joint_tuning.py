@@ -337,7 +337,7 @@ def test_invalid_fine_tunings_are_refused(setting, tmp_path, arm, toy_tiles):
         (replace(setting, tiles=three), "standalone.*codec: the weights are of"),
         (replace(setting, segmenter=resnet), "standalone.*segmenter: .*Train it again"),
         (replace(setting, codec_weights=setting.segmenter_weights), "segmenter: not the weights"),
-        (replace(setting, segmenter_weights=tmp_path / "none"), "none: not a readable file"),
+        (replace(setting, segmenter_weights=tmp_path / "none"), "none: there is no such file"),
     ]
     for bad, message in cases:
         with pytest.raises(DownlinkError, match=message):

@@ -84,6 +84,9 @@ def segmenting(folder, store, name, steps, attempt):
         "outputs": [f"{folder}/{name}.w"],
         "sidecar": f"{folder}/sidecar.json",
         "commit": [None, None],
+        "root": str(ROOT),
+        "code": "",
+        "shell": "",
     }
     (folder / "job.json").write_text(json.dumps(described))
     told = {"DOWNLINK_JOB": str(folder / "job.json"), "SLURM_JOB_ID": str(attempt)}
