@@ -28,6 +28,8 @@ RUN := snakemake --cores $(CORES) $(if $(STUDY),--configfile $(STUDY))
 READY := $(VENV)/.ready
 PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest
 export PATH := $(abspath $(BIN)):$(PATH)
+# This checkout, even if the environment has another one installed.
+export PYTHONPATH := $(CURDIR)
 
 .PHONY: study install test test-machines test-study test-network test-slow test-slurm test-slurm-slow smoke audit repair reproduce crate ad-ae bench lint format lock clean
 
