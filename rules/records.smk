@@ -38,9 +38,11 @@ def told_and_recorded(job):
 
 def changes(persistence, job, file=None):
     """Why a job is out of date, as Snakemake's change of parameters."""
-    if not any(map(os.path.exists, job.output)):  # missing files are not for this comparison
+    if not job.output:
         return NO_PARAMS_CHANGE
     told, record = told_and_recorded(job)
+    if record is None and not any(map(os.path.exists, job.output)):
+        return NO_PARAMS_CHANGE  # it never ran, and runs if its outputs are needed
     found = differences(told, record)
     if record and not found:
         producers = [p for p in persistence.dag.dependencies[job] if p.output]

@@ -131,6 +131,16 @@ def test_an_audit_that_fails_leaves_no_earlier_verdict(finished, tmp_path):
     assert not (copy.folder / "results/smoke/audit.json").exists()
 
 
+def test_a_change_is_planned_although_the_outputs_are_gone(finished, tmp_path):
+    """Snakemake removes the outputs of a job that fails; its old record stays."""
+    copy = Project(shutil.copytree(finished.folder, tmp_path / "copy"))
+    with OTHER_LEARNING_RATE(copy.folder):
+        planned = rules(copy)
+        for file in copy.folder.glob("results/smoke/*/segmenters/unet/original/*.safetensors"):
+            file.unlink()
+        assert rules(copy) == planned >= TRAINED_AGAIN
+
+
 def test_an_output_without_a_record_is_made_again(finished, tmp_path):
     copy = Project(shutil.copytree(finished.folder, tmp_path / "copy"))
     (copy.folder / "results/smoke/provenance/findings.json.json").unlink()

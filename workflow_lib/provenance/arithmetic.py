@@ -5,11 +5,12 @@ import sys
 from collections.abc import Mapping
 
 _STEERING = (
-    *("ATEN_", "CUBLAS_", "CUDA_", "DNNL_", "GDAL_", "GOMP_", "KMP_", "MKL_", "NPY_", "NVIDIA_"),
-    *("OMP_", "ONEDNN_", "OPENBLAS_", "OPJ_", "PROJ_", "PYTHONHASHSEED", "PYTHONOPTIMIZE"),
-    *("PYTORCH_", "TORCH_"),
+    *("ATEN_", "CUBLAS_", "DNNL_", "GOMP_", "KMP_", "MKL_", "NPY_", "OMP_", "ONEDNN_", "OPENBLAS_"),
+    *("GDAL_NUM_THREADS", "PROJ_NETWORK", "PYTHONHASHSEED", "PYTHONOPTIMIZE", "NVIDIA_TF32"),
 )
-"""Beginnings of the names of variables that can change numbers."""
+"""Beginnings of the names of variables that can change numbers. None of them holds a secret."""
+_OF_SNAKEMAKE = ("MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""Variables that Snakemake sets by its number of cores; this project's threads are options."""
 _LEVELS = ("X86_V4", "X86_V3", "X86_V2")
 
 
@@ -31,4 +32,5 @@ def instruction_sets() -> dict[str, str]:
 
 def steering_variables(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Variables of the environment that can change numbers, by name."""
-    return {name: environment[name] for name in sorted(environment) if name.startswith(_STEERING)}
+    names = [name for name in sorted(environment) if name.startswith(_STEERING)]
+    return {name: environment[name] for name in names if name not in _OF_SNAKEMAKE}

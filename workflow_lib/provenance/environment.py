@@ -3,7 +3,7 @@
 import hashlib
 import os
 import subprocess
-import sys
+import sysconfig
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -31,7 +31,7 @@ def installed(names: list[str]) -> dict[str, str]:
 @cache
 def _all_installed() -> dict[str, str]:
     found: dict[str, str] = {}
-    for place in sys.path:
+    for place in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
         for entry in _listed(place):
             if entry.endswith(".dist-info"):
                 package, _, version = entry.removesuffix(".dist-info").rpartition("-")

@@ -16,6 +16,8 @@ from workflow_lib.errors import DownlinkError
 from workflow_lib.provenance.sidecar import Sidecar
 
 CODE_CHANGED = "its code or the packages that this needs have changed"
+_LARGEST = 64_000_000
+"""Bytes of a record; larger ones are not read."""
 _JOB = "3<<<"
 """In a job's command, what precedes the description of the job as JSON."""
 
@@ -48,14 +50,11 @@ class Told:
     @classmethod
     def of_command(cls, command: str) -> Self:
         """Read the shell command of a job, which contains the job's description."""
-        before, _, described = command.rpartition(_JOB)
-        (text,) = shlex.split(described)
-        job = json.loads(text)
-        words = shlex.split(before.partition(" < <(")[0])
+        words = shlex.split(command)
+        job = json.loads(words[-1].removeprefix(_JOB))
         script = next(n for n, word in enumerate(words) if word.endswith(".py"))
-        arguments = words[script + 1 :]
-        if ">" in arguments:
-            arguments = arguments[: arguments.index(">")]
+        end = next(n for n, word in enumerate(words) if n > script and word in ("<", ">"))
+        arguments = words[script + 1 : end]
         return cls(
             rule=job["rule"],
             wildcards=job["wildcards"],
@@ -80,11 +79,16 @@ def summary(job: Mapping[str, Any]) -> dict[str, str]:
 
 
 def recorded(told: Told, root: Path) -> Sidecar | None:
-    """The record of the job; None if it is missing or damaged."""
+    """The record of the job; None if it is missing, damaged or too large."""
+    file = root / told.sidecar
     try:
-        return Sidecar.read(root / told.sidecar)
-    except DownlinkError:
+        if not file.is_file() or file.stat().st_size > _LARGEST:
+            return None
+        record = Sidecar.read(file)
+    except (DownlinkError, OSError, RecursionError):
         return None
+    parts = ("wildcards", "parameters", "told", "inputs", "outputs", "packages", "locked")
+    return record if all(isinstance(getattr(record, part), dict) for part in parts) else None
 
 
 def differences(told: Told, record: Sidecar | None) -> list[str]:
@@ -124,14 +128,18 @@ def other_inputs(record: Sidecar, producers: Iterable[Sidecar | None]) -> list[s
 
 
 def other_packages(record: Sidecar, present: Mapping[str, str]) -> list[str]:
-    """Packages that the job ran with in another version than `present`, which is installed now.
+    """Packages that the job ran with in another version than the locked one, installed now.
 
+    If what is installed now is not as locked, another run would be no better.
     Suffixes of builds, such as "+cpu", do not count.
     """
     return [
         f"{name}: {version} on record, now {present[name]} is installed"
         for name, version in record.packages.items()
-        if name in present and version.partition("+")[0] != present[name].partition("+")[0]
+        if name in present
+        and version.partition("+")[0]
+        != present[name].partition("+")[0]
+        == record.locked.get(name, "").partition("+")[0]
     ]
 
 
@@ -158,7 +166,7 @@ def _values(values: list[str] | None) -> Any:
 def _parsed(value: str) -> Any:
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
 
 

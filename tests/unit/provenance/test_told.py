@@ -100,6 +100,15 @@ def test_an_input_that_was_made_again_is_named(record):
 
 
 def test_a_package_that_was_installed_in_another_version_is_named():
-    record = replace(BLANK, packages={"numpy": "2.4.5", "torch": "2.13.0+cpu", "gone": "1"})
+    locked = {"numpy": "2.4.6", "torch": "2.13.0", "gone": "1"}
+    ran = {"numpy": "2.4.5", "torch": "2.13.0+cpu", "gone": "1"}
+    record = replace(BLANK, packages=ran, locked=locked)
     present = {"numpy": "2.4.6", "torch": "2.13.0"}
     assert other_packages(record, present) == ["numpy: 2.4.5 on record, now 2.4.6 is installed"]
+    unlocked = {"numpy": "9.9"}
+    assert other_packages(record, unlocked) == []
+
+
+def test_text_that_looks_like_a_redirection_is_text(record):
+    now = told({"caption": "temperature < <(300 K) > 3<<<'x"})
+    assert "caption" in now.parameters["study"][0]
