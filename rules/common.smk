@@ -35,12 +35,12 @@ CORES_PER_GPU = max(4, STUDY.threads)
 gc.set_threshold(50_000, 20, 50)
 atexit.register(gc.freeze)
 
-# Where things are stands in the prefix, which Snakemake does not compare: another environment's or
-# checkout's path runs nothing again. Threads that wait must not spin, because jobs share the cores.
-HERE = places(sys.executable, workflow.basedir)
-shell.prefix(
-    f"set -euo pipefail; export OMP_NUM_THREADS={STUDY.threads} OMP_WAIT_POLICY=PASSIVE; {HERE}"
-)
+# What the plan does not compare: another environment, checkout or number of threads runs nothing
+# again by itself. Where threads can change a result, they are an option of the job too.
+UNCOMPARED = f"export OMP_NUM_THREADS={STUDY.threads}; " + places(sys.executable, workflow.basedir)
+# Snakemake formats the prefix. Threads that wait must not spin, because jobs share the cores.
+ESCAPED = UNCOMPARED.replace("{", "{{").replace("}", "}}")
+shell.prefix(f"set -euo pipefail; export OMP_WAIT_POLICY=PASSIVE; {ESCAPED}")
 
 
 def codec_code(script):

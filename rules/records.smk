@@ -9,6 +9,7 @@ from snakemake.persistence import NO_PARAMS_CHANGE, ParamsChange, PersistenceBas
 from snakemake.settings.types import RerunTrigger
 from snakemake.utils import format as fill
 
+from workflow_lib.provenance.audit.faults import printable
 from workflow_lib.provenance.environment import installed
 from workflow_lib.provenance.planned import Planned
 from workflow_lib.provenance.told import Told, differences, other_inputs, other_packages, recorded
@@ -18,8 +19,8 @@ PLANNED = Planned.asked()
 
 @cache
 def run_by_shell(rule):
-    """Digest of what the shell runs for a rule, without the places of interpreter and checkout."""
-    text = shell._process_prefix.replace(HERE, "") + workflow.get_rule(rule).shellcmd
+    """Digest of what the shell runs for a rule, without places and the number of threads."""
+    text = shell._process_prefix.replace(UNCOMPARED, "") + workflow.get_rule(rule).shellcmd
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -50,7 +51,9 @@ def changes(persistence, job, file=None):
     PLANNED.differences[told.outputs[0]] = found
     if record:  # the audit names packages by itself
         found = found + other_packages(record, installed([*record.packages]))
-    return ParamsChange(only_new=set(found), files=set(job.output)) if found else NO_PARAMS_CHANGE
+    if not found:
+        return NO_PARAMS_CHANGE
+    return ParamsChange(only_new=set(map(printable, found)), files=set(job.output))
 
 
 def recorded_checksums(persistence, job, file):
@@ -58,14 +61,21 @@ def recorded_checksums(persistence, job, file):
     return {f"sha256:{record.inputs[file]}"} if record and file in record.inputs else set()
 
 
-PersistenceBase.params_changed = changes
-PersistenceBase.input_checksums = recorded_checksums
-PersistenceBase.has_metadata = lambda persistence, job: True
-PersistenceBase.has_outdated_metadata = lambda persistence, job: False
-for question in ("code_changed", "input_changed", "software_stack_changed"):
-    setattr(PersistenceBase, question, lambda persistence, job, file=None: ())
+# Answers by the name of Snakemake's question; all other changes are among the differences.
+ANSWERS = {
+    "params_changed": changes,
+    "input_checksums": recorded_checksums,
+    "has_metadata": lambda persistence, job: True,
+    "has_outdated_metadata": lambda persistence, job: False,
+    "code_changed": lambda persistence, job, file=None: (),
+    "input_changed": lambda persistence, job, file=None: (),
+    "software_stack_changed": lambda persistence, job, file=None: (),
+}
+for question, answer in ANSWERS.items():
+    if not hasattr(PersistenceBase, question):
+        raise WorkflowError(f"Snakemake has no {question} any more: install the locked version.")
+    setattr(PersistenceBase, question, answer)
 # `make repair` makes damaged files again and nothing else.
 if "DOWNLINK_REPAIR" not in os.environ:
     type(workflow).rerun_triggers = property(lambda workflow: RerunTrigger.all())
-if PLANNED.target:
-    atexit.register(lambda: PLANNED.write(workflow.persistence.dag.jobs))
+atexit.register(PLANNED.write)

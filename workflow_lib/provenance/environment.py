@@ -76,8 +76,11 @@ def committed(root: Path, files: Iterable[str]) -> bool:
 
 
 def _blob(file: Path, digits: int) -> str:
-    """Git's name of a file's contents; repositories use SHA-1 or, with 64 digits, SHA-256."""
-    content = file.read_bytes()
+    """Git's name of a file's contents, empty if it is gone; SHA-256 if names have 64 digits."""
+    try:
+        content = file.read_bytes()
+    except OSError:
+        return ""
     algorithm = hashlib.sha256 if digits == 64 else hashlib.sha1
     return algorithm(b"blob %d\0" % len(content) + content).hexdigest()
 

@@ -65,7 +65,12 @@ class Recording:
         return cls(job)
 
     def finish(self) -> None:
-        """Write the sidecar; every output must exist."""
+        """Write the sidecar; every output must exist.
+
+        Raises:
+            DownlinkError: the job imported a file that lies beside the library.
+        """
+        _refuse_strays()
         begun = time.perf_counter()
         code, parameters = self._code(), options(sys.argv[1:])
         locked = reached_packages(code)
@@ -133,6 +138,21 @@ class Recording:
         loaded = (getattr(module, "__file__", None) for module in own)
         below = (Path(name).resolve() for name in loaded if name)
         return sorted({path.relative_to(ROOT).as_posix() for path in below if path in self._states})
+
+
+def _refuse_strays() -> None:
+    """Refuse modules beside the library and the scripts, e.g. a `random.py` of the user.
+
+    Jobs find the library by PYTHONPATH, so such files precede Python's own modules.
+
+    Raises:
+        DownlinkError: the job imported one.
+    """
+    allowed = (*(f"{ROOT}/{own}/" for own in (PACKAGE, "scripts")), f"{sys.prefix}/")
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None) or ""
+        if file.startswith(f"{ROOT}/") and not file.startswith(allowed):
+            raise DownlinkError(f"{file}: the job imported this file. Move it out of the project.")
 
 
 def _project_files() -> list[Path]:

@@ -1,4 +1,4 @@
-"""What a job is told, and how it differs from what its record says that it was told.
+"""Compare what the plan tells a job with what the job's record says.
 
 Snakemake's own memory, `.snakemake`, belongs to a checkout and not to the results. So the plan and
 the audit compare each job with its sidecar, by the functions of this module.
@@ -92,7 +92,7 @@ def recorded(told: Told, root: Path) -> Sidecar | None:
 
 
 def differences(told: Told, record: Sidecar | None) -> list[str]:
-    """Differences between what a job is told and what its record says, in words.
+    """List in words how a job's instructions differ from its record.
 
     Each one is a phrase such as "epsilon: 0.01 on record, now 0.05".
     """

@@ -14,6 +14,7 @@ from workflow_lib import machine
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import sha256, tree_sha256
 from workflow_lib.provenance import environment, record
+from workflow_lib.provenance.arithmetic import steering_variables
 from workflow_lib.provenance.digests import file_digest
 from workflow_lib.provenance.lock import read_lock
 from workflow_lib.provenance.sidecar import EDITED, Sidecar
@@ -172,6 +173,26 @@ def test_a_job_of_another_checkout_is_refused(project, tmp_path):
     assert done.returncode == 1
     assert f"was planned in {tmp_path}" in done.stderr
     assert not (project.folder / "astray").exists()
+
+
+def test_a_module_beside_the_library_is_refused(project):
+    stray = project.folder / "bisect.py"
+    stray.write_text("")
+    script = project.folder / "scripts/try.py"
+    try:
+        script.write_text(f"import bisect\n{SCRIPT}")
+        done = run(project, "strayed")
+        assert "bisect.py" in done.stderr
+        assert done.returncode == 1
+        assert not (project.folder / "provenance/strayed.json").exists()
+    finally:
+        script.write_text(SCRIPT)
+        stray.unlink()
+
+
+def test_no_secret_is_recorded():
+    secret = {"NVIDIA_API_KEY": "x", "GDAL_HTTP_USERPWD": "me:x", "GDAL_HTTP_HEADERS": "Bearer x"}
+    assert steering_variables({**secret, "OMP_NUM_THREADS": "1"}) == {"OMP_NUM_THREADS": "1"}
 
 
 def test_what_decides_the_last_digits_is_on_record(project):

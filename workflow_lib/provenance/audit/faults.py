@@ -37,7 +37,8 @@ _REMEDIES: Mapping[Kind, str] = {
     "report": "make",
     "out of date": "make",
     "altered": "install the lock again (bash envs/install.sh PYTHON)",
-    "another study": "name the study that made them (STUDY=FILE), or give this one other results",
+    "another study": "name the study that made them (STUDY=FILE), give this one another folder, or "
+    "run make if it was only renamed",
 }
 
 
