@@ -11,8 +11,8 @@ from snakemake.utils import format as fill
 
 from workflow_lib.provenance.audit.faults import printable
 from workflow_lib.provenance.environment import installed
-from workflow_lib.provenance.planned import Planned
-from workflow_lib.provenance.told import Told, differences, other_inputs, other_packages, recorded
+from workflow_lib.provenance.planned import Planned, recorded
+from workflow_lib.provenance.told import Told, differences, other_inputs, other_packages
 
 PLANNED = Planned.asked()
 
@@ -34,7 +34,7 @@ def told_and_recorded(job):
     parts = ("input", "output", "params", "wildcards", "threads", "resources", "log")
     command = fill(job.rule.shellcmd, **{part: getattr(job, part) for part in parts})
     told = Told.of_command(command)
-    return told, recorded(told, Path.cwd())
+    return told, recorded(Path(told.sidecar))
 
 
 def changes(persistence, job, file=None):

@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from workflow_lib.errors import DownlinkError
+from workflow_lib.provenance.reading import content_of, read_checked
+from workflow_lib.provenance.sidecar import Sidecar
+
 ASKED = "DOWNLINK_PLAN"
 """Environment variable with the path to which a dry run writes the differences."""
 
@@ -39,3 +43,11 @@ class Planned:
     def read(cls, file: Path) -> Self:
         """Read what `write` wrote."""
         return cls(json.loads(file.read_text()))
+
+
+def recorded(sidecar: Path) -> Sidecar | None:
+    """Read the record of a job; None if it is missing or damaged."""
+    try:
+        return read_checked(sidecar, content_of(sidecar))
+    except (DownlinkError, OSError):
+        return None

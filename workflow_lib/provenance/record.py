@@ -28,7 +28,7 @@ from workflow_lib.provenance.digests import (
 )
 from workflow_lib.provenance.lock import LOCK
 from workflow_lib.provenance.sidecar import EDITED, Sidecar
-from workflow_lib.provenance.told import options, summary
+from workflow_lib.provenance.told import options, parsed, summary
 
 JOB = "DOWNLINK_JOB"
 """Environment variable with the path of a JSON file, which describes the job: see
@@ -183,12 +183,5 @@ def _seeds(parameters: dict[str, list[str]]) -> dict[str, int]:
             found[place] = value
 
     for name, values in parameters.items():
-        look([_parsed(value) for value in values], name)
+        look([parsed(value) for value in values], name)
     return found
-
-
-def _parsed(value: str) -> Any:
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value

@@ -9,15 +9,11 @@ import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
-from workflow_lib.errors import DownlinkError
 from workflow_lib.provenance.sidecar import Sidecar
 
 CODE_CHANGED = "its code or the packages that this needs have changed"
-_LARGEST = 64_000_000
-"""Bytes of a record; larger ones are not read."""
 _JOB = "3<<<"
 """In a job's command, what precedes the description of the job as JSON."""
 
@@ -76,19 +72,6 @@ def summary(job: Mapping[str, Any]) -> dict[str, str]:
         "code": job["code"],
         "shell": job["shell"],
     }
-
-
-def recorded(told: Told, root: Path) -> Sidecar | None:
-    """The record of the job; None if it is missing, damaged or too large."""
-    file = root / told.sidecar
-    try:
-        if not file.is_file() or file.stat().st_size > _LARGEST:
-            return None
-        record = Sidecar.read(file)
-    except (DownlinkError, OSError, RecursionError):
-        return None
-    parts = ("wildcards", "parameters", "told", "inputs", "outputs", "packages", "locked")
-    return record if all(isinstance(getattr(record, part), dict) for part in parts) else None
 
 
 def differences(told: Told, record: Sidecar | None) -> list[str]:
@@ -159,11 +142,12 @@ def _values(values: list[str] | None) -> Any:
     """Values of an option, with JSON read, so that differences can be named by key."""
     if values is None:
         return None
-    parsed = [_parsed(value) for value in values]
-    return parsed[0] if len(parsed) == 1 else parsed
+    found = [parsed(value) for value in values]
+    return found[0] if len(found) == 1 else found
 
 
-def _parsed(value: str) -> Any:
+def parsed(value: str) -> Any:
+    """Read a value as JSON; a value that is none stays text."""
     try:
         return json.loads(value)
     except (ValueError, RecursionError):
