@@ -20,8 +20,9 @@ from workflow_lib.paths import manifest, replicate
 from workflow_lib.plan import TRAINED, WILDCARDS, Plan
 from workflow_lib.provenance.environment import commit
 
+CACHE = user_cache_path("downlink")
 try:
-    PLAN = Plan.of(completed(config), user_cache_path("downlink"))
+    PLAN = Plan.of(completed(config), CACHE)
 except DownlinkError as error:
     raise WorkflowError(str(error)) from None
 

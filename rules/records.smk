@@ -12,9 +12,12 @@ from snakemake.utils import format as fill
 from workflow_lib.provenance.audit.faults import printable
 from workflow_lib.provenance.environment import installed
 from workflow_lib.provenance.planned import Planned, recorded
-from workflow_lib.provenance.told import Told, differences, other_inputs, other_packages
+from workflow_lib.provenance.run_start import begin, installed_now
+from workflow_lib.provenance.told import Told, differences
+from workflow_lib.provenance.told import other_inputs, other_installation, other_packages
 
 PLANNED = Planned.asked()
+INSTALLED = cache(lambda: installed_now(CACHE))
 
 
 @cache
@@ -48,6 +51,8 @@ def changes(persistence, job, file=None):
     if record and not found:
         producers = [p for p in persistence.dag.dependencies[job] if p.output]
         found = other_inputs(record, [told_and_recorded(p)[1] for p in producers])
+    if record and (record.altered or STUDY.patched):
+        found = found + other_installation(record, STUDY.patched, INSTALLED().altered)
     PLANNED.differences[told.outputs[0]] = found
     if record:  # the audit names packages by itself
         found = found + other_packages(record, installed([*record.packages]))

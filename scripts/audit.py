@@ -8,20 +8,20 @@ import argparse
 import os
 import subprocess
 import sys
-import sysconfig
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
 from workflow_lib.config import study_files
 from workflow_lib.errors import DownlinkError
-from workflow_lib.provenance.audit.audit import Audit, audit
+from workflow_lib.provenance.audit.audit import Audit, Present, audit
 from workflow_lib.provenance.audit.dry_run import DryRun
-from workflow_lib.provenance.audit.installation import Installation, compare
+from workflow_lib.provenance.audit.made_again import made_again
 from workflow_lib.provenance.audit.presentation import account, write_json, write_page
 from workflow_lib.provenance.planned import ASKED, Planned
+from workflow_lib.provenance.run_start import installed_now
 
 
 def main() -> None:
@@ -44,11 +44,14 @@ def main() -> None:
         if not args.left_over:
             for old in (_page(results), _json(results)):  # no earlier verdict outlives a failure
                 old.unlink(missing_ok=True)
-        found = audit(results, Path.cwd(), _planned(args.study), study.name, _installed)
+        plan = _planned(args.study)
         if args.left_over:
-            _require_up_to_date(found.plan)
-            _list(found.left_over)
+            _require_up_to_date(plan)
+            _list(audit(results, Path.cwd(), Present(plan)).left_over)
             return
+        installed = installed_now(user_cache_path("downlink"))
+        present = Present(plan, study.name, study.patched, installed, made_again)
+        found = audit(results, Path.cwd(), present)
     except DownlinkError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
@@ -72,11 +75,6 @@ def _planned(overlays: Sequence[Path]) -> DryRun:
         )
         planned = Planned.read(target) if target.exists() else None
     return DryRun.of(done.returncode, done.stdout.decode(errors="replace"), planned)
-
-
-def _installed(packages: Iterable[str]) -> Installation:
-    site = Path(sysconfig.get_path("purelib"))
-    return compare(site, packages, user_cache_path("downlink") / "packages.json")
 
 
 def _page(results: str) -> Path:

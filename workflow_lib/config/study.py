@@ -65,6 +65,9 @@ class Study(Section):
     """Joint fine-tunings by name, for the regime `joint`."""
     statistics: Statistics = Field(default_factory=Statistics)
     """Options of intervals and verdicts."""
+    patched: dict[str, str] = Field(default_factory=dict)
+    """Installed packages that differ from what their makers published, each with the reason. A run
+    refuses such a package unless it is named here; audit, report and crate tell of it."""
 
     def bands(self, dataset: str) -> tuple[Band, ...]:
         """Return the bands of a dataset, in coded order."""
@@ -92,7 +95,7 @@ class Study(Section):
         """Return what the findings depend on: `reported`, without titles, captions and credits."""
         study, told = self.reported(), {"title": "", "caption": "", "credit": "", "licenses": ()}
         datasets = {name: own.model_copy(update=told) for name, own in study.datasets.items()}
-        return study.model_copy(update={"datasets": datasets})
+        return study.model_copy(update={"datasets": datasets, "patched": {}})
 
     def _needed(self) -> list[str]:
         return list(dict.fromkeys([*self.run, *(self.trainer(name) for name in self.run)]))

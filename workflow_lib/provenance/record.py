@@ -4,11 +4,13 @@ The environment variable DOWNLINK_JOB names the file that describes the job. Scr
 by hand write no sidecar. Every job imports this module, so it imports only light modules.
 """
 
+import hashlib
 import json
 import os
 import platform
 import re
 import sys
+import sysconfig
 import time
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from workflow_lib.provenance.digests import (
     file_digest,
     reached_packages,
 )
+from workflow_lib.provenance.installation import Installation
 from workflow_lib.provenance.lock import LOCK
 from workflow_lib.provenance.sidecar import EDITED, Sidecar
 from workflow_lib.provenance.told import options, parsed, summary
@@ -33,6 +36,14 @@ from workflow_lib.provenance.told import options, parsed, summary
 JOB = "DOWNLINK_JOB"
 """Environment variable with the path of a JSON file, which describes the job: see
 `rule_parts.recorder`."""
+_BESIDE = ("notes.py", "machine.py")
+"""Modules that record jobs and lie elsewhere."""
+
+
+def recorder() -> str:
+    """Digest of the files that record jobs; they change no result."""
+    files = [*Path(__file__).parent.glob("*.py"), *(ROOT / PACKAGE / name for name in _BESIDE)]
+    return hashlib.sha256("".join(sha256(file) for file in sorted(files)).encode()).hexdigest()
 
 
 class Recording:
@@ -42,6 +53,7 @@ class Recording:
         begun = time.perf_counter()
         self._job = job
         self._variables = steering_variables()  # before libraries set their own
+        _imported()
         self._states = {file: _state(file) for file in _project_files()}
         self._inputs = {name: digest(Path(name)) for name in job["inputs"]}
         self._seconds = time.perf_counter() - begun
@@ -68,10 +80,10 @@ class Recording:
         """Write the sidecar; every output must exist.
 
         Raises:
-            DownlinkError: the job imported a file that lies beside the library.
+            DownlinkError: the job imported a file that is neither its checkout's nor installed.
         """
-        _refuse_strays()
         begun = time.perf_counter()
+        imported, at_start = _imported(), Installation.at_start()
         code, parameters = self._code(), options(sys.argv[1:])
         locked = reached_packages(code)
         state = self._commit()
@@ -88,6 +100,8 @@ class Recording:
             lock=sha256(LOCK),
             locked=locked,
             packages=environment.installed(list(locked)),
+            altered=at_start.seen_by(locked, imported) if at_start else None,
+            recorder=recorder(),
             python=platform.python_version(),
             platform=platform.platform(),
             node=platform.node(),
@@ -140,19 +154,25 @@ class Recording:
         return sorted({path.relative_to(ROOT).as_posix() for path in below if path in self._states})
 
 
-def _refuse_strays() -> None:
-    """Refuse modules beside the library and the scripts, e.g. a `random.py` of the user.
-
-    Jobs find the library by PYTHONPATH, so such files precede Python's own modules.
+def _imported() -> list[str]:
+    """Paths of all modules that the job has imported.
 
     Raises:
-        DownlinkError: the job imported one.
+        DownlinkError: one is neither of this checkout, nor installed, nor Python's own, e.g. a
+            `random.py` that the user keeps beside the library.
     """
-    allowed = (*(f"{ROOT}/{own}/" for own in (PACKAGE, "scripts")), f"{sys.prefix}/")
-    for module in list(sys.modules.values()):
-        file = getattr(module, "__file__", None) or ""
-        if file.startswith(f"{ROOT}/") and not file.startswith(allowed):
-            raise DownlinkError(f"{file}: the job imported this file. Move it out of the project.")
+    places = (sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib", "platstdlib"))
+    own = (str(ROOT / name) for name in (PACKAGE, "scripts"))
+    allowed = tuple(f"{place}/" for place in {*places, *own})
+    files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    paths = [file for file in files if file and file[0] == os.sep]  # torch makes some names up
+    for path in paths:
+        if not path.startswith(allowed) and not os.path.realpath(path).startswith(allowed):
+            raise DownlinkError(
+                f"{path}: the job imported this file, which belongs neither to this checkout nor "
+                "to an installed package. Move it away, or install it as a package."
+            )
+    return paths
 
 
 def _project_files() -> list[Path]:

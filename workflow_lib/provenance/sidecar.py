@@ -32,6 +32,10 @@ class Sidecar:
         lock: digest of envs/requirements.lock.
         locked: versions of the lock's packages that the code can reach, by name.
         packages: the versions of the same packages that were installed.
+        altered: what differed from the packages as their makers recorded them: digests of the
+            differing files by package, and files that were changed while the study ran
+            (`installation.Installation`). None if nobody compared when the run began.
+        recorder: digest of the files that recorded the job; they change no result.
         python: version of Python.
         platform: operating system, its version and the processor's kind.
         node: name of the machine.
@@ -63,6 +67,8 @@ class Sidecar:
     lock: str
     locked: dict[str, str]
     packages: dict[str, str]
+    altered: dict[str, str] | None
+    recorder: str
     python: str
     platform: str
     node: str

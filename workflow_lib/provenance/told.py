@@ -86,8 +86,9 @@ def differences(told: Told, record: Sidecar | None) -> list[str]:
         found.append(f"rule: {record.rule} on record, now {told.rule}")
     found += _changes("", dict(record.wildcards), dict(told.wildcards))
     for name in sorted({*record.parameters, *told.parameters} - {*told.free}):
-        old, new = (_values(of.get(name)) for of in (record.parameters, told.parameters))
-        found += _changes(name, old, new)
+        old, new = (of.get(name) for of in (record.parameters, told.parameters))
+        if old != new:
+            found += _changes(name, _values(old), _values(new))
     now = summary(vars(told))
     missing = [name for name in told.inputs if name not in record.inputs]
     what = {
@@ -126,6 +127,25 @@ def other_packages(record: Sidecar, present: Mapping[str, str]) -> list[str]:
     ]
 
 
+def other_installation(
+    record: Sidecar, patched: Iterable[str], present: Mapping[str, str]
+) -> list[str]:
+    """Packages that the job ran with otherwise altered than they are now.
+
+    Args:
+        record: the job's record; nothing is compared if nobody compared when it ran.
+        patched: the packages that the study declares to be altered on purpose.
+        present: digests of packages that are altered now (`Installation.altered`).
+    """
+    then = record.altered or {}
+    declared = {name for name in patched if name in record.locked and record.altered is not None}
+    return [
+        f"{name}: the job ran with another content of it than is installed now"
+        for name in sorted({*then, *declared})
+        if then.get(name) != present.get(name)
+    ]
+
+
 def options(arguments: Iterable[str]) -> dict[str, list[str]]:
     """The values of every option of a command line."""
     found: dict[str, list[str]] = {}
@@ -141,7 +161,7 @@ def options(arguments: Iterable[str]) -> dict[str, list[str]]:
 def _values(values: list[str] | None) -> Any:
     """Values of an option, with JSON read, so that differences can be named by key."""
     if values is None:
-        return None
+        return _NOTHING
     found = [parsed(value) for value in values]
     return found[0] if len(found) == 1 else found
 
@@ -154,18 +174,23 @@ def parsed(value: str) -> Any:
         return value
 
 
+_NOTHING = object()
+"""Stands for an option or a key that is not there, which differs from one that is null."""
+
+
 def _changes(place: str, old: Any, new: Any) -> Iterator[str]:
     if isinstance(old, dict) and isinstance(new, dict):
         for name in sorted({*old, *new}):
             inner = f"{place}.{name}" if place else name
-            yield from _changes(inner, old.get(name), new.get(name))
-    elif old != new:
+            yield from _changes(inner, old.get(name, _NOTHING), new.get(name, _NOTHING))
+    elif _shown(old, None) != _shown(new, None):
         yield f"{place}: {_shown(old)} on record, now {_shown(new)}"
 
 
-def _shown(value: Any) -> str:
-    text = "nothing" if value is None else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def _shown(value: Any, longest: int | None = 60) -> str:
+    """A value as JSON, which tells true from 1 and 1 from 1.0."""
+    text = "nothing" if value is _NOTHING else json.dumps(value, ensure_ascii=False)
+    return text if longest is None or len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 def _digest(names: list[str]) -> str:

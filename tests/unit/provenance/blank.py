@@ -1,5 +1,6 @@
 """An empty sidecar, for tests to fill in."""
 
+from workflow_lib.provenance.record import recorder
 from workflow_lib.provenance.sidecar import Sidecar
 
 COMMIT = "c0ffee" * 6 + "c0ff"
@@ -16,6 +17,8 @@ BLANK = Sidecar(
     lock="1" * 64,
     locked={},
     packages={},
+    altered={},
+    recorder=recorder(),
     python="3.11.7",
     platform="Linux 6.1 x86_64",
     node="here",

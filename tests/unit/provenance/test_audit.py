@@ -28,8 +28,9 @@ from hypothesis import strategies as st
 
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import digest
-from workflow_lib.provenance.audit.audit import _mixed, audit
+from workflow_lib.provenance.audit.audit import Present, audit
 from workflow_lib.provenance.audit.dry_run import DryRun
+from workflow_lib.provenance.audit.notices import mixed
 from workflow_lib.provenance.lock import read_lock
 from workflow_lib.provenance.sidecar import EDITED
 
@@ -146,12 +147,12 @@ def test_results_of_another_study_are_not_audited(tree):
 
 
 def test_jobs_left_to_run_are_a_fault(tree):
-    found = audit(RESULTS, tree.root, DryRun({"fit_codec": 2, "write_report": 1}))
+    found = audit(RESULTS, tree.root, Present(DryRun({"fit_codec": 2, "write_report": 1})))
     (late,) = found.faults
     assert (late.kind, late.path, late.remedy) == ("out of date", RESULTS, "make")
     assert "3 jobs would run: 2 fit_codec, 1 write_report" in late.what
     assert found.checks[-1].faults == 1
-    assert audit(RESULTS, tree.root, DryRun({})).checks[-1].faults == 0
+    assert audit(RESULTS, tree.root, Present(DryRun({}))).checks[-1].faults == 0
 
 
 def test_changed_code_is_one_fault_per_rule(tree):
@@ -281,7 +282,7 @@ def test_jobs_of_one_rule_with_other_instruction_sets_are_told():
     lowest = {"instructions": {"torch": "DEFAULT"}, "variables": {"DNNL_MAX_CPU_ISA": "SSE41"}}
     jobs = [replace(BLANK, rule="finetune", instructions={"torch": "AVX2"})] * 3
     jobs.append(replace(BLANK, rule="finetune", **lowest))
-    told = list(_mixed([*jobs, replace(BLANK, rule="fit_codec", **lowest)]))
+    told = list(mixed([*jobs, replace(BLANK, rule="fit_codec", **lowest)]))
     assert told == [
         "Jobs of finetune differ in DNNL_MAX_CPU_ISA: 3 with none, 1 with SSE41. "
         "So may their numbers.",

@@ -7,7 +7,7 @@ import re
 import pytest
 from audited_tree import BITSTREAM, RESULTS, WEIGHTS, finished
 
-from workflow_lib.provenance.audit.audit import audit
+from workflow_lib.provenance.audit.audit import Present, audit
 from workflow_lib.provenance.audit.dry_run import NOT_RUN, DryRun
 from workflow_lib.provenance.audit.presentation import account, rules, write_json, write_page
 
@@ -36,7 +36,7 @@ def test_the_json_contains_the_exit_status(tree):
     """Audits without Snakemake, with Snakemake, and after one byte changed."""
     target = tree.root / RESULTS / "audit.json"
     for status, plan in ((3, NOT_RUN), (0, DryRun({}))):
-        write_json(audit(RESULTS, tree.root, plan), target)
+        write_json(audit(RESULTS, tree.root, Present(plan)), target)
         assert json.loads(target.read_text())["status"] == status
     tree.flip(WEIGHTS, 1)
     write_json(audited(tree), target)

@@ -6,7 +6,15 @@ import os
 
 import pytest
 
-from workflow_lib.provenance.audit.installation import compare
+from workflow_lib.errors import DownlinkError
+from workflow_lib.provenance.installation import (
+    CHANGED,
+    FOUND_AT_START,
+    NO_RECORD,
+    Installation,
+    compare,
+)
+from workflow_lib.provenance.run_start import begin
 
 
 @pytest.fixture
@@ -29,37 +37,57 @@ def site(tmp_path):
 
 @pytest.fixture
 def compared(site, tmp_path_factory):
-    cache = tmp_path_factory.mktemp("cache") / "packages.json"
+    cache = tmp_path_factory.mktemp("cache")
     return lambda: compare(site, ["wanted", "other-one", "not-installed"], cache)
 
 
-def test_packages_as_recorded_have_no_fault(compared):
-    assert (compared().files, compared().faults) == (2, ())
+def test_packages_as_recorded_are_not_altered(compared):
+    assert (compared().files, compared().differing, compared().altered) == (2, {}, {})
 
 
 def test_a_line_added_is_found_and_its_removal_too(site, compared):
-    assert not compared().faults
+    assert not compared().altered
     file = site / "wanted/__init__.py"
     file.write_text("x = 1\ny = 2\n")
-    (fault,) = compared().faults
-    assert (fault.path, fault.kind) == (str(file), "altered")
-    assert "wanted differs" in fault.what
+    assert "maker recorded" in compared().differing["wanted"]["wanted/__init__.py"]
     file.write_text("x = 1\n")
-    assert not compared().faults
+    assert not compared().altered
     file.unlink()
-    assert "missing" in compared().faults[0].what
+    assert compared().differing == {"wanted": {"wanted/__init__.py": "is missing"}}
 
 
-def test_a_change_of_the_same_size_is_found(site, compared):
-    assert not compared().faults
-    (site / "wanted/__init__.py").write_text("x = 2\n")
-    os.utime(site / "wanted/__init__.py", ns=(1, 1))
-    assert len(compared().faults) == 1
+def test_a_change_of_the_same_size_and_time_is_found(site, compared):
+    file = site / "wanted/__init__.py"
+    before = file.stat()
+    assert not compared().altered
+    file.write_text("x = 2\n")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert list(compared().altered) == ["wanted"]
+
+
+def test_other_contents_have_another_digest(site, compared):
+    file = site / "wanted/__init__.py"
+    file.write_text("x = 2\n")
+    first = compared().altered
+    file.write_text("x = 3\n")
+    assert compared().altered != first
 
 
 def test_packages_that_no_job_needs_are_left_out(site, tmp_path):
     (site / "other_one/__init__.py").write_text("")
-    assert not compare(site, ["wanted"], tmp_path / "cache.json").faults
+    assert not compare(site, ["wanted"], tmp_path / "cache").altered
+
+
+def test_a_package_without_a_record_is_told(site, compared):
+    (site / "wanted-1.0.dist-info/RECORD").unlink()
+    assert compared().differing["wanted"]["wanted-1.0.dist-info"] == NO_RECORD
+
+
+def test_a_module_added_to_a_package_is_found(site, compared):
+    (site / "wanted/more").mkdir()
+    (site / "wanted/more/evil.py").write_text("")
+    (site / "wanted/more/data.txt").write_text("")
+    assert list(compared().differing["wanted"]) == ["wanted/more/evil.py"]
 
 
 @pytest.mark.parametrize(
@@ -72,12 +100,59 @@ def test_packages_that_no_job_needs_are_left_out(site, tmp_path):
 )
 def test_what_runs_at_the_start_of_python_is_told(site, compared, name, text, found):
     (site / name).write_text(text)
-    assert bool(compared().faults) == found
+    assert (name in compared().altered) == found
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]"])
 def test_a_damaged_cache_is_made_again(site, tmp_path, text):
-    cache = tmp_path / "cache.json"
+    compare(site, ["wanted"], tmp_path / "cache")
+    (cache,) = (tmp_path / "cache").iterdir()
     cache.write_text(text)
-    assert not compare(site, ["wanted"], cache).faults
+    assert not compare(site, ["wanted"], tmp_path / "cache").altered
     assert "wanted" in cache.read_text()
+
+
+@pytest.fixture
+def at_start(compared, monkeypatch):
+    """What a job learns of the packages at the start of its run."""
+
+    def told():
+        monkeypatch.setenv(FOUND_AT_START, compared().to_text())
+        return Installation.at_start()
+
+    return told
+
+
+def test_a_job_learns_which_of_its_packages_are_altered(site, at_start):
+    assert at_start().seen_by(["wanted"], []) == {}
+    (site / "wanted/__init__.py").write_text("x = 2\n")
+    assert list(at_start().seen_by(["wanted"], [])) == ["wanted"]
+    assert at_start().seen_by(["other-one"], []) == {}
+    (site / "sitecustomize.py").write_text("")
+    assert list(at_start().seen_by(["other-one"], [])) == ["sitecustomize.py"]
+
+
+def test_a_module_changed_after_the_start_is_told_although_it_was_changed_back(site, at_start):
+    file, found = site / "wanted/__init__.py", at_start()
+    loaded = [str(file), "/elsewhere/module.py"]
+    assert found.seen_by(["wanted"], loaded) == {}
+    file.write_text("x = 2\n")
+    file.write_text("x = 1\n")
+    assert found.seen_by(["wanted"], loaded) == {"wanted/__init__.py": CHANGED}
+
+
+def test_without_a_comparison_nothing_is_claimed(monkeypatch):
+    monkeypatch.delenv(FOUND_AT_START, raising=False)
+    assert Installation.at_start() is None
+
+
+def test_a_run_refuses_an_altered_package_unless_the_study_names_it(site, compared, monkeypatch):
+    monkeypatch.delenv(FOUND_AT_START, raising=False)
+    begin(compared(), {})
+    (site / "wanted/__init__.py").write_text("x = 2\n")
+    with pytest.raises(
+        DownlinkError, match=r"__init__\.py differs .*patched: {wanted: why}"
+    ):
+        begin(compared(), {})
+    begin(compared(), {"wanted": "a bug of ours"})
+    assert list(Installation.at_start().altered) == ["wanted"]

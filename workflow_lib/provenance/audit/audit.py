@@ -1,25 +1,22 @@
 """Audit a results folder: compare its files with the records of the jobs that made them."""
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
 from workflow_lib.errors import DownlinkError
-from workflow_lib.files import sha256
 from workflow_lib.paths import Paths
 from workflow_lib.provenance.audit.code import code_faults
 from workflow_lib.provenance.audit.disk import Disk, output_faults, walk
 from workflow_lib.provenance.audit.dry_run import NOT_RUN, DryRun
 from workflow_lib.provenance.audit.faults import Fault, Kind, counted
-from workflow_lib.provenance.audit.installation import Installation
-from workflow_lib.provenance.audit.records import Records, first_names, jobs_by_rule, read_records
+from workflow_lib.provenance.audit.notices import notices, patches
+from workflow_lib.provenance.audit.records import Records, read_records
 from workflow_lib.provenance.audit.reported_numbers import report_numbers
 from workflow_lib.provenance.audit.sources import check_sources
-from workflow_lib.provenance.lock import LOCK
-from workflow_lib.provenance.sidecar import Sidecar
+from workflow_lib.provenance.installation import Installation
 from workflow_lib.provenance.told import CODE_CHANGED
 
 
@@ -85,21 +82,32 @@ class Audit:
         return tuple(chain.from_iterable(of_jobs))
 
 
-def audit(
-    results: str,
-    root: Path,
-    plan: DryRun = NOT_RUN,
-    study: str = "",
-    installation: Callable[[Iterable[str]], Installation] | None = None,
-) -> Audit:
+@dataclass(frozen=True)
+class Present:
+    """What an audit compares results with, beside the project's files.
+
+    Attributes:
+        plan: the jobs that Snakemake would run now.
+        study: name of the study; empty if any will do.
+        patched: packages that the study declares to be altered, with the reason.
+        installation: the installed packages; None leaves them out.
+        last_jobs: makes the last results again and compares them; None leaves this out.
+    """
+
+    plan: DryRun = NOT_RUN
+    study: str = ""
+    patched: Mapping[str, str] = field(default_factory=dict)
+    installation: Installation | None = None
+    last_jobs: Callable[[Records], Iterable[Fault]] | None = None
+
+
+def audit(results: str, root: Path, present: Present = Present()) -> Audit:
     """Compare everything below a results folder with its sidecars, without changing anything.
 
     Args:
         results: the results folder, as the study names it.
         root: the project's folder.
-        plan: the jobs that Snakemake would run now.
-        study: name of the study; empty if any will do.
-        installation: compares the installed files of packages, by name; None leaves them out.
+        present: what else is here now.
 
     Raises:
         DownlinkError: the folder has no sidecars or cannot be read.
@@ -113,31 +121,64 @@ def audit(
         compared = _comparable(records, found)
         if compared:
             found += report_numbers(Paths(results), root)
-        installed = installation(_packages(records)) if installation else None
-        found += installed.faults if installed else ()
-        found += _out_of_date(records, plan, study, {fault.kind for fault in found})
+        found += _out_of_date(records, present, {fault.kind for fault in found})
+        found += _altered(present)
+        checks = _checks(records, disk, compared, present.plan, found)
+        again = _made_again(records, compared, present)
     except OSError as error:
         raise DownlinkError(
             f"{error.filename}: {error.strerror}. Wait until the study has finished and check that "
             "you may read its results. Then run the audit again."
         ) from error
-    checks = _checks(records, disk, compared, plan, found)
-    if installed:
-        question = "Are the installed packages as their makers recorded them?"
-        check = AuditCheck(question, counted(installed.files, "file"), len(installed.faults))
-        checks = (*checks[:-1], check, checks[-1])
-    notices = (*_notices(records, disk), *inputs.notices)
-    return Audit(records, plan, checks, tuple(found), notices, study)
+    checks = (*checks, *_installation_check(present, found), *again.checks)
+    told = (*notices(records, disk), *patches(records, present.patched), *inputs.notices)
+    return Audit(records, present.plan, checks, (*found, *again.faults), told, present.study)
 
 
-def _out_of_date(records: Records, plan: DryRun, study: str, known: set[Kind]) -> Iterator[Fault]:
+@dataclass(frozen=True)
+class _Again:
+    checks: tuple[AuditCheck, ...] = ()
+    faults: tuple[Fault, ...] = ()
+
+
+def _made_again(records: Records, compared: bool, present: Present) -> _Again:
+    """Make the last results again, if their records say what the present study tells them."""
+    if present.last_jobs is None:
+        return _Again()
+    question = "Do the same table, findings and report come out again?"
+    asked = "collecting, judging and reporting"
+    if not compared or present.plan.jobs != {}:
+        return _Again((AuditCheck(question, asked, None, "the study is not up to date"),))
+    faults = tuple(present.last_jobs(records))
+    return _Again((AuditCheck(question, asked, len(faults)),), faults)
+
+
+def _altered(present: Present) -> Iterator[Fault]:
+    """Faults of installed packages that the study does not declare to be altered."""
+    if installed := present.installation:
+        for package, files in installed.differing.items():
+            if package not in present.patched:
+                for file, what in files.items():
+                    yield Fault("altered", f"{installed.site}/{file}", f"of {package} {what}")
+
+
+def _installation_check(present: Present, faults: Iterable[Fault]) -> Iterator[AuditCheck]:
+    if present.installation:
+        files = counted(present.installation.files, "file")
+        altered = sum(fault.kind == "altered" for fault in faults)
+        yield AuditCheck(
+            "Are the installed packages as their makers recorded them?", files, altered
+        )
+
+
+def _out_of_date(records: Records, present: Present, known: set[Kind]) -> Iterator[Fault]:
     """Faults of jobs that the present study would tell something else.
 
     Results of another study are one fault: to make them anew would overwrite good results.
     """
-    made_for = _made_for(records)
-    if study and made_for and made_for != study:
-        what = f"holds results of the study {made_for}, not of {study}"
+    made_for, plan = _made_for(records), present.plan
+    if present.study and made_for and made_for != present.study:
+        what = f"holds results of the study {made_for}, not of {present.study}"
         yield Fault("another study", records.results, what)
         return
     if not plan.jobs:
@@ -149,11 +190,6 @@ def _out_of_date(records: Records, plan: DryRun, study: str, known: set[Kind]) -
             rule = records.jobs[output].rule if output in records.jobs else ""
             yield Fault("out of date", output, f"is not as the study says: {'; '.join(own)}", rule)
     yield Fault("out of date", records.results, f"is out of date: {plan}")
-
-
-def _packages(records: Records) -> set[str]:
-    """Packages that the code of current jobs can reach."""
-    return {name for job in records.current.values() for name in job.locked}
 
 
 def _made_for(records: Records) -> str | None:
@@ -216,68 +252,3 @@ def _asked(records: Records, disk: Disk) -> dict[Kind, str]:
         "report": "main table, page, intervals",
         "out of date": "a dry run of Snakemake",
     }
-
-
-def _mixed(jobs: Iterable[Sidecar]) -> Iterator[str]:
-    """Tell of jobs of one rule that computed with other instruction sets or library settings."""
-    for rule, group in jobs_by_rule(jobs).items():
-        used = [
-            {
-                "Python": job.python,
-                "device": str(job.device),
-                **{
-                    f"instructions of {library}": name for library, name in job.instructions.items()
-                },
-                **job.variables,
-            }
-            for job in group
-        ]
-        for what in sorted(set().union(*used)):
-            counts = Counter(values.get(what, "none") for values in used)
-            if len(counts) > 1:
-                listed = ", ".join(f"{n:,} with {value}" for value, n in counts.most_common())
-                yield f"Jobs of {rule} differ in {what}: {listed}. So may their numbers."
-
-
-def _notices(records: Records, disk: Disk) -> tuple[str, ...]:
-    found = []
-    commits = {job.commit for job in records.current.values() if job.commit is not None}
-    if len(commits) > 1:
-        listed = ", ".join(sorted(commit[:12] for commit in commits))
-        found.append(f"The jobs ran from {len(commits)} commits: {listed}.")
-    if unknown := sum(job.commit is None for job in records.current.values()):
-        found.append(
-            f"There is no commit on record for {counted(unknown, 'job')}. Only digests identify "
-            "the code that they ran."
-        )
-    if unclean := sum(job.clean is False for job in records.current.values()):
-        found.append(
-            f"{counted(unclean, 'job')} ran with uncommitted edits. Digests identify the code "
-            "that they ran; the commit alone does not."
-        )
-    if resumed := sum(bool(job.earlier) for job in records.current.values()):
-        found.append(
-            f"{counted(resumed, 'job')} resumed from a checkpoint. The times below cover the last "
-            "attempt only; the sidecars list the earlier ones."
-        )
-    found += _mixed(records.current.values())
-    present = sha256(LOCK)
-    if relocked := sum(job.lock != present for job in records.current.values()):
-        found.append(
-            f"The lock has changed since {counted(relocked, 'job')} ran. The audit compared the "
-            "packages that their code can import."
-        )
-    if missing := [name for name in records.finals if name not in records.producers]:
-        found.append(f"The study is not finished: no job has made {first_names(missing)} yet.")
-    elif records.reached is None:
-        found.append("Leftover results were not looked for because a job's record is missing.")
-    if records.left_over:
-        found.append(
-            f"{counted(len(records.left_over), 'job')} left results that the present report does "
-            "not depend on: removed from the study, or not yet in the report. Run make until it "
-            "has nothing left to do. Then `python scripts/audit.py --left-over --study FILE` lists "
-            "what you may remove; append `| xargs -d '\\n' rm -rf` to remove it."
-        )
-    if disk.others:
-        found.append(f"Results of other studies were not audited: {first_names(disk.others)}.")
-    return tuple(found)

@@ -20,6 +20,7 @@ Kind = Literal[
     "out of date",
     "another study",
     "altered",
+    "made again",
 ]
 
 _REMEDIES: Mapping[Kind, str] = {
@@ -36,7 +37,9 @@ _REMEDIES: Mapping[Kind, str] = {
     "packages": "install the lock (envs/install.sh), then make",
     "report": "make",
     "out of date": "make",
-    "altered": "install the lock again (bash envs/install.sh PYTHON)",
+    "altered": "install the lock again (bash envs/install.sh PYTHON), or declare it in the study "
+    "(patched)",
+    "made again": "make repair",
     "another study": "name the study that made them (STUDY=FILE), give this one another folder, or "
     "run make if it was only renamed",
 }

@@ -1,0 +1,229 @@
+"""Compare installed packages with the digests that their makers recorded, and look for intruders.
+
+Each installed package has a file RECORD with the SHA-256 of its files (PyPA, "Recording installed
+projects").
+"""
+
+import base64
+import csv
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from workflow_lib.files import atomic
+from workflow_lib.provenance.lock import normalised
+
+FOUND_AT_START = "DOWNLINK_INSTALLED"
+"""Environment variable with the text of `Installation.to_text`, from the run's start."""
+CHANGED = "changed while the study ran"
+NO_RECORD = "has no RECORD, so nothing can be compared"
+
+_THREADS = 2
+_IMPORTED = (".py", ".so", ".pth")
+_LINES_OF_CODE = ("import ", "import\t")
+"""Beginnings of lines of a .pth file that Python executes."""
+
+_State = list[object]
+"""Size in bytes, times of modification and of change in ns, and SHA-256 as RECORD writes it."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Installed packages after a comparison.
+
+    Attributes:
+        site: the folder of installed packages.
+        files: number of files that were compared.
+        differing: for each package that is not as its maker recorded it, what is wrong with which
+            of its files, by path below `site`. A file that no package brought counts to the package
+            in whose folder it lies; elsewhere it stands for itself.
+        altered: for each of these packages a digest of the differing files' contents.
+        newest: when the last of all these files was changed, in ns.
+    """
+
+    site: str
+    files: int
+    differing: Mapping[str, Mapping[str, str]]
+    altered: Mapping[str, str]
+    newest: int
+
+    def to_text(self) -> str:
+        """What a job needs to know: site, altered packages and the time of the last change."""
+        return json.dumps({"site": self.site, "altered": self.altered, "newest": self.newest})
+
+    @classmethod
+    def at_start(cls) -> Self | None:
+        """What was found when the run began; None if nobody compared."""
+        text = os.environ.get(FOUND_AT_START)
+        return cls(files=0, differing={}, **json.loads(text)) if text else None
+
+    def seen_by(self, packages: Iterable[str], loaded: Iterable[str]) -> dict[str, str]:
+        """What differed for a job: altered packages, and files that were changed since.
+
+        Args:
+            packages: normalised names of the packages that the job can import.
+            loaded: paths of the modules that it imported.
+        """
+        names = {*packages}
+        present = {p: d for p, d in self.altered.items() if p in names or p.endswith(_IMPORTED)}
+        since = {
+            path.removeprefix(f"{self.site}/"): CHANGED
+            for path in loaded
+            if path.startswith(f"{self.site}/") and Path(path).stat().st_ctime_ns > self.newest
+        }
+        return present | since
+
+
+def compare(site: Path, packages: Iterable[str], cache: Path) -> Installation:
+    """Compare packages with their RECORDs.
+
+    Args:
+        site: the folder of installed packages.
+        packages: normalised names; those that are not installed here are left out.
+        cache: folder for digests by path, size and times, so that a second comparison reads only
+            changed files.
+    """
+    folders = _dist_infos(site)
+    everything = {name: dict(_expected(folder / "RECORD")) for name, folder in folders.items()}
+    wanted = sorted({*packages} & everything.keys())
+    recorded = {
+        name: (package, digest)
+        for package in wanted
+        for name, digest in everything[package].items()
+        if not name.startswith("..")  # commands, which no job imports
+    }
+    added = _added(site, everything, wanted)
+    states = _states(site, [*recorded, *added], cache)
+    wrong = {name: {folders[name].name: NO_RECORD} for name in wanted if not everything[name]}
+    for name, (package, digest) in recorded.items():
+        if what := _difference(states[name], digest):
+            wrong.setdefault(package, {})[name] = what
+    for name, package in added.items():
+        wrong.setdefault(package, {})[name] = "can be imported, and no package brought it"
+    return Installation(
+        site=str(site),
+        files=len(recorded),
+        differing=wrong,
+        altered={package: _digest(files, states) for package, files in sorted(wrong.items())},
+        newest=max((int(str(state[2])) for state in states.values() if state), default=0),
+    )
+
+
+def _difference(state: _State | None, expected: str) -> str:
+    if state is None:
+        return "is missing"
+    return "" if state[3] == expected else "differs from what the package's maker recorded"
+
+
+def _digest(files: Iterable[str], states: Mapping[str, _State | None]) -> str:
+    lines = [f"{name} {(states.get(name) or [None])[-1]}" for name in files]
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
+def _dist_infos(site: Path) -> dict[str, Path]:
+    return {
+        normalised(folder.name.removesuffix(".dist-info").rpartition("-")[0]): folder
+        for folder in sorted(site.glob("*.dist-info"))
+    }
+
+
+def _expected(record: Path) -> Iterator[tuple[str, str]]:
+    """Paths and SHA-256 of a package's files; RECORD has none of itself and of compiled files."""
+    if not record.is_file():
+        return
+    with record.open(newline="", encoding="utf-8") as lines:
+        for name, digest, _ in csv.reader(lines):
+            algorithm, _, value = digest.partition("=")
+            if algorithm == "sha256":
+                yield name, value
+
+
+def _added(
+    site: Path, everything: Mapping[str, Mapping[str, str]], wanted: Iterable[str]
+) -> dict[str, str]:
+    """Files that Python can import or runs at its start, and that no package brought.
+
+    Args:
+        site: the folder of installed packages.
+        everything: the recorded files of each package.
+        wanted: the packages in whose folders to look; files beside all packages always count.
+
+    Returns:
+        the package in whose folder a file lies, or the file's own name, by path below `site`.
+    """
+    brought = {name for names in everything.values() for name in names}
+    owners = {
+        name.partition("/")[0]: package
+        for package in wanted
+        for name in everything[package]
+        if "/" in name and not name.startswith("..")
+    }
+    found = {file.name: file.name for file in site.iterdir() if _runs_at_start(file)}
+    for folder, package in owners.items():
+        for below, _, names in os.walk(site / folder):
+            place = below[len(str(site)) + 1 :]
+            found |= {f"{place}/{name}": package for name in names if name.endswith(_IMPORTED)}
+    return {name: owner for name, owner in found.items() if name not in brought}
+
+
+def _runs_at_start(file: Path) -> bool:
+    if file.suffix == ".pth":
+        lines = file.read_text(errors="replace").splitlines()
+        return any(line.startswith(_LINES_OF_CODE) for line in lines)
+    return file.suffix in _IMPORTED
+
+
+def _states(site: Path, names: list[str], cache: Path) -> dict[str, _State | None]:
+    """The state of each file, None if it is missing; contents are read where the cache is old."""
+    kept = cache / f"packages-{hashlib.sha256(str(site).encode()).hexdigest()[:12]}.json"
+    known = _read(kept)
+    times = {name: _times(site / name) for name in names}
+    old = [name for name in names if times[name] and known.get(name, [])[:3] != times[name]]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        digests = dict(zip(old, pool.map(lambda name: _sha256(site / name), old), strict=True))
+    read: dict[str, _State] = {n: [*(times[n] or ()), digest] for n, digest in digests.items()}
+    if read:
+        _write(kept, known | read)
+    now = known | read
+    return {name: now[name] if times[name] else None for name in names}
+
+
+def _times(file: Path) -> _State | None:
+    """Size in bytes and times in ns; None if the file is missing."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns]
+
+
+def _sha256(file: Path) -> str:
+    """SHA-256 as RECORD writes it; empty if the file cannot be read."""
+    try:
+        with file.open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256").digest()
+    except OSError:
+        return ""
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def _read(cache: Path) -> dict[str, _State]:
+    try:
+        found = json.loads(cache.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _write(cache: Path, known: Mapping[str, _State]) -> None:
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        with atomic(cache) as draft:
+            draft.write_text(json.dumps(known))
+    except OSError:
+        pass  # the next comparison takes longer
