@@ -14,7 +14,7 @@ compile_by_content(Path(workflow.basedir, "workflow_lib"))
 
 if not workflow.overwrite_configfiles:
 
-    configfile: "config.yaml"
+    configfile: f"{workflow.basedir}/config.yaml"
 
 
 include: "rules/scheduling.smk"

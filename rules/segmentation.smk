@@ -50,7 +50,7 @@ rule train_on_originals:
         PATHS.log(ORIGINAL_SEGMENTER),
     benchmark:
         PATHS.benchmark(ORIGINAL_SEGMENTER)
-    priority: 10  # all frozen scores wait for these
+    priority: 25  # long jobs that wait for no coding; scores fill the cores later
     threads: STUDY.threads
     resources:
         mem_mb=each_attempt(4000),

@@ -20,6 +20,7 @@ from workflow_lib.provenance.audit.audit import Audit, Present, audit
 from workflow_lib.provenance.audit.dry_run import DryRun
 from workflow_lib.provenance.audit.made_again import made_again
 from workflow_lib.provenance.audit.presentation import account, write_json, write_page
+from workflow_lib.provenance.digests import ROOT
 from workflow_lib.provenance.planned import ASKED, Planned
 from workflow_lib.provenance.run_start import installed_now
 
@@ -63,7 +64,8 @@ def main() -> None:
 def _planned(overlays: Sequence[Path]) -> DryRun:
     """The jobs that Snakemake would run now."""
     study = ["--configfile", *map(str, overlays)] if overlays else []
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "rules", *study]
+    snakefile = ["--snakefile", str(ROOT / "Snakefile")]
+    command = [sys.executable, "-m", "snakemake", *snakefile, "-n", "--quiet", "rules", *study]
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder, "plan.json")
         done = subprocess.run(

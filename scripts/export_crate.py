@@ -7,6 +7,7 @@ from workflow_lib import cli
 from workflow_lib.config import study_files
 from workflow_lib.provenance.crate.export import export_crate, packing
 from workflow_lib.provenance.crate.people import git_user
+from workflow_lib.provenance.digests import ROOT
 
 
 def main() -> None:
@@ -17,11 +18,11 @@ def main() -> None:
         help="person who ran the study, 'Name' or 'Name <ORCID>' (default: git's user.name)",
     )
     args = parser.parse_args()
-    root, study = Path.cwd(), study_files.load(args.study)
-    written = export_crate(study, root, args.study, args.agent or git_user(root))
+    folder, study = Path.cwd(), study_files.load(args.study)
+    written = export_crate(study, ROOT, args.study, args.agent or git_user(ROOT), folder)
     print(f"crate: {written.metadata.parent}")
     print(written.origin)
-    print(f"pack it: {packing(study, root)}")
+    print(f"pack it: {packing(study, folder)}")
 
 
 cli.run(main)

@@ -133,3 +133,13 @@ def moved(old: str, new: str) -> Change:
 def deleted(name: str) -> Change:
     """Delete a file or folder."""
     return moved(name, "deleted")
+
+
+@contextmanager
+def without_memory(folder: Path) -> Iterator[None]:
+    """Take Snakemake's own notes away, `.snakemake`."""
+    with moved(".snakemake", "memory")(folder):
+        try:
+            yield
+        finally:
+            shutil.rmtree(folder / ".snakemake", ignore_errors=True)

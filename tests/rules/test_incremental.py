@@ -5,15 +5,32 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
+from changes import without_memory
 from own import STUDY
+from project import Project
 from row import RESULTS, Row
 from rows import ROWS
 
 DOCUMENT = Path(__file__).parents[2] / "docs/incremental.md"
 
 
+SOME = ROWS[::8]
+
+
+@pytest.mark.parametrize("row", SOME, ids=lambda row: row.change)
+def test_snakemakes_memory_changes_nothing(finished, row):
+    assert (finished.folder / ".snakemake").exists()
+    check(finished, row)
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.change)
 def test_exactly_the_right_files_are_made_again(finished, row):
+    """Snakemake's memory is gone, as after a copy of the results into a fresh clone."""
+    with without_memory(finished.folder):
+        check(finished, row)
+
+
+def check(finished: Project, row: Row) -> None:
     with row.edit(finished.folder):
         planned = finished.outputs("--configfile", str(STUDY), "--", *row.targets)
     outputs = {file.removeprefix(f"{RESULTS}/"): made for file, made in planned.items()}

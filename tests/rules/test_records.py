@@ -8,7 +8,7 @@ import sys
 from contextlib import contextmanager
 
 import pytest
-from changes import edited, moved, nothing
+from changes import edited, nothing, without_memory
 from own import STUDY
 from project import Project, copied
 
@@ -20,15 +20,6 @@ OTHER_LEARNING_RATE = edited(
     SMOKE, "validate_every: 15, learning_rate: 3.0e-3", "validate_every: 15, learning_rate: 1.0e-3"
 )
 TRAINED_AGAIN = {"train_on_originals", "train_on_reconstructions", "finetune"}
-
-
-@contextmanager
-def without_memory(folder):
-    with moved(".snakemake", "memory")(folder):
-        try:
-            yield
-        finally:
-            shutil.rmtree(folder / ".snakemake", ignore_errors=True)
 
 
 @contextmanager

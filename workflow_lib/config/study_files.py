@@ -13,8 +13,8 @@ from workflow_lib.errors import DownlinkError
 
 DEFAULTS = Path(__file__).with_name("defaults.yaml")
 """Sensors, codecs, segmenters and statistics that every study starts from."""
-DEMO = Path("config.yaml")
-"""The demo study, in the working folder: the study where no file is named."""
+DEMO = Path(__file__).parents[2] / "config.yaml"
+"""The demo study: the study where no file is named."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:

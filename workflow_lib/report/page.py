@@ -87,6 +87,7 @@ def write_report(
     baseline: Mapping[str, str],
     notes: Mapping[str, list[str]],
     strips: Mapping[str, Strip],
+    machines: str,
     target: Path,
 ) -> None:
     """Write the study's report as one self-contained HTML page; equal inputs give equal bytes.
@@ -98,6 +99,7 @@ def write_report(
         baseline: description of the threshold baseline, by dataset.
         notes: notes on how the data were prepared, by dataset.
         strips: the tile to show, by dataset.
+        machines: where networks were trained, in words.
         target: HTML file to write.
 
     Raises:
@@ -136,6 +138,7 @@ def write_report(
         learned={name for name, codec in study.codecs.items() if codec.learned},
         any_floor=bool(points["at_floor"].any()),
         software=_versions(),
+        machines=machines,
     )
     with atomic(target) as draft:
         draft.write_text(page, encoding="utf-8")

@@ -1,14 +1,12 @@
 """The audit's command: exit status, lists of files, and Snakemake's plan."""
 
-import os
 import runpy
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import pytest
-from audited_tree import MARK, REPORT, RESULTS, WEIGHTS, finished
+from audited_tree import MARK, RESULTS, WEIGHTS, finished
 
 from workflow_lib.provenance.audit.dry_run import DryRun
 
@@ -129,26 +127,6 @@ def test_an_unwritable_page_does_not_change_the_status(tree, called, monkeypatch
     assert "could not be written" in errors
     tree.flip(WEIGHTS, 1)
     assert called(*STUDY)[0] == 1
-
-
-def test_the_dry_run_uses_the_same_study(tree):
-    """The file and its record do not show that the plan has another file."""
-    tree.put(
-        "Snakefile",
-        'configfile: "config.yaml"\n'
-        f"rule all:\n    input: '{REPORT}', config['results'] + '/new.txt'\n"
-        "rule new:\n    output: '{any}/new.txt'\n    shell: 'touch {output}'\n",
-    )
-    done = subprocess.run(
-        [sys.executable, SCRIPT, *STUDY],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (1, "")
-    assert "1 job would run: 1 new" in done.stdout
-    assert not (tree.root / RESULTS / "new.txt").exists()
 
 
 @pytest.mark.parametrize("words", ["", "Job stats:\n", f"{MARK}: {RESULTS}"])

@@ -150,9 +150,7 @@ def test_a_run_refuses_an_altered_package_unless_the_study_names_it(site, compar
     monkeypatch.delenv(FOUND_AT_START, raising=False)
     begin(compared(), {})
     (site / "wanted/__init__.py").write_text("x = 2\n")
-    with pytest.raises(
-        DownlinkError, match=r"__init__\.py differs .*patched: {wanted: why}"
-    ):
+    with pytest.raises(DownlinkError, match=r"__init__\.py differs .*patched: {wanted: why}"):
         begin(compared(), {})
     begin(compared(), {"wanted": "a bug of ours"})
     assert list(Installation.at_start().altered) == ["wanted"]

@@ -114,9 +114,11 @@ class Inputs:
     baseline: dict[str, str]
     notes: dict[str, list[str]]
     strips: dict[str, Strip] = field(default_factory=dict)
+    machines: str = ""
 
     def arguments(self):
-        return self.study, self.table, self.findings, self.baseline, self.notes, self.strips
+        told = self.baseline, self.notes, self.strips, self.machines
+        return self.study, self.table, self.findings, *told
 
 
 def tiles_of(study, name, rng):

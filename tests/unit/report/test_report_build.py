@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from blank import BLANK
 from made_up import build, tiles_of
 from reading import texts
 
@@ -104,6 +105,32 @@ def test_the_tile_belongs_to_the_first_held_out_fold(study, tmp_path):
     build_report(study, tmp_path / "report.html")
     fire, cloud = re.findall(r"Tile at row (\d), column", (tmp_path / "report.html").read_text())
     assert (fire, cloud) == ("0", "1")
+
+
+def record_training(study, name, instructions):
+    weights = Paths(study.results).original_segmenter("fire", "unet", name)
+    record = replace(BLANK, instructions={"torch": instructions}, device="cpu")
+    sidecar = Path(Paths(study.results).sidecar(weights))
+    sidecar.parent.mkdir(parents=True, exist_ok=True)
+    sidecar.write_text(record.to_text())
+
+
+def test_trainings_on_unlike_instruction_sets_are_told(study, tmp_path):
+    record_training(study, "fold0-seed3", "AVX512")
+    build_report(study, tmp_path / "report.html")
+    assert "All 1 trainings ran on AVX512 (cpu)." in (tmp_path / "report.html").read_text()
+    record_training(study, "fold1-seed3", "AVX512")
+    record_training(study, "fold2-seed3", "DEFAULT")
+    build_report(study, tmp_path / "report.html")
+    told = "their numbers may differ: 2 of 3 on AVX512 (cpu), 1 of 3 on DEFAULT (cpu)."
+    assert told in (tmp_path / "report.html").read_text()
+
+
+def test_a_patched_package_is_told(study, tmp_path):
+    study = study.model_copy(update={"patched": {"timm": "a <bug>"}})
+    build_report(study, tmp_path / "report.html")
+    told = "ran with timm in an altered form: a &lt;bug&gt;."
+    assert told in (tmp_path / "report.html").read_text()
 
 
 @pytest.mark.parametrize("text", [None, "{}", "no json"])

@@ -106,7 +106,7 @@ def audit(results: str, root: Path, present: Present = Present()) -> Audit:
 
     Args:
         results: the results folder, as the study names it.
-        root: the project's folder.
+        root: the folder in which the study ran; results and records name files from there.
         present: what else is here now.
 
     Raises:

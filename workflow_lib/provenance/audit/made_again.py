@@ -24,6 +24,7 @@ from workflow_lib.paths import Paths
 from workflow_lib.provenance.arithmetic import steering_variables
 from workflow_lib.provenance.audit.faults import Fault
 from workflow_lib.provenance.audit.records import Records
+from workflow_lib.provenance.digests import ROOT
 from workflow_lib.provenance.environment import installed
 from workflow_lib.provenance.installation import FOUND_AT_START
 from workflow_lib.provenance.jobs import first_output
@@ -58,9 +59,9 @@ def made_again(records: Records) -> Iterator[Fault]:
 def _differences(root: Path, job: Sidecar, folder: Path) -> list[Fault]:
     again = {name: folder / Path(name).name for name in job.outputs}
     done = subprocess.run(
-        [sys.executable, str(root / "scripts" / f"{job.rule}.py"), *_arguments(job, again)],
+        [sys.executable, str(ROOT / "scripts" / f"{job.rule}.py"), *_arguments(job, again)],
         cwd=root,
-        env=_environment(root, job),
+        env=_environment(job),
         input="\n".join(job.inputs),
         capture_output=True,
         text=True,
@@ -86,10 +87,10 @@ def _arguments(job: Sidecar, again: dict[str, Path]) -> Iterator[str]:
         yield from (str(again.get(value, value)) for value in values)
 
 
-def _environment(root: Path, job: Sidecar) -> dict[str, str]:
+def _environment(job: Sidecar) -> dict[str, str]:
     left_out = {JOB, FOUND_AT_START, *steering_variables()}
     kept = {name: value for name, value in os.environ.items() if name not in left_out}
-    places = {"PYTHONPATH": str(root), "PYTHONSAFEPATH": "1", "PYTHONNOUSERSITE": "1"}
+    places = {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1", "PYTHONNOUSERSITE": "1"}
     return kept | job.variables | places
 
 

@@ -55,7 +55,11 @@ class Exported(NamedTuple):
 
 
 def export_crate(
-    study: Study, root: Path, overlays: Sequence[Path] = (), agent: str | None = None
+    study: Study,
+    root: Path,
+    overlays: Sequence[Path] = (),
+    agent: str | None = None,
+    folder: Path | None = None,
 ) -> Exported:
     """Turn a study's results folder into a crate.
 
@@ -64,17 +68,19 @@ def export_crate(
 
     Args:
         study: the study.
-        root: the project's folder; results and sidecars name files from there.
+        root: the project's folder.
         overlays: the study's own files; none is the demo.
         agent: who ran the study, as `Name` or `Name <ORCID>`.
+        folder: where the study ran: results and sidecars name files from there; by default `root`.
 
     Raises:
         DownlinkError: the study is not finished, a sidecar is missing, or a file, the code or the
             lock has changed since a job read it.
     """
     paths = Paths(study.results)
-    lineage = trace(paths, root)
-    results = root / study.results
+    folder = folder or root
+    lineage = trace(paths, folder)
+    results = folder / study.results
     files = workflow_files(root, overlays)
     citation = read_citation(root / "CITATION.cff")
     crate = ROCrate()
@@ -82,7 +88,7 @@ def export_crate(
     workflow = _add_workflow(crate, citation, files["Snakefile"], root)
     own = add_workflow_files(crate, files)
     workflow["buildInstructions"] = own["envs/requirements.lock"]
-    parts = own | add_results(crate, study, lineage, root)
+    parts = own | add_results(crate, study, lineage, folder)
     parts |= add_found(crate, study, lineage, own) | add_sidecars(crate, lineage, results)
     run = Run(
         crate, workflow, study.results, parts, _common(crate, study, agent), lineage.positions
@@ -105,16 +111,16 @@ def export_crate(
     return Exported(target, statement)
 
 
-def packing(study: Study, root: Path) -> str:
-    """The command that packs a crate, run from the project's folder.
+def packing(study: Study, folder: Path) -> str:
+    """The command that packs a crate, run from the folder in which the study ran.
 
     It packs the folders of datasets and `provenance/` whole, including files not in the metadata.
     """
     paths = Paths(study.results)
     names = [BASENAME, FOLDER, "provenance", "archives", *study.selected().datasets]
     names += [Path(path).name for path in targets(paths)]
-    there = [name for name in names if (root / study.results / name).exists()]
-    pack = ["python", "-m", "zipfile", "-c", str(root / f"{study.name}.crate.zip"), *there]
+    there = [name for name in names if (folder / study.results / name).exists()]
+    pack = ["python", "-m", "zipfile", "-c", str(folder / f"{study.name}.crate.zip"), *there]
     return f"(cd -- {shlex.quote(study.results)} && {shlex.join(pack)})"
 
 
@@ -242,6 +248,10 @@ def _describe_root(crate: ROCrate, study: Study, lineage: Lineage, run: Any, end
         f"A finished study with {len(lineage.sidecars)} jobs: "
         + "; ".join(dataset.title for dataset in selected)
         + ". Every file names the job that made it."
+        + "".join(
+            f" The study ran with {package} in an altered form: {reason}."
+            for package, reason in study.patched.items()
+        )
     )
     root["creditText"] = "; ".join(dict.fromkeys(dataset.credit for dataset in selected))
     root["license"] = crate.add(licences)
