@@ -30,10 +30,14 @@ PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest
 export PATH := $(abspath $(BIN)):$(PATH)
 # This checkout, even if the environment has another one installed.
 export PYTHONPATH := $(CURDIR)
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)
 
 .PHONY: study install test test-machines test-study test-network test-slow test-slurm test-slurm-slow smoke audit repair reproduce crate ad-ae bench lint format lock clean
 
 study: $(READY)
+	@mkdir -p "$(CACHE)" 2> /dev/null && test -w "$(CACHE)" || { \
+	    echo "error: $(CACHE): Snakemake cannot write here. Set XDG_CACHE_HOME to a folder that you may write to." >&2; \
+	    exit 1; }
 	$(RUN)
 	@python scripts/show_results.py --study $(STUDY)
 

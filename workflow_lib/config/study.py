@@ -80,11 +80,14 @@ class Study(Section):
         return sorted({codec for name in self.run for codec in self.datasets[name].rates})
 
     def selected(self) -> "Study":
-        """Return the study with the datasets that its results depend on, and their codecs."""
+        """Return the study with the datasets that its results depend on, their codecs and archives."""
         datasets = {name: self.datasets[name] for name in self._needed()}
         used = {codec for dataset in datasets.values() for codec in dataset.rates}
         codecs = {name: options for name, options in self.codecs.items() if name in used}
-        return self.model_copy(update={"datasets": datasets, "codecs": codecs})
+        read = {dataset.source.archive for dataset in datasets.values()}
+        archives = {name: archive for name, archive in self.archives.items() if name in read}
+        chosen = {"datasets": datasets, "codecs": codecs, "archives": archives}
+        return self.model_copy(update=chosen)
 
     def reported(self) -> "Study":
         """Return what the report depends on: `selected`, without options that change no result."""

@@ -1,14 +1,17 @@
 """What decides the last digits of numbers: instruction sets, and variables that steer them."""
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 
 _STEERING = (
     *("ATEN_", "CUBLAS_", "DNNL_", "GOMP_", "KMP_", "MKL_", "NPY_", "OMP_", "ONEDNN_", "OPENBLAS_"),
-    *("GDAL_NUM_THREADS", "PROJ_NETWORK", "PYTHONHASHSEED", "PYTHONOPTIMIZE", "NVIDIA_TF32"),
+    *("CPL_", "GDAL_", "OGR_", "PROJ_", "PYTHONHASHSEED", "PYTHONOPTIMIZE", "NVIDIA_TF32", "LD_"),
 )
-"""Beginnings of the names of variables that can change numbers. None of them holds a secret."""
+"""Beginnings of the names of variables that can change numbers."""
+_SECRETS = re.compile("AUTH|BEARER|COOKIE|HEADER|KEY|PASS|PROXY|PWD|SECRET|TOKEN|USER")
+"""Parts of names of variables that may hold a secret, e.g. GDAL_HTTP_USERPWD."""
 _OF_SNAKEMAKE = ("MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """Variables that Snakemake sets by its number of cores; this project's threads are options."""
 _LEVELS = ("X86_V4", "X86_V3", "X86_V2")
@@ -33,4 +36,5 @@ def instruction_sets() -> dict[str, str]:
 def steering_variables(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Variables of the environment that can change numbers, by name."""
     names = [name for name in sorted(environment) if name.startswith(_STEERING)]
-    return {name: environment[name] for name in names if name not in _OF_SNAKEMAKE}
+    left_out = {name for name in names if name in _OF_SNAKEMAKE or _SECRETS.search(name)}
+    return {name: environment[name] for name in names if name not in left_out}

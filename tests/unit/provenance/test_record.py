@@ -192,6 +192,7 @@ def test_a_module_beside_the_library_is_refused(project):
 
 def test_no_secret_is_recorded():
     secret = {"NVIDIA_API_KEY": "x", "GDAL_HTTP_USERPWD": "me:x", "GDAL_HTTP_HEADERS": "Bearer x"}
+    secret |= {"GDAL_HTTP_USERPWD": "me:secret", "GDAL_HTTP_HEADER_FILE": "secret"}
     assert steering_variables({**secret, "OMP_NUM_THREADS": "1"}) == {"OMP_NUM_THREADS": "1"}
 
 
