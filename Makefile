@@ -114,16 +114,22 @@ format: $(READY)
 	ruff check --fix .
 	snakefmt Snakefile rules
 
-# One lock for Python 3.11 and 3.12: a marker follows a package that not every platform needs.
-# workflow_lib/provenance/lock.py reads the pins, the markers and the comments `via`.
+# One lock for Python 3.11 and 3.12: a marker follows a package that not every platform needs, and the
+# hashes are those of all files of a version. workflow_lib/provenance/lock.py reads the pins, the markers
+# and the comments `via`. Of what torch needs, torch-cuda.lock has what requirements.lock leaves out.
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade
 lock: $(READY)
-	uv pip compile --quiet envs/requirements.in --override envs/overrides.txt --universal \
-	    --python-version 3.11 --no-header --upgrade --output-file envs/requirements.lock
+	$(COMPILE) envs/requirements.in --override envs/overrides.txt --output-file envs/requirements.lock
+	sed -n 's/^\(torch==[^ ]*\).*/\1/p' envs/requirements.lock | $(COMPILE) --no-annotate - \
+	    $$(sed -n "/'never'/!s/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p" envs/requirements.lock) \
+	    --output-file envs/torch-cuda.lock
 	sed -i '1i # Complete and pinned, for Python 3.11 and 3.12; installed by envs/install.sh. Remade by `make lock`.' \
 	    envs/requirements.lock
+	sed -i '1i # What the CUDA build of torch needs besides; installed by envs/install.sh. Remade by `make lock`.' \
+	    envs/torch-cuda.lock
 
-$(READY): envs/requirements.lock envs/install.sh pyproject.toml
-	@echo "Installing the lock into $(VENV) (some minutes, once)"
+$(READY): $(wildcard envs/*.lock) envs/install.sh pyproject.toml
+	@echo "Installing the lock into $(VENV) (a minute, once)"
 	test -x $(BIN)/python || { python="$(PYTHON)" && test -n "$$python" && "$$python" -m venv $(VENV); }
 	bash envs/install.sh $(BIN)/python
 	touch $@

@@ -22,8 +22,11 @@ _PACKAGES = {
 # Where we use less of a package than it declares to need: of CompressAI the layers alone
 # (codecs/learned/layers.py), of bjontegaard no plots.
 _INSTEAD = {"compressai": ["torch"], "bjontegaard": ["numpy", "scipy"]}
-_PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)(?: ; (.+))?$", re.MULTILINE)
-"""Name, version and environment marker, e.g. `zipp==4.1.2 ; python_full_version < '3.12'`."""
+_PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)(?: ; (.+?))?(?: \\)?$", re.MULTILINE)
+"""Name, version and environment marker, e.g. `zipp==4.1.2 ; python_full_version < '3.12' \\`.
+
+The lines below a backslash hold the hashes of the package's files.
+"""
 _NEEDED_BY = re.compile(r"^ +# +(?:via )?([A-Za-z0-9._-]+)$", re.MULTILINE)
 
 

@@ -1,5 +1,6 @@
 """The locked packages of a rule are exactly those that its code can reach."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -65,7 +66,7 @@ def test_requirements_of_a_package_are_reached():
 
 def test_versions_come_from_the_lock():
     pinned = (ROOT / "envs/requirements.lock").read_text().splitlines()
-    pins = {line.split(" ; ")[0] for line in pinned}
+    pins = {line.split()[0] for line in pinned if "==" in line}
     for name, version in reach("write_report").items():
         assert f"{name}=={version}" in pins
 
@@ -80,6 +81,32 @@ def test_pins_whose_marker_does_not_match_are_left_out(tmp_path):
         "d==5.0 ; python_full_version >= '3.0'\n"
     )
     assert lock.read_lock(file) == {"a": "1.0", "b": "2.0", "d": "5.0"}
+
+
+def test_hashes_change_neither_pins_nor_markers(tmp_path):
+    file = tmp_path / "requirements.lock"
+    file.write_text(
+        f"a==1.0 ; python_full_version >= '3.11' \\\n    --hash=sha256:{'0' * 64}\n    # via b\n"
+        f"b==2.0 \\\n    --hash=sha256:{'1' * 64} \\\n    --hash=sha256:{'2' * 64}\n"
+        f"c==3.0 ; sys_platform == 'never' \\\n    --hash=sha256:{'3' * 64}\n"
+    )
+    assert lock.read_lock(file) == {"a": "1.0", "b": "2.0"}
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "torch-cpu.lock", "torch-cuda.lock"])
+def test_each_pin_of_a_lock_has_hashes(name):
+    text = (ROOT / "envs" / name).read_text()
+    pins = re.findall(r"^\S+==\S+", text, re.MULTILINE)
+    hashed = re.findall(
+        r"^(\S+==\S+)(?: ; .+)? \\\n    --hash=sha256:[0-9a-f]{64}\b", text, re.MULTILINE
+    )
+    assert pins
+    assert pins == hashed
+
+
+def test_builds_of_torch_have_one_version():
+    (cpu,) = lock.read_lock(ROOT / "envs/torch-cpu.lock").values()
+    assert cpu == f"{lock.read_lock()['torch']}+cpu"
 
 
 def test_requirements_for_other_platforms_are_not_reached():
