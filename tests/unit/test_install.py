@@ -132,3 +132,17 @@ def test_modules_compiled_at_installation_exist():
     modules = set(re.findall(r"workflow_lib(?:\.\w+)+", script))
     assert modules
     assert {name for name in modules if not find_spec(name)} == set()
+
+
+def test_make_names_the_remedy_where_the_cache_cannot_be_written():
+    installed = ["VENV=installed", "--assume-old=installed/.ready"]
+    done = subprocess.run(
+        ["make", "study", *installed],
+        cwd=ROOT,
+        env={**os.environ, "HOME": "/proc/nowhere", "XDG_CACHE_HOME": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode
+    assert "/proc/nowhere/.cache: Snakemake cannot write here. Set XDG_CACHE_HOME" in done.stderr

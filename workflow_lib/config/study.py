@@ -80,7 +80,7 @@ class Study(Section):
         return sorted({codec for name in self.run for codec in self.datasets[name].rates})
 
     def selected(self) -> "Study":
-        """Return the study with the datasets that its results depend on, their codecs and archives."""
+        """Return the study with only the datasets, codecs and archives that its results need."""
         datasets = {name: self.datasets[name] for name in self._needed()}
         used = {codec for dataset in datasets.values() for codec in dataset.rates}
         codecs = {name: options for name, options in self.codecs.items() if name in used}

@@ -406,3 +406,16 @@ def test_the_comparison_as_json_is_strict_and_complete(first, second):
     assert of["learned reconstructions"]["largest"] == "inf"
     assert of["learned reconstructions"]["tier"] == "tolerance"
     assert np.isfinite(of["estimates"]["largest"])
+
+
+@pytest.mark.parametrize("equal", [True, False])
+def test_other_instruction_sets_are_named_as_the_likely_cause(tmp_path, equal):
+    sets = [{"instructions": {"torch": name}} for name in ("AVX512", "DEFAULT")]
+    one, other = (
+        Tree(tmp_path / name, **(trees.TRAINED | fields))
+        for name, fields in zip("ab", sets, strict=True)
+    )
+    if not equal:
+        other.file(SEGMENTER).write_text("other weights")
+    said = described(compare(one.results, other.results))
+    assert ("likely cause of differences" in said) is not equal

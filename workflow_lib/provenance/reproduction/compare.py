@@ -13,6 +13,7 @@ from workflow_lib.provenance.reproduction.differences import Difference
 from workflow_lib.provenance.reproduction.finished import Finished
 from workflow_lib.provenance.reproduction.kinds import KINDS, Kind, Tier, kind_of
 from workflow_lib.provenance.reproduction.platform_match import (
+    INSTRUCTIONS,
     PlatformMatch,
     platform_differences,
     platform_match,
@@ -138,7 +139,12 @@ def described(comparison: RunComparison) -> str:
     )
     lines = [table.to_markdown(index=False, tablefmt="simple"), ""]
     apart = "; ".join(comparison.platform_differences)
+    differing = any(row.equal < row.artifacts for row in comparison.rows)
     lines.append(f"Machines: {comparison.platform_match}{f' ({apart})' if apart else ''}.")
+    if differing and INSTRUCTIONS in apart:
+        lines.append(
+            "The likely cause of differences: the jobs computed with other instruction sets."
+        )
     if comparison.conditional:
         lines.append(
             "One seed: intervals are conditional on one training. Trained on another machine, a "

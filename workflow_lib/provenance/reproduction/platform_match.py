@@ -22,6 +22,8 @@ class PlatformMatch(IntEnum):
 
 
 _DEVICE = "device"
+INSTRUCTIONS = "instructions of"
+"""Beginning of the traits that tell with which instruction set a library computed."""
 
 
 def platform_match(first: Iterable[Sidecar], second: Iterable[Sidecar]) -> PlatformMatch:
@@ -64,7 +66,7 @@ def _traits(sidecar: Sidecar) -> Iterator[tuple[tuple[str, str], object]]:
         yield (sidecar.rule, trait), getattr(sidecar, trait)
     yield (sidecar.rule, "variables"), " ".join(f"{k}={v}" for k, v in sidecar.variables.items())
     for library, name in sidecar.instructions.items():
-        yield (sidecar.rule, f"instructions of {library}"), name
+        yield (sidecar.rule, f"{INSTRUCTIONS} {library}"), name
     for attempt in sidecar.earlier:
         for trait in ("cpu", "gpu", "driver", _DEVICE):
             yield (sidecar.rule, trait), attempt.get(trait)
