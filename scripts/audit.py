@@ -39,13 +39,13 @@ def main() -> None:
     try:
         study = study_files.load(args.study)
         results = study.results
-        if args.damaged:
-            _list(audit(results, Path.cwd()).damaged)
-            return
-        if not args.left_over:
+        if not (args.damaged or args.left_over):
             for old in (_page(results), _json(results)):  # no earlier verdict outlives a failure
                 old.unlink(missing_ok=True)
         plan = _planned(args.study)
+        if args.damaged:
+            _list(audit(results, Path.cwd(), Present(plan, last_jobs=made_again)).damaged)
+            return
         if args.left_over:
             _require_up_to_date(plan)
             _list(audit(results, Path.cwd(), Present(plan)).left_over)
@@ -66,13 +66,14 @@ def _planned(overlays: Sequence[Path]) -> DryRun:
     study = ["--configfile", *map(str, overlays)] if overlays else []
     snakefile = ["--snakefile", str(ROOT / "Snakefile")]
     command = [sys.executable, "-m", "snakemake", *snakefile, "-n", "--quiet", "rules", *study]
+    left = {name: value for name, value in os.environ.items() if name != "DOWNLINK_REPAIR"}
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder, "plan.json")
         done = subprocess.run(
             command,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**os.environ, ASKED: str(target)},
+            env=left | {ASKED: str(target)},
             check=False,
         )
         planned = Planned.read(target) if target.exists() else None
