@@ -35,6 +35,8 @@ pass_on trusted-host UV_INSECURE_HOST " "
 pass_on proxy ALL_PROXY " "
 pass_on cert SSL_CERT_FILE " "
 export UV_INDEX_STRATEGY=unsafe-best-match
+# By default uv links files to its cache. An edit in one environment would change all of them.
+export UV_LINK_MODE=copy
 
 # Take torch's CPU build where an index offers it, else the package index's and what CUDA needs.
 install_lock() {

@@ -44,7 +44,7 @@ def begin(installation: Installation, patched: Mapping[str, str]) -> None:
     if named := list(islice(files, _NAMED)):
         undeclared = sorted(installation.altered.keys() - patched.keys())
         raise DownlinkError(
-            f"{'; '.join(named)}. Install the lock again (bash envs/install.sh PYTHON). If you "
+            f"{'; '.join(named)}. Make a new environment (rm -r .venv; make install). If you "
             f"changed it on purpose, say so in the study: `patched: {{{undeclared[0]}: why}}`."
         )
     os.environ[FOUND_AT_START] = installation.to_text()

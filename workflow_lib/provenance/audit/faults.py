@@ -37,8 +37,8 @@ _REMEDIES: Mapping[Kind, str] = {
     "packages": "install the lock (envs/install.sh), then make",
     "report": "make",
     "out of date": "make",
-    "altered": "install the lock again (bash envs/install.sh PYTHON), or declare it in the study "
-    "(patched)",
+    "altered": "make a new environment (rm -r .venv; make install), or declare the package in the "
+    "study (patched)",
     "made again": "make repair",
     "another study": "name the study that made them (STUDY=FILE), give this one another folder, or "
     "run make if it was only renamed",
