@@ -50,14 +50,18 @@ SEGMENTER = Segmenter(
     encoder="mobilenet_v2",
     depth=3,
     decoder_channels=(16, 8, 8),
-    training=PLAN | {"steps": 60, "batch": 8},
+    training=PLAN | {"steps": 40},
 )
 ARMS = {"joint": finetune_jointly, "control": finetune_apart}
+every_arm = pytest.mark.parametrize("arm", ARMS)
 
 
-def schedule(*gammas, steps=4, **changes):
-    plan = {"steps": steps, "batch": 4, "crop": SIDE, "learning_rate": 1e-3, "validate_every": 2}
+def schedule(*gammas, **changes):
+    plan = {"steps": 2, "batch": 4, "crop": SIDE, "learning_rate": 1e-3, "validate_every": 1}
     return Finetuning(gammas=gammas, codec_learning_rate=1e-3, training=plan | changes)
+
+
+GRID = schedule(3.0, 30.0, checkpoint_seconds=0)
 
 
 @pytest.fixture(scope="module")
@@ -103,10 +107,15 @@ def tuned(arm, setting, folder, **changes):
     return target, json.loads(target.choice.read_text())
 
 
-@pytest.fixture(scope="module", params=ARMS)
-def result(request, setting, tmp_path_factory):
-    folder = tmp_path_factory.mktemp(request.param)
-    return tuned(request.param, setting, folder, finetuning=schedule(3.0, 30.0))
+@pytest.fixture(scope="module")
+def whole(setting, tmp_path_factory):
+    """Return files and choice of an arm that compared the configurations of `GRID`."""
+
+    @cache
+    def result(arm):
+        return tuned(arm, setting, tmp_path_factory.mktemp(arm), finetuning=GRID)
+
+    return result
 
 
 def test_the_task_loss_has_a_gradient_in_the_analysis_transform(setting):
@@ -121,9 +130,8 @@ def test_the_task_loss_has_a_gradient_in_the_analysis_transform(setting):
 
 
 def codec_after(arm, gamma, setting, folder):
-    """Return the codec's float weights after a few small steps, at least validation loss."""
-    plan = schedule(gamma, steps=4, validate_every=1)
-    gentle = plan.model_copy(update={"codec_learning_rate": 1e-4})
+    """Return the codec's float weights after two small steps, at least validation loss."""
+    gentle = schedule(gamma).model_copy(update={"codec_learning_rate": 1e-4})
     target, choice = tuned(arm, setting, folder, finetuning=gentle)
     tensors, _ = load_weights(target.codec)
     floating = [t.flatten() for _, t in sorted(tensors.items()) if t.is_floating_point()]
@@ -145,15 +153,15 @@ def test_a_larger_gamma_changes_the_codec_more(setting, tmp_path):
 def test_training_on_the_task_loss_alone_improves_the_map(setting):
     """The gradient of the task loss, through the rounding of latents, must improve the map.
 
-    The segmenter is fixed. The mean over three batches is 0.80 on AVX2 and on SSE 4. On validation
+    The segmenter is fixed. The mean over two batches is 0.72 on AVX2 and on SSE 4. On validation
     tiles, whole joint runs gain 2 to 5 %, no more than the difference of neighbouring checkpoints.
     """
     data, ratios = FinetuningData(setting), []
-    for seed in range(3):
+    for seed in range(2):
         examples, label = data.draw(torch.Generator().manual_seed(seed))
         pair, entropies = setting.start(), []
         optimiser = torch.optim.Adam(parameter_groups(pair.codec, setting.codec, 1e-3), lr=1e-3)
-        for _ in range(16):
+        for _ in range(10):
             _, logits = mapped(pair, examples, 10000.0)
             entropy = masked_cross_entropy(logits, label)
             entropies.append(float(entropy.detach()))
@@ -164,8 +172,9 @@ def test_training_on_the_task_loss_alone_improves_the_map(setting):
     assert np.mean(ratios) < 0.9
 
 
-def test_the_written_weights_give_the_scores_of_the_choice(result, setting):
-    target, choice = result
+@every_arm
+def test_the_written_weights_give_the_scores_of_the_choice(whole, setting, arm):
+    target, choice = whole(arm)
     codec = open_codec(CODEC, setting.tiles.info, target.codec)
     file = target.codec.parent / "scene.dlk"
     encode_scene(setting.tiles, codec, CODEC, 1.0, file)
@@ -197,20 +206,19 @@ def test_each_scene_is_reconstructed_alone(setting):
         assert np.array_equal(together.of_scene(scene).image, alone.image)
 
 
-def test_both_arms_compare_as_many_configurations_of_equal_seeds_and_steps(setting, tmp_path):
-    plan = schedule(1.0, 2.0, 3.0, steps=1)
-    found = [tuned(arm, setting, tmp_path / arm, finetuning=plan)[1] for arm in ARMS]
+def test_both_arms_compare_as_many_configurations_of_equal_seeds_and_steps(whole):
+    found = [whole(arm)[1] for arm in ARMS]
     joint, control = (choice["configurations"] for choice in found)
-    assert [c["gamma"] for c in joint] == [1.0, 2.0, 3.0]
+    assert [c["gamma"] for c in joint] == [3.0, 30.0]
     for name in ("seed", "steps"):
         assert [c[name] for c in joint] == [c[name] for c in control]
-    assert len({c["seed"] for c in joint}) == 3
+    assert len({c["seed"] for c in joint}) == 2
     assert found[0]["start"] == found[1]["start"]
 
 
 def test_the_configuration_of_best_iou_is_written(setting, tmp_path):
     def candidates():
-        for name, iou in (("a", 0.2), ("b", 0.5), ("c", 0.5), ("d", 0.4)):
+        for name, iou in (("a", 0.2), ("b", 0.5), ("c", 0.5)):
             pair = setting.start()
             pair.segmenter.threshold.fill_(ord(name) / 200)
             yield Candidate(name, pair, {"name": name, "validation": {"iou": iou}})
@@ -239,20 +247,20 @@ def test_a_run_keeps_the_weights_of_least_validation_loss(setting, tmp_path):
     assert kept == start
 
 
-@pytest.mark.parametrize("arm", ARMS)
-def test_nodata_and_ignored_pixels_never_matter(setting, tmp_path, arm):
+@every_arm
+def test_nodata_and_ignored_pixels_never_matter(setting, whole, tmp_path, arm):
     tiles = setting.tiles
     other = replace(tiles, image=tiles.image.copy(), label=tiles.label.copy())
     other.image[2, 1, :4] = 60000  # the first band has nodata there
     other.label[2, :4] = 1
     other.label[tiles.split == "test"] = 1
-    files = [
-        tuned(arm, replace(setting, tiles=each), tmp_path / name)[0]
-        for name, each in (("a", tiles), ("b", other))
-    ]
-    assert files[0].codec.read_bytes() == files[1].codec.read_bytes()
-    assert files[0].segmenter.read_bytes() == files[1].segmenter.read_bytes()
-    assert files[0].choice.read_bytes() == files[1].choice.read_bytes()
+    found, _ = tuned(arm, setting, tmp_path, tiles=other, finetuning=GRID)
+    require_equal(found, whole(arm)[0])
+
+
+def require_equal(one, other):
+    for name in ("codec", "segmenter", "choice"):
+        assert getattr(one, name).read_bytes() == getattr(other, name).read_bytes(), name
 
 
 def test_the_segmenter_sees_nodata_and_only_decodable_counts(setting):
@@ -268,46 +276,36 @@ def test_the_segmenter_sees_nodata_and_only_decodable_counts(setting):
     assert (counts.movedim(1, -1)[~valid] == 0).all()
 
 
-INTERRUPTED = schedule(1.0, 5.0, steps=2, checkpoint_seconds=0)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(setting, tmp_path_factory):
-    """Files of an arm that ran to its end, once for each arm."""
-
-    @cache
-    def run(arm):
-        return tuned(arm, setting, tmp_path_factory.mktemp("whole"), finetuning=INTERRUPTED)[0]
-
-    return run
-
-
 @pytest.mark.parametrize(
-    ("arm", "task", "before"),
-    [("joint", JointTask, 4), ("control", CodecTuningTask, 2), ("control", SegmenterTask, 4)],
+    ("arm", "kills"),
+    [("joint", [(JointTask, 4)]), ("control", [(CodecTuningTask, 2), (SegmenterTask, 4)])],
 )
 def test_a_resumed_run_repeats_no_configuration_and_writes_the_same_bytes(
-    setting, undisturbed, tmp_path, monkeypatch, arm, task, before
+    setting, whole, tmp_path, monkeypatch, arm, kills
 ):
-    plan, whole = INTERRUPTED, undisturbed(arm)
-    losses, begun = task.training_losses, []
+    begun = {task: 0 for task, _ in kills}
 
-    def killed(self, batch):
-        begun.append(batch)
-        if len(begun) == before:
-            raise KeyboardInterrupt
-        return losses(self, batch)
+    def kill(task, before):
+        losses = task.training_losses
 
-    monkeypatch.setattr(task, "training_losses", killed)
-    with pytest.raises(KeyboardInterrupt):
-        tuned(arm, setting, tmp_path / "cut", finetuning=plan)
-    assert not (tmp_path / "cut" / "codec").exists()
-    cut, _ = tuned(arm, setting, tmp_path / "cut", finetuning=plan)
+        def killed(self, batch):
+            begun[task] += 1
+            if begun[task] == before:
+                raise KeyboardInterrupt
+            return losses(self, batch)
+
+        monkeypatch.setattr(task, "training_losses", killed)
+
+    for task, before in kills:
+        kill(task, before)
+        with pytest.raises(KeyboardInterrupt):
+            tuned(arm, setting, tmp_path, finetuning=GRID)
+        assert not (tmp_path / "codec").exists()
+    found, _ = tuned(arm, setting, tmp_path, finetuning=GRID)
     # two configurations of two steps, and the interrupted step
-    assert len(begun) == 4 + 1
-    assert not list((tmp_path / "cut").rglob("checkpoint.pt"))
-    for name in ("codec", "segmenter", "choice"):
-        assert getattr(cut, name).read_bytes() == getattr(whole, name).read_bytes()
+    assert set(begun.values()) == {4 + 1}
+    assert not list(tmp_path.rglob("checkpoint.pt"))
+    require_equal(found, whole(arm)[0])
 
 
 def test_a_borrowed_codec_keeps_the_scale_of_its_bands(setting, tmp_path):
@@ -325,7 +323,7 @@ def without(setting, split):
     return replace(setting, tiles=replace(setting.tiles, split=kept))
 
 
-@pytest.mark.parametrize("arm", ARMS)
+@every_arm
 def test_invalid_fine_tunings_are_refused(setting, tmp_path, arm, toy_tiles):
     three = toy_tiles(np.ones((4, 3, SIDE, SIDE)), setting.tiles.label[:4], ["train"] * 4)
     three = replace(three, split=setting.tiles.split[:4])
