@@ -1,7 +1,6 @@
 """Decode damaged containers in a watched process."""
 
 import json
-import multiprocessing
 import resource
 import tempfile
 import time
@@ -17,7 +16,7 @@ import numpy as np
 from codec_examples import example, example_options, example_tiles
 from container_damage import changed, changes
 from hypothesis import HealthCheck, Phase, assume, given, settings
-from watched import MOST_MEMORY, PLAIN_MALLOC, environment, memory
+from watched import MOST_MEMORY, memory, started
 
 from workflow_lib.codecs.coding import decode_scene, decode_tile, encode_scene
 from workflow_lib.codecs.container import Container
@@ -124,12 +123,7 @@ class Decoder:
             self.process = None
 
     def _start(self) -> None:
-        spawn = multiprocessing.get_context("spawn")
-        self.pipe, theirs = spawn.Pipe()
-        self.process = spawn.Process(target=_serve, args=(theirs, self.subject), daemon=True)
-        with environment(**PLAIN_MALLOC, OMP_NUM_THREADS="1"):
-            self.process.start()
-        theirs.close()
+        self.process, self.pipe = started(_serve, self.subject)
         if not self.pipe.poll(120) or self.pipe.recv() != "ready":
             raise RuntimeError("the decoder's process does not start")
 

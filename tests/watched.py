@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +30,9 @@ PLAIN_MALLOC = {
     "MALLOC_TRIM_THRESHOLD_": "65536",
 }
 """glibc returns memory at once, so that memory that it keeps in reserve hides no allocation."""
+
+IMPORTED = ["workflow_lib.codecs.coding", "workflow_lib.codecs.learned.codec"]
+"""Modules that all watched processes need, and that take seconds to import."""
 
 Case = tuple[bytes, bytes, tuple[int, int, int]]
 """Payload, side information and the expected shape."""
@@ -60,12 +65,7 @@ def decode_watched(open_codec: Callable[[], Codec], cases: Sequence[Case]) -> li
     Raises:
         AssertionError: the process died or did not answer.
     """
-    spawn = multiprocessing.get_context("spawn")
-    ours, theirs = spawn.Pipe()
-    process = spawn.Process(target=_serve, args=(theirs, open_codec, cases), daemon=True)
-    with environment(**PLAIN_MALLOC, OMP_NUM_THREADS="1"):
-        process.start()
-    theirs.close()
+    process, ours = started(_serve, open_codec, cases)
     replies: list[Reply] = []
     try:
         for case in cases:
@@ -77,6 +77,21 @@ def decode_watched(open_codec: Callable[[], Codec], cases: Sequence[Case]) -> li
         process.kill()
         process.join()
     return replies
+
+
+def started(target: Callable[..., None], *arguments: Any) -> tuple[BaseProcess, Connection]:
+    """Start a process; return it and the other end of the pipe that is its first argument.
+
+    The process is a fork of a server that has imported `IMPORTED` and decoded nothing.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(IMPORTED)
+    ours, theirs = context.Pipe()
+    process = context.Process(target=target, args=(theirs, *arguments), daemon=True)
+    with environment(**PLAIN_MALLOC, OMP_NUM_THREADS="1"):
+        process.start()
+    theirs.close()
+    return process, ours
 
 
 def describe(case: Case) -> str:

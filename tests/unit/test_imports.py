@@ -40,8 +40,11 @@ FORBIDDEN = {
 
 HELP = """
 import contextlib, io, runpy, sys
-with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
-    runpy.run_path(sys.argv[0], run_name="__main__")
+for script in sys.argv[:]:
+    sys.argv = [script, "--help"]
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+        runpy.run_path(script, run_name="__main__")
+    print(script, *sys.modules)
 """
 WRITE_ROWS = """
 from pathlib import Path
@@ -70,9 +73,14 @@ train(Task(), TrainingSchedule(steps=1, batch=2, crop=16, learning_rate=1e-3), 0
 """
 
 
-def imported(code, folder, *arguments):
+def imported(code, folder):
     """Return the modules that are loaded after `code` ran in a new process."""
-    code = f"import sys\nsys.argv = {list(arguments)}\n{code}\nprint(*sys.modules, sep='\\n')"
+    return set(run(f"{code}\nimport sys\nprint(*sys.modules, sep='\\n')", folder))
+
+
+def run(code, folder, *arguments):
+    """Return the lines that `code` prints in a new process."""
+    code = f"import sys\nsys.argv = {list(arguments)}\n{code}"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=folder,
@@ -81,18 +89,34 @@ def imported(code, folder, *arguments):
         text=True,
         check=True,
     )
-    return set(done.stdout.splitlines())
+    return done.stdout.splitlines()
+
+
+def chains():
+    """Group scripts that can share a process: none forbids what one before it allows."""
+    found = []
+    for script in sorted(FORBIDDEN, key=lambda script: -len(FORBIDDEN[script])):
+        for chain in found:
+            if FORBIDDEN[script] <= FORBIDDEN[chain[-1]]:
+                chain.append(script)
+                break
+        else:
+            found.append([script])
+    return found
 
 
 def test_every_script_has_a_list_of_forbidden_modules():
     assert FORBIDDEN.keys() == {file.stem for file in (ROOT / "scripts").glob("*.py")}
 
 
-@pytest.mark.parametrize("script", FORBIDDEN)
-def test_a_script_imports_no_forbidden_module(script, tmp_path):
-    loaded = imported(HELP, tmp_path, str(ROOT / "scripts" / f"{script}.py"), "--help")
-    assert "argparse" in loaded
-    assert not loaded & FORBIDDEN[script]
+@pytest.mark.parametrize("chain", chains(), ids=lambda chain: chain[0])
+def test_scripts_import_no_forbidden_module(chain, tmp_path):
+    files = [str(ROOT / "scripts" / f"{script}.py") for script in chain]
+    lines = [line.split() for line in run(HELP, tmp_path, *files)]
+    assert [file for file, *_ in lines] == files
+    for script, (_, *loaded) in zip(chain, lines, strict=True):
+        assert "argparse" in loaded
+        assert not FORBIDDEN[script] & set(loaded), script
 
 
 def test_rows_are_written_without_pandas(tmp_path):

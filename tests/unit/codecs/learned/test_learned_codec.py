@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import cache
 
 import numpy as np
 import pytest
@@ -21,12 +22,24 @@ pytestmark = pytest.mark.trained
 LAM = 0.05
 
 
-@pytest.fixture(scope="module", params=["dgml", "checkerboard", "hyperprior"])
-def weights(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("learned")
+KINDS = ("dgml", "checkerboard", "hyperprior")
+
+
+def fit_in(folder, kind="dgml", lam=LAM):
     path = folder / "weights.safetensors"
-    fit(two_band_tiles(), make_config(request.param), LAM, 0, folder / "run", path)
+    fit(two_band_tiles(), make_config(kind), lam, 0, folder / "run", path)
     return path
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    """Return the weights of a kind, each trained once."""
+    return cache(lambda kind: fit_in(tmp_path_factory.mktemp(kind), kind))
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def weights(request, fitted):
+    return fitted(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -62,17 +75,21 @@ def test_any_number_of_bands_and_components(bands, components):
     assert codec.decode(codec.encode(image).payload, b"", image.shape).shape == image.shape
 
 
-def test_decoding_does_not_depend_on_process_batch_or_threads(codec, weights, tmp_path):
-    images = list(smooth_counts(24, 2, 48, seed=2))
-    torch.set_num_threads(2)
-    try:
-        coded = [(each.payload, b"") for each in codec.encode_batch(images, [None] * 24)]
-        here = codec.decode_batch(coded, [image.shape for image in images])
-    finally:
-        torch.set_num_threads(1)
-    for number, (payload, _) in enumerate(coded):
-        (tmp_path / str(number)).write_bytes(payload)
-    np.save(tmp_path / "here.npy", np.stack(here))
+def test_decoding_does_not_depend_on_process_batch_or_threads(fitted, tmp_path):
+    images = list(smooth_counts(12, 2, 48, seed=2))
+    for kind in KINDS:
+        codec = LearnedCodec.load(fitted(kind))
+        torch.set_num_threads(2)
+        try:
+            coded = [(each.payload, b"") for each in codec.encode_batch(images, [None] * 12)]
+            here = codec.decode_batch(coded, [image.shape for image in images])
+        finally:
+            torch.set_num_threads(1)
+        folder = tmp_path / kind
+        folder.mkdir()
+        for number, (payload, _) in enumerate(coded):
+            (folder / str(number)).write_bytes(payload)
+        np.save(folder / "here.npy", np.stack(here))
     script = """if True:
         import sys
         from pathlib import Path
@@ -80,13 +97,15 @@ def test_decoding_does_not_depend_on_process_batch_or_threads(codec, weights, tm
         from workflow_lib.torchinit import prepare
         prepare(1)
         from workflow_lib.codecs.learned.codec import LearnedCodec
-        folder = Path(sys.argv[1])
-        codec = LearnedCodec.load(Path(sys.argv[2]))
-        for number, here in enumerate(np.load(folder / "here.npy")):
-            there = codec.decode((folder / str(number)).read_bytes(), b"", here.shape)
-            assert np.array_equal(here, there), number
+        for weights in sys.argv[2:]:
+            codec = LearnedCodec.load(Path(weights))
+            folder = Path(sys.argv[1], codec.model.sizes.context.value)
+            for number, here in enumerate(np.load(folder / "here.npy")):
+                there = codec.decode((folder / str(number)).read_bytes(), b"", here.shape)
+                assert np.array_equal(here, there), (weights, number)
     """
-    subprocess.run([sys.executable, "-c", script, str(tmp_path), str(weights)], check=True)
+    weights = [str(fitted(kind)) for kind in KINDS]
+    subprocess.run([sys.executable, "-c", script, str(tmp_path), *weights], check=True)
 
 
 def test_payload_size_agrees_with_the_cross_entropy_of_the_model(codec):
@@ -144,10 +163,8 @@ def test_damaged_payloads_give_an_image_or_one_error(data):
     assert decoded.min() >= 1
 
 
-def test_equal_fits_write_equal_bytes(tmp_path):
-    for name in ("a", "b"):
-        fit(two_band_tiles(), make_config(), LAM, 0, tmp_path / f"run-{name}", tmp_path / name)
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+def test_equal_fits_write_equal_bytes(fitted, tmp_path):
+    assert fit_in(tmp_path).read_bytes() == fitted("dgml").read_bytes()
 
 
 def test_a_saved_and_loaded_codec_is_equal(codec, tmp_path):
@@ -228,12 +245,10 @@ def test_weights_of_another_codec_are_refused(weights, codec):
             open_codec(config, info, weights)
 
 
-def test_a_larger_lambda_spends_more_bytes_for_less_error(tmp_path):
+def test_a_larger_lambda_spends_more_bytes_for_less_error(fitted, tmp_path):
     image = smooth_counts(1, 2, 128, seed=5)[0]
     sizes, errors = [], []
-    for lam in (LAM, 20 * LAM):
-        path = tmp_path / f"{lam}.safetensors"
-        fit(two_band_tiles(), make_config(), lam, 0, tmp_path / f"run{lam}", path)
+    for path in (fitted("dgml"), fit_in(tmp_path, lam=20 * LAM)):
         codec = LearnedCodec.load(path)
         payload = codec.encode(image).payload
         sizes.append(len(payload))
