@@ -6,6 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import planner
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -42,7 +43,9 @@ class Project:
         self, *options: str, check: bool = True, **environment: str
     ) -> subprocess.CompletedProcess[str]:
         """Run Snakemake in the copy, with the copy's own library."""
-        return self.call(["snakemake", "--cores", "2", *options], check=check, **environment)
+        told = self._environment(environment)
+        done = planner.snakemake(["--cores", "2", *options], self.folder, told)
+        return self._checked(done, check)
 
     def call(
         self, command: list[str], check: bool = True, **environment: str
@@ -50,18 +53,26 @@ class Project:
         done = subprocess.run(
             command,
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(self.folder), **environment},
+            env=self._environment(environment),
             capture_output=True,
             text=True,
             check=False,
         )
+        return self._checked(done, check)
+
+    def _environment(self, changes: dict[str, str]) -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": str(self.folder), **changes}
+
+    def _checked(
+        self, done: subprocess.CompletedProcess[str], check: bool
+    ) -> subprocess.CompletedProcess[str]:
         if check and done.returncode:
             logs = "\n".join(
                 f"== {log}\n{log.read_text()[-2000:]}"
                 for log in sorted(self.folder.glob("results/**/*.log"))
                 if "Error" in log.read_text() or "error:" in log.read_text()
             )
-            pytest.fail(f"{' '.join(command)}\n{done.stdout}\n{done.stderr[-6000:]}\n{logs}")
+            pytest.fail(f"{' '.join(done.args)}\n{done.stdout}\n{done.stderr[-6000:]}\n{logs}")
         return done
 
     def planned(self, *options: str) -> dict[str, int]:
