@@ -45,12 +45,17 @@ def test_only_trainings_and_learned_coding_ask_for_a_gpu(first):
     assert {own["gpu"] for own in first.values() if "gpu" in own} == {1}
 
 
-def test_without_gpus_no_job_asks_for_one(talkative):
-    assert not any(own.get("gpu") for own in asked(talkative, "--config", "device=cpu").values())
+@pytest.fixture(scope="module")
+def second(talkative):
+    """Ask for the second attempt on a machine without GPUs."""
+    return asked(talkative, "--attempt", "2", "--config", "device=cpu")
 
 
-def test_a_job_tried_again_asks_for_more(talkative, first):
-    second = asked(talkative, "--attempt", "2")
+def test_without_gpus_no_job_asks_for_one(second):
+    assert not any(own.get("gpu") for own in second.values())
+
+
+def test_a_job_tried_again_asks_for_more(first, second):
     for rule, own in first.items():
         assert second[rule]["mem_mb"] == 2 * own["mem_mb"], rule
         assert second[rule]["runtime"] == 2 * own["runtime"], rule

@@ -5,10 +5,10 @@ Each of these ended in "Nothing to be done" and "Sound" while Snakemake's memory
 
 import shutil
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
-from changes import edited, nothing, without_memory
+from changes import deleted, edited, nothing, without_memory
 from own import STUDY
 from project import Project, copied
 
@@ -113,29 +113,29 @@ def test_results_of_another_study_are_called_so_and_not_to_be_made_anew(finished
     assert "→ make" not in said
 
 
-def test_an_audit_that_fails_leaves_no_earlier_verdict(finished, tmp_path):
-    copy = Project(shutil.copytree(finished.folder, tmp_path / "copy"))
-    assert audited(copy)[0] == 0
-    shutil.rmtree(copy.folder / "results/smoke/provenance")
-    assert audited(copy)[0] == 2
-    assert not (copy.folder / "results/smoke/audit.html").exists()
-    assert not (copy.folder / "results/smoke/audit.json").exists()
+def test_an_audit_that_fails_leaves_no_earlier_verdict(finished):
+    assert audited(finished)[0] == 0
+    with deleted("results/smoke/provenance")(finished.folder):
+        assert audited(finished)[0] == 2
+    assert not (finished.folder / "results/smoke/audit.html").exists()
+    assert not (finished.folder / "results/smoke/audit.json").exists()
 
 
-def test_a_change_is_planned_although_the_outputs_are_gone(finished, tmp_path):
+def test_a_change_is_planned_although_the_outputs_are_gone(finished):
     """Snakemake removes the outputs of a job that fails; its old record stays."""
-    copy = Project(shutil.copytree(finished.folder, tmp_path / "copy"))
-    with OTHER_LEARNING_RATE(copy.folder):
-        planned = rules(copy)
-        for file in copy.folder.glob("results/smoke/*/segmenters/unet/original/*.safetensors"):
-            file.unlink()
-        assert rules(copy) == planned >= TRAINED_AGAIN
+    folder = finished.folder
+    gone = sorted(folder.glob("results/smoke/*/segmenters/unet/original/*.safetensors"))
+    assert gone
+    with OTHER_LEARNING_RATE(folder), ExitStack() as stack:
+        planned = rules(finished)
+        for number, file in enumerate(gone):
+            stack.enter_context(moved(str(file.relative_to(folder)), f"gone{number}")(folder))
+        assert rules(finished) == planned >= TRAINED_AGAIN
 
 
-def test_an_output_without_a_record_is_made_again(finished, tmp_path):
-    copy = Project(shutil.copytree(finished.folder, tmp_path / "copy"))
-    (copy.folder / "results/smoke/provenance/findings.json.json").unlink()
-    assert rules(copy) == JUDGED
+def test_an_output_without_a_record_is_made_again(finished):
+    with deleted("results/smoke/provenance/findings.json.json")(finished.folder):
+        assert rules(finished) == JUDGED
 
 
 def test_jobs_import_the_library_of_their_own_checkout(project, tmp_path):

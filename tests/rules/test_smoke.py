@@ -1,5 +1,6 @@
 """The smoke study, from scenes to the report, through Snakemake."""
 
+import json
 import sys
 
 import numpy as np
@@ -16,6 +17,12 @@ from workflow_lib.training.weights import load_weights
 
 SMOKE = ("--configfile", "configs/smoke.yaml")
 PATHS = Paths("results/smoke")
+IN_TURN = """
+import json, runpy, sys
+for command in json.loads(sys.argv[1]):
+    sys.argv = command
+    runpy.run_path(command[0], run_name="__main__")
+"""
 SCENES_OF_FIVE_FOLDS = (1, 2, 4, 6, 14)
 
 
@@ -45,44 +52,46 @@ def test_everything_that_the_study_names_is_in_the_main_table_and_report(finishe
     assert all(name in page for name in smoke["run"])
 
 
-@pytest.mark.parametrize(
-    ("dataset", "codec", "rate", "training", "scene"),
-    [
-        ("tiny-thermal", "jpeg2000", "0.5", "any", "generated1"),
-        ("tiny-thermal", "jpeg2000", "lossless", "any", "generated0"),
-        ("tiny-thermal", "jpegxl", "0.5", "any", "generated0"),
-        ("tiny-thermal", "dgml", "0.01", "fold0-seed0", "generated0"),
-        ("tiny-optical", "dgml", "0.01", "fold1-seed0-joint-unet", "generated0"),
-        ("tiny-optical", "klt-jpeg2000", "0.5", "any", "generated0"),
-        ("tiny-optical", "jpeg2000-per-band", "0.8", "any", "generated0"),
-        ("tiny-optical", "jpeg2000-native", "0.5", "any", "generated0"),
-        ("tiny-optical", "dgml", "0.01", "fold1-seed0", "generated0"),
-        ("tiny-optical", "checkerboard", "0.01", "fold1-seed0", "generated0"),
-        ("tiny-thermal", "hyperprior", "0.01", "fold0-seed0", "generated1"),
-    ],
-)
-def test_a_new_process_decodes_what_was_scored(
-    finished, tmp_path, dataset, codec, rate, training, scene
-):
-    config = load([finished.folder / "configs/smoke.yaml"]).codecs[codec]
-    learned = training != UNTRAINED
-    weights = ["--weights", PATHS.codec_weights(dataset, codec, rate, training)] if learned else []
-    tiles = PATHS.tiles(dataset, scene)
-    arguments = {
-        "--bitstream": PATHS.bitstream(dataset, codec, rate, training, scene),
-        "--tiles": tiles,
-        "--codec": config.canonical(),
-        "--reconstruction": str(tmp_path / "decoded.zarr"),
-    }
-    options = [text for pair in arguments.items() for text in pair]
-    finished.call([sys.executable, "scripts/decode_scene.py", *options, *weights])
-    originals = read_tiles([finished.folder / tiles])
-    scored = finished.folder / PATHS.reconstruction(dataset, codec, rate, training, scene)
-    decoded = tmp_path / "decoded.zarr"
-    np.testing.assert_array_equal(
-        read_reconstructions(originals, [decoded]).image,
-        read_reconstructions(originals, [scored]).image,
-    )
+CODED = [
+    ("tiny-thermal", "jpeg2000", "0.5", "any", "generated1"),
+    ("tiny-thermal", "jpeg2000", "lossless", "any", "generated0"),
+    ("tiny-thermal", "jpegxl", "0.5", "any", "generated0"),
+    ("tiny-thermal", "dgml", "0.01", "fold0-seed0", "generated0"),
+    ("tiny-optical", "dgml", "0.01", "fold1-seed0-joint-unet", "generated0"),
+    ("tiny-optical", "klt-jpeg2000", "0.5", "any", "generated0"),
+    ("tiny-optical", "jpeg2000-per-band", "0.8", "any", "generated0"),
+    ("tiny-optical", "jpeg2000-native", "0.5", "any", "generated0"),
+    ("tiny-optical", "dgml", "0.01", "fold1-seed0", "generated0"),
+    ("tiny-optical", "checkerboard", "0.01", "fold1-seed0", "generated0"),
+    ("tiny-thermal", "hyperprior", "0.01", "fold0-seed0", "generated1"),
+]
+"""Dataset, codec, rate, training and scene of bitstreams."""
+
+
+def test_a_new_process_decodes_what_was_scored(finished, tmp_path):
+    codecs = load([finished.folder / "configs/smoke.yaml"]).codecs
+
+    def command(number, dataset, codec, rate, training, scene):
+        arguments = {
+            "--bitstream": PATHS.bitstream(dataset, codec, rate, training, scene),
+            "--tiles": PATHS.tiles(dataset, scene),
+            "--codec": codecs[codec].canonical(),
+            "--reconstruction": str(tmp_path / f"{number}.zarr"),
+        }
+        if training != UNTRAINED:
+            arguments["--weights"] = PATHS.codec_weights(dataset, codec, rate, training)
+        return ["scripts/decode_scene.py", *(text for pair in arguments.items() for text in pair)]
+
+    commands = [command(number, *coded) for number, coded in enumerate(CODED)]
+    finished.call([sys.executable, "-c", IN_TURN, json.dumps(commands)])
+    for number, (dataset, codec, rate, training, scene) in enumerate(CODED):
+        originals = read_tiles([finished.folder / PATHS.tiles(dataset, scene)])
+        scored = finished.folder / PATHS.reconstruction(dataset, codec, rate, training, scene)
+        np.testing.assert_array_equal(
+            read_reconstructions(originals, [tmp_path / f"{number}.zarr"]).image,
+            read_reconstructions(originals, [scored]).image,
+            err_msg=f"{CODED[number]}",
+        )
 
 
 def test_the_rate_in_the_table_is_the_bitstreams_size(finished):
