@@ -27,7 +27,7 @@ def decoded(codec, image, budget):
     return coded, codec.decode(coded.payload, coded.side, image.shape)
 
 
-@pytest.mark.parametrize("bands", [1, 2, 10])
+@pytest.mark.parametrize("bands", [1, 10])
 @every_codec
 def test_the_target_rate_is_reached_and_quality_rises_with_rate(kind, bands, scene, psnr):
     image = scene(bands)
@@ -42,7 +42,7 @@ def test_the_target_rate_is_reached_and_quality_rises_with_rate(kind, bands, sce
     assert quality[-1] > 36
 
 
-@pytest.mark.parametrize("bpppb", [0.1, 0.2, 0.4])
+@pytest.mark.parametrize("bpppb", [0.1, 0.4])
 @pytest.mark.parametrize("kind", ["jpeg2000", "klt-jpeg2000", "jpeg2000-native"])
 def test_a_single_tile_of_many_bands_reaches_low_rates(kind, bpppb, scene):
     image = scene(10, 128, 128)

@@ -3,10 +3,19 @@
 import io
 
 import pandas as pd
+import pytest
 from made_up_findings import about, undefined
 from reading import changed, claims, first, texts, written
 
 from workflow_lib.inference.findings import Estimate, Measure, Step, Verdict
+
+
+@pytest.fixture
+def render(render, monkeypatch):
+    """Render without figures: they take most of the time, and these tests read the text."""
+    for figure in ("rate_distortion", "rate_task"):
+        monkeypatch.setattr(f"workflow_lib.report.page.{figure}", lambda *_: "")
+    return render
 
 
 def test_the_page_shows_the_intervals_of_the_findings(inputs, page):

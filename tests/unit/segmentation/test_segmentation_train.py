@@ -81,7 +81,7 @@ def test_ignored_and_test_pixels_never_matter(toy_tiles, tmp_path):
 
 def test_the_threshold_is_the_best_on_the_validation_tiles(toy_tiles, tmp_path):
     tiles = blobs(toy_tiles)
-    summary = train_segmenter(tiles, config(20), 0, tmp_path / "run", tmp_path / "weights")
+    summary = train_segmenter(tiles, config(10), 0, tmp_path / "run", tmp_path / "weights")
     validation = tiles.where("validation")
     probability, threshold = predict(tmp_path / "weights", validation.image)
     found = iou(validation.label, probability >= threshold)

@@ -45,7 +45,7 @@ def test_other_bands_of_a_nodata_pixel_are_ignored(model):
     assert np.array_equal(probabilities(model, image), probabilities(model, other))
 
 
-@pytest.mark.parametrize("side", [16, 20, 33, 48])
+@pytest.mark.parametrize("side", [16, 33])
 @pytest.mark.parametrize("depth", [3, 5])
 def test_any_tile_size_gives_a_map_of_that_size(toy_tiles, side, depth):
     config = CONFIG.model_copy(
@@ -58,7 +58,7 @@ def test_any_tile_size_gives_a_map_of_that_size(toy_tiles, side, depth):
     assert ((found >= 0) & (found <= 1)).all()
 
 
-@pytest.mark.parametrize("bands", [1, 3, 7])
+@pytest.mark.parametrize("bands", [1, 7])
 @pytest.mark.parametrize(
     ("encoder", "depth", "channels"),
     [("mobilenet_v2", 3, (16, 8, 8)), ("resnet34", 4, (32, 16, 8, 8)), ("resnet34", 5, (8,) * 5)],
