@@ -8,7 +8,7 @@ import sys
 from contextlib import ExitStack, contextmanager
 
 import pytest
-from changes import deleted, edited, nothing, without_memory
+from changes import deleted, edited, moved, nothing, without_memory
 from own import STUDY
 from project import Project, copied
 
