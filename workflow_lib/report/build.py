@@ -15,17 +15,17 @@ from workflow_lib.inference.findings import read_findings
 from workflow_lib.measure.maps import read_predictions
 from workflow_lib.measure.table import read
 from workflow_lib.paths import Paths, rate_name, replicate
-from workflow_lib.report.machines import where_trained
 from workflow_lib.report.page import write_report
 from workflow_lib.report.tile_strips import Point, Prediction, Strip, choose_tile, make_strip
 from workflow_lib.segmentation.threshold_baseline import ThresholdBaseline
 
 
-def build_report(study: Study, target: Path) -> None:
+def build_report(study: Study, machines: str, target: Path) -> None:
     """Read the study's artifacts and write its report.
 
     Args:
         study: configuration of the study.
+        machines: where networks were trained, in words.
         target: HTML file to write.
 
     Raises:
@@ -39,7 +39,7 @@ def build_report(study: Study, target: Path) -> None:
         baseline={name: _baseline(study, paths, name) for name in study.run},
         notes={name: _notes(study, paths, name) for name in study.run},
         strips={name: _strip(study, paths, name) for name in study.run},
-        machines=where_trained(study),
+        machines=machines,
         target=target,
     )
 

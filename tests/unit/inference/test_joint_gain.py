@@ -46,7 +46,7 @@ def test_the_gain_is_estimated_at_equal_rate(points, of_joint):
     for gain in gains(points, of_joint):
         assert gain.value == pytest.approx(0.02, abs=1e-3)
         assert gain.by_seed == pytest.approx([0.02, 0.02], abs=1e-3)
-        assert gain.resampled == pytest.approx(np.full(400, 0.02), abs=1e-3)
+        assert gain.resampled == pytest.approx(np.full_like(gain.resampled, 0.02), abs=1e-3)
 
 
 def test_the_frozen_curve_is_never_extrapolated():
