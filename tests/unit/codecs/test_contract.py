@@ -63,7 +63,6 @@ def images(scene, bands):
     mixed = scene(bands, 40, 24)
     mixed[0] = 700
     return {
-        "textured": scene(bands, 96, 80),
         "lowest": np.ones((bands, 40, 24), np.uint16),
         "constant": np.full((bands, 40, 24), 300, np.uint16),
         "highest": np.full((bands, 40, 24), 65535, np.uint16),

@@ -78,7 +78,7 @@ def study(seeds=(0,), statistics=None, **datasets):
             },
             "segmenters": {"unet": {"encoder": "mobilenet_v2", "training": _TRAINING}},
             "finetunings": {"short": joint},
-            "statistics": {"resamples": 200} | (statistics or {}),
+            "statistics": {"resamples": 400} | (statistics or {}),
         }
     )
 
