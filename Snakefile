@@ -28,6 +28,7 @@ include: "rules/report.smk"
 
 onstart:
     # A killed Snakemake may have left jobs on the cluster, which would write the files of this run.
+    compile_by_content(BASE / "workflow_lib", anew=True)
     try:
         begin(INSTALLED(), STUDY.patched)
         cancel_orphans(Path.cwd())

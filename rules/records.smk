@@ -11,12 +11,19 @@ from snakemake.utils import format as fill
 
 from workflow_lib.provenance.audit.faults import printable
 from workflow_lib.provenance.environment import installed
+from workflow_lib.provenance.installation import FOUND_AT_START
 from workflow_lib.provenance.planned import Planned, recorded
 from workflow_lib.provenance.run_start import begin, installed_now
 from workflow_lib.provenance.told import Told, differences
 from workflow_lib.provenance.told import other_inputs, other_installation, other_packages
 
 PLANNED = Planned.asked()
+# Jobs learn of the packages from this run alone, and bash runs nothing of the user's before them.
+for name in [*os.environ]:
+    if name == "BASH_ENV" or name.startswith("BASH_FUNC_"):
+        del os.environ[name]
+if workflow.is_main_process:
+    os.environ.pop(FOUND_AT_START, None)
 INSTALLED = cache(lambda: installed_now(CACHE))
 
 

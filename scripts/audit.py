@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -36,22 +38,25 @@ def main() -> None:
         help="list only results that the report does not depend on; the study must be up to date",
     )
     args = parser.parse_args()
+    for stream in (sys.stdout, sys.stderr):
+        assert isinstance(stream, TextIOWrapper)
+        stream.reconfigure(errors="replace")
     try:
         study = study_files.load(args.study)
         results = study.results
         if not (args.damaged or args.left_over):
             for old in (_page(results), _json(results)):  # no earlier verdict outlives a failure
-                old.unlink(missing_ok=True)
-        plan = _planned(args.study)
+                _remove(old)
+        plan, again = _planned(args.study), partial(made_again, threads=study.threads)
         if args.damaged:
-            _list(audit(results, Path.cwd(), Present(plan, last_jobs=made_again)).damaged)
+            _list(audit(results, Path.cwd(), Present(plan, last_jobs=again)).damaged)
             return
         if args.left_over:
             _require_up_to_date(plan)
             _list(audit(results, Path.cwd(), Present(plan)).left_over)
             return
         installed = installed_now(user_cache_path("downlink"))
-        present = Present(plan, study.name, study.patched, installed, made_again)
+        present = Present(plan, study.name, study.patched, installed, again)
         found = audit(results, Path.cwd(), present)
     except DownlinkError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -65,8 +70,12 @@ def _planned(overlays: Sequence[Path]) -> DryRun:
     """The jobs that Snakemake would run now."""
     study = ["--configfile", *map(str, overlays)] if overlays else []
     snakefile = ["--snakefile", str(ROOT / "Snakefile")]
-    command = [sys.executable, "-m", "snakemake", *snakefile, "-n", "--quiet", "rules", *study]
-    left = {name: value for name, value in os.environ.items() if name != "DOWNLINK_REPAIR"}
+    # profiles could leave out jobs, or change the study
+    plain = ["--profile", "none", "--workflow-profile", "none", "--max-checksum-file-size", "1TB"]
+    command = [sys.executable, "-m", "snakemake", *snakefile, *plain, "-n", "--quiet", "rules"]
+    command += study
+    left_out = ("DOWNLINK_", "SNAKEMAKE_")
+    left = {name: of for name, of in os.environ.items() if not name.startswith(left_out)}
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder, "plan.json")
         done = subprocess.run(
@@ -78,6 +87,13 @@ def _planned(overlays: Sequence[Path]) -> DryRun:
         )
         planned = Planned.read(target) if target.exists() else None
     return DryRun.of(done.returncode, done.stdout.decode(errors="replace"), planned)
+
+
+def _remove(old: Path) -> None:
+    try:
+        old.unlink(missing_ok=True)
+    except OSError as error:
+        print(f"{old}: this earlier audit could not be removed ({error}).", file=sys.stderr)
 
 
 def _page(results: str) -> Path:

@@ -13,15 +13,15 @@ _CHECKED = (0b11).to_bytes(4, "little")
 """Flags after the magic number: compiled from a source with the digest that follows (PEP 552)."""
 
 
-def compile_by_content(package: Path) -> None:
-    """Compile the modules of a package that are not compiled in this way yet.
+def compile_by_content(package: Path, anew: bool = False) -> None:
+    """Compile the modules of a package that are not compiled in this way yet, or all of them anew.
 
     Python itself compiles them again, in the same way, after their sources have changed. Where
     nothing can be written, modules stay as they are.
     """
     for source in package.rglob("*.py"):
         compiled = Path(cache_from_source(str(source)))
-        if not _checked(compiled):
+        if anew or not _checked(compiled):
             try:
                 py_compile.compile(
                     str(source),

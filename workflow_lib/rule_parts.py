@@ -16,6 +16,7 @@ from workflow_lib.provenance.digests import code_digest
 
 INTERPRETER, CHECKOUT = "DOWNLINK_PYTHON", "DOWNLINK_ROOT"
 """Environment variables that name the interpreter of jobs and the folder of the Snakefile."""
+LAUNCHER = "workflow_lib/launch.py"
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -27,7 +28,8 @@ def command(script: str, options: str) -> str:
     reach the script; a shell would end at once, before a training has saved its state.
     """
     return (
-        f'DOWNLINK_JOB=/dev/fd/3 exec "${INTERPRETER}" "${CHECKOUT}"/scripts/{script}.py {options}'
+        f'DOWNLINK_JOB=/dev/fd/3 exec "${INTERPRETER}" -I "${CHECKOUT}"/{LAUNCHER}'
+        f' "${CHECKOUT}"/scripts/{script}.py {options}'
         " > {log:q} 2>&1 3<<<{params.job:q}"
     )
 
@@ -39,7 +41,7 @@ def code(script: str, *files: str) -> str:
         script: name of the script.
         files: modules that the script finds by name only, as paths below the project's folder.
     """
-    return code_digest(f"scripts/{script}.py", *files)
+    return code_digest(LAUNCHER, f"scripts/{script}.py", *files)
 
 
 def run_folder(paths: Paths, script: str, artifact: str) -> str:
@@ -81,15 +83,8 @@ def each_attempt(first: int) -> Callable[[Any, int], int]:
 
 
 def places(interpreter: str, checkout: str) -> str:
-    """Shell commands that name the interpreter and the checkout that jobs run.
-
-    Jobs import the library of this checkout: not what is installed, in the script's folder, on the
-    user's PYTHONPATH or in the user's site-packages.
-    """
-    return (
-        f"export {INTERPRETER}={shlex.quote(interpreter)} {CHECKOUT}={shlex.quote(checkout)}"
-        f" PYTHONPATH={shlex.quote(checkout)} PYTHONSAFEPATH=1 PYTHONNOUSERSITE=1; "
-    )
+    """Shell commands that name the interpreter and the checkout that jobs run."""
+    return f"export {INTERPRETER}={shlex.quote(interpreter)} {CHECKOUT}={shlex.quote(checkout)}; "
 
 
 def recorder(

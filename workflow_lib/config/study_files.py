@@ -71,7 +71,7 @@ def _without_replaced_codecs(
 
 def _parsed(file: Path) -> dict[str, Any]:
     try:
-        parsed = yaml.safe_load(file.read_text())
+        parsed = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise DownlinkError(f"{file}: this is not a readable configuration ({error}).") from error
     if not isinstance(parsed, dict):

@@ -23,6 +23,7 @@ from workflow_lib.data.pixel_values import NODATA
 from workflow_lib.data.tiles import Tiles
 from workflow_lib.errors import DownlinkError
 from workflow_lib.files import atomic, joined_sha256, tree_files, tree_sha256, unsynchronised
+from workflow_lib.notes import note_input
 from workflow_lib.paths import manifest
 
 _SHARD_BYTES = 16 * 2**20
@@ -232,8 +233,10 @@ def _in_memory(store: Path) -> MemoryStore:
     """
     contents = {name: file.read_bytes() for name, file in tree_files(store).items()}
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    if joined_sha256(digests) != _manifested(store):
+    found = joined_sha256(digests)
+    if found != _manifested(store):
         raise ValueError("its files do not match its manifest")
+    note_input(store, found)
     buffer = default_buffer_prototype().buffer
     return MemoryStore({name: buffer.from_bytes(content) for name, content in contents.items()})
 

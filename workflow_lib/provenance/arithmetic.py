@@ -8,6 +8,7 @@ from collections.abc import Mapping
 _STEERING = (
     *("ATEN_", "CUBLAS_", "DNNL_", "GOMP_", "KMP_", "MKL_", "NPY_", "OMP_", "ONEDNN_", "OPENBLAS_"),
     *("CPL_", "GDAL_", "OGR_", "PROJ_", "PYTHONHASHSEED", "PYTHONOPTIMIZE", "NVIDIA_TF32", "LD_"),
+    *("ARROW_", "GLIBC_", "TORCH_", "ZARR_"),
 )
 """Beginnings of the names of variables that can change numbers."""
 _SECRETS = re.compile("AUTH|BEARER|COOKIE|HEADER|KEY|PASS|PROXY|PWD|SECRET|TOKEN|USER")

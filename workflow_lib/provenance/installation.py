@@ -9,7 +9,7 @@ import csv
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,8 @@ NO_RECORD = "has no RECORD, so nothing can be compared"
 
 _THREADS = 2
 _IMPORTED = (".py", ".so", ".pth")
+_AT_START = {"sitecustomize", "usercustomize"}
+"""Modules that Python imports when it starts."""
 _LINES_OF_CODE = ("import ", "import\t")
 """Beginnings of lines of a .pth file that Python executes."""
 
@@ -44,6 +46,7 @@ class Installation:
             in whose folder it lies; elsewhere it stands for itself.
         altered: for each of these packages a digest of the differing files' contents.
         newest: when the last of all these files was changed, in ns.
+        offered: names of files and folders of the compared packages beside the packages.
     """
 
     site: str
@@ -51,16 +54,26 @@ class Installation:
     differing: Mapping[str, Mapping[str, str]]
     altered: Mapping[str, str]
     newest: int
+    offered: tuple[str, ...] = ()
 
     def to_text(self) -> str:
         """What a job needs to know: site, altered packages and the time of the last change."""
-        return json.dumps({"site": self.site, "altered": self.altered, "newest": self.newest})
+        names = "site", "altered", "newest", "offered"
+        return json.dumps({name: getattr(self, name) for name in names})
 
     @classmethod
     def at_start(cls) -> Self | None:
         """What was found when the run began; None if nobody compared."""
         text = os.environ.get(FOUND_AT_START)
         return cls(files=0, differing={}, **json.loads(text)) if text else None
+
+    def offers(self, path: str) -> bool:
+        """Whether a module belongs to a compared package, or is known to be altered.
+
+        Args:
+            path: the module's file below the folder of installed packages.
+        """
+        return path.partition("/")[0] in self.offered or path in self.altered
 
     def seen_by(self, packages: Iterable[str], loaded: Iterable[str]) -> dict[str, str]:
         """What differed for a job: altered packages, and files that were changed since.
@@ -79,12 +92,15 @@ class Installation:
         return present | since
 
 
-def compare(site: Path, packages: Iterable[str], cache: Path) -> Installation:
+def compare(
+    site: Path, packages: Iterable[str], trusted: Iterable[str], cache: Path
+) -> Installation:
     """Compare packages with their RECORDs.
 
     Args:
         site: the folder of installed packages.
         packages: normalised names; those that are not installed here are left out.
+        trusted: packages that may run code when Python starts.
         cache: folder for digests by path, size and times, so that a second comparison reads only
             changed files.
     """
@@ -97,20 +113,23 @@ def compare(site: Path, packages: Iterable[str], cache: Path) -> Installation:
         for name, digest in everything[package].items()
         if not name.startswith("..")  # commands, which no job imports
     }
-    added = _added(site, everything, wanted)
+    added = _added(site, everything, wanted, trusted)
     states = _states(site, [*recorded, *added], cache)
     wrong = {name: {folders[name].name: NO_RECORD} for name in wanted if not everything[name]}
     for name, (package, digest) in recorded.items():
         if what := _difference(states[name], digest):
             wrong.setdefault(package, {})[name] = what
     for name, package in added.items():
-        wrong.setdefault(package, {})[name] = "can be imported, and no package brought it"
+        wrong.setdefault(package, {})[name] = (
+            "can be imported or runs at Python's start, and no locked package brought it"
+        )
     return Installation(
         site=str(site),
         files=len(recorded),
         differing=wrong,
         altered={package: _digest(files, states) for package, files in sorted(wrong.items())},
         newest=max((int(str(state[2])) for state in states.values() if state), default=0),
+        offered=tuple(sorted({name.partition("/")[0] for name in recorded})),
     )
 
 
@@ -144,38 +163,42 @@ def _expected(record: Path) -> Iterator[tuple[str, str]]:
 
 
 def _added(
-    site: Path, everything: Mapping[str, Mapping[str, str]], wanted: Iterable[str]
+    site: Path,
+    everything: Mapping[str, Mapping[str, str]],
+    wanted: Iterable[str],
+    trusted: Iterable[str],
 ) -> dict[str, str]:
-    """Files that Python can import or runs at its start, and that no package brought.
-
-    Args:
-        site: the folder of installed packages.
-        everything: the recorded files of each package.
-        wanted: the packages in whose folders to look; files beside all packages always count.
-
-    Returns:
-        the package in whose folder a file lies, or the file's own name, by path below `site`.
-    """
+    """Files that Python can import and no package brought, or that an untrusted one starts."""
     brought = {name for names in everything.values() for name in names}
+    by_trusted = {name for package in trusted for name in everything.get(package, ())}
     owners = {
         name.partition("/")[0]: package
         for package in wanted
         for name in everything[package]
         if "/" in name and not name.startswith("..")
     }
-    found = {file.name: file.name for file in site.iterdir() if _runs_at_start(file)}
+    found = {name: name for name in _beside(site, brought) if name not in by_trusted}
     for folder, package in owners.items():
         for below, _, names in os.walk(site / folder):
             place = below[len(str(site)) + 1 :]
-            found |= {f"{place}/{name}": package for name in names if name.endswith(_IMPORTED)}
-    return {name: owner for name, owner in found.items() if name not in brought}
+            inside = {f"{place}/{name}" for name in names if name.endswith(_IMPORTED)}
+            found |= dict.fromkeys(inside - brought, package)
+    return found
 
 
-def _runs_at_start(file: Path) -> bool:
-    if file.suffix == ".pth":
-        lines = file.read_text(errors="replace").splitlines()
-        return any(line.startswith(_LINES_OF_CODE) for line in lines)
-    return file.suffix in _IMPORTED
+def _beside(site: Path, brought: Container[str]) -> Iterator[str]:
+    """What lies beside the packages and runs at Python's start, or can be imported by its name."""
+    for entry in site.iterdir():
+        starts = entry.name.partition(".")[0] in _AT_START
+        if entry.is_dir():
+            modules = [f"{entry.name}/{file.name}" for file in entry.glob("__init__.*")]
+            yield from (name for name in modules if starts or name not in brought)
+        elif entry.suffix == ".pth":
+            lines = entry.read_text(errors="replace").splitlines()
+            if any(line.startswith(_LINES_OF_CODE) for line in lines):
+                yield entry.name
+        elif entry.suffix in _IMPORTED and (starts or entry.name not in brought):
+            yield entry.name
 
 
 def _states(site: Path, names: list[str], cache: Path) -> dict[str, _State | None]:

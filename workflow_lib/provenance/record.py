@@ -36,6 +36,8 @@ from workflow_lib.provenance.told import options, parsed, summary
 JOB = "DOWNLINK_JOB"
 """Environment variable with the path of a JSON file, which describes the job: see
 `rule_parts.recorder`."""
+LAUNCHER = f"{PACKAGE}/launch.py"
+"""The file that starts the script of every job."""
 _BESIDE = ("notes.py", "machine.py")
 """Modules that record jobs and lie elsewhere."""
 
@@ -150,29 +152,41 @@ class Recording:
         # torch alone loads two thousand modules, and resolving their paths would take long
         own = [m for n, m in list(sys.modules.items()) if n.split(".")[0] in ("__main__", PACKAGE)]
         loaded = (getattr(module, "__file__", None) for module in own)
-        below = (Path(name).resolve() for name in loaded if name)
-        return sorted({path.relative_to(ROOT).as_posix() for path in below if path in self._states})
+        below = {Path(name).resolve() for name in loaded if name} | {ROOT / LAUNCHER}
+        return sorted(path.relative_to(ROOT).as_posix() for path in below if path in self._states)
 
 
 def _imported() -> list[str]:
     """Paths of all modules that the job has imported.
 
     Raises:
-        DownlinkError: one is neither of this checkout, nor installed, nor Python's own, e.g. a
-            `random.py` that the user keeps beside the library.
+        DownlinkError: one is neither source code of this checkout, nor of a locked package, nor
+            Python's own.
     """
-    places = (sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib", "platstdlib"))
-    own = (str(ROOT / name) for name in (PACKAGE, "scripts"))
-    allowed = tuple(f"{place}/" for place in {*places, *own})
     files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
     paths = [file for file in files if file and file[0] == os.sep]  # torch makes some names up
     for path in paths:
-        if not path.startswith(allowed) and not os.path.realpath(path).startswith(allowed):
+        if not _allowed(path) and not _allowed(os.path.realpath(path)):
             raise DownlinkError(
-                f"{path}: the job imported this file, which belongs neither to this checkout nor "
-                "to an installed package. Move it away, or install it as a package."
+                f"{path}: the job imported this file, which is neither source code of this "
+                "checkout nor of a locked package. Move it away, or add its package to the lock."
             )
     return paths
+
+
+def _allowed(path: str) -> bool:
+    sites, own = _places("purelib", "platlib"), tuple(f"{ROOT}/{n}/" for n in (PACKAGE, "scripts"))
+    if path.startswith(sites):
+        start = Installation.at_start()
+        within = path.removeprefix(next(filter(path.startswith, sites)))
+        return start is None or start.offers(within)
+    if path.startswith(own):
+        return path.endswith(".py")
+    return path.startswith(_places("stdlib", "platstdlib"))
+
+
+def _places(*names: str) -> tuple[str, ...]:
+    return tuple(f"{sysconfig.get_path(name)}/" for name in names)
 
 
 def _project_files() -> list[Path]:

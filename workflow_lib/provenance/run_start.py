@@ -9,8 +9,11 @@ from pathlib import Path
 from workflow_lib.errors import DownlinkError
 from workflow_lib.provenance.digests import PACKAGE, ROOT, affects_results, reached_packages
 from workflow_lib.provenance.installation import FOUND_AT_START, Installation, compare
+from workflow_lib.provenance.lock import read_lock
 
 _NAMED = 3
+_OWN = "downlink"
+"""Name under which the project itself may be installed."""
 
 
 def installed_now(cache: Path) -> Installation:
@@ -22,7 +25,8 @@ def installed_now(cache: Path) -> Installation:
     files = [*ROOT.glob("scripts/*.py"), *ROOT.glob(f"{PACKAGE}/**/*.py")]
     names = (file.relative_to(ROOT).as_posix() for file in files)
     packages = reached_packages(filter(affects_results, names))
-    return compare(Path(sysconfig.get_path("purelib")), packages, cache)
+    site = Path(sysconfig.get_path("purelib"))
+    return compare(site, packages, {*read_lock(), _OWN}, cache)
 
 
 def begin(installation: Installation, patched: Mapping[str, str]) -> None:

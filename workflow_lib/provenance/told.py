@@ -48,7 +48,7 @@ class Told:
         """Read the shell command of a job, which contains the job's description."""
         words = shlex.split(command)
         job = json.loads(words[-1].removeprefix(_JOB))
-        script = next(n for n, word in enumerate(words) if word.endswith(".py"))
+        script = next(n for n, word in enumerate(words) if "/scripts/" in word)
         end = next(n for n, word in enumerate(words) if n > script and word in ("<", ">"))
         arguments = words[script + 1 : end]
         return cls(
@@ -138,7 +138,9 @@ def other_installation(
         present: digests of packages that are altered now (`Installation.altered`).
     """
     then = record.altered or {}
-    declared = {name for name in patched if name in record.locked and record.altered is not None}
+    compared = record.altered is not None
+    # files stand for themselves; names of packages have no dot
+    declared = {name for name in patched if compared and (name in record.locked or "." in name)}
     return [
         f"{name}: the job ran with another content of it than is installed now"
         for name in sorted({*then, *declared})

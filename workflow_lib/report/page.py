@@ -1,6 +1,5 @@
 """Render the report as one self-contained HTML page."""
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -192,8 +191,7 @@ def _template() -> jinja2.Template:
 
 def _versions() -> dict[str, str]:
     installed = {name: _version(name) for name in _SOFTWARE}
-    python = ".".join(map(str, sys.version_info[:3]))
-    return {"Python": python} | {name: found for name, found in installed.items() if found}
+    return {name: found for name, found in installed.items() if found}
 
 
 def _version(name: str) -> str:

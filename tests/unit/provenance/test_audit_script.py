@@ -54,7 +54,7 @@ def called(monkeypatch, capsys):
 
         monkeypatch.setattr("subprocess.run", answer)
         made_again = "workflow_lib.provenance.audit.made_again.made_again"
-        monkeypatch.setattr(made_again, lambda records: ())
+        monkeypatch.setattr(made_again, lambda records, threads: ())
         monkeypatch.setattr("sys.argv", ["audit.py", *options])
         status = 0
         try:

@@ -130,7 +130,7 @@ def audit(results: str, root: Path, present: Present = Present()) -> Audit:
             f"{error.filename}: {error.strerror}. Wait until the study has finished and check that "
             "you may read its results. Then run the audit again."
         ) from error
-    checks = (*checks, *_installation_check(present, found), *again.checks)
+    checks = (*checks, *_installation_check(records, present, found), *again.checks)
     told = (*notices(records, disk), *patches(records, present.patched), *inputs.notices)
     return Audit(records, present.plan, checks, (*found, *again.faults), told, present.study)
 
@@ -162,13 +162,17 @@ def _altered(present: Present) -> Iterator[Fault]:
                     yield Fault("altered", f"{installed.site}/{file}", f"of {package} {what}")
 
 
-def _installation_check(present: Present, faults: Iterable[Fault]) -> Iterator[AuditCheck]:
-    if present.installation:
-        files = counted(present.installation.files, "file")
-        altered = sum(fault.kind == "altered" for fault in faults)
-        yield AuditCheck(
-            "Are the installed packages as their makers recorded them?", files, altered
-        )
+def _installation_check(
+    records: Records, present: Present, faults: Iterable[Fault]
+) -> Iterator[AuditCheck]:
+    if present.installation is None:
+        return
+    question = "Are the installed packages as their makers made them, and were they when jobs ran?"
+    files = counted(present.installation.files, "file")
+    altered = sum(fault.kind == "altered" for fault in faults)
+    unknown = sum(job.altered is None for job in records.current.values())
+    reason = f"nobody compared them when {counted(unknown, 'job')} ran" if unknown else ""
+    yield AuditCheck(question, files, altered if altered or not unknown else None, reason)
 
 
 def _out_of_date(records: Records, present: Present, known: set[Kind]) -> Iterator[Fault]:
@@ -181,15 +185,14 @@ def _out_of_date(records: Records, present: Present, known: set[Kind]) -> Iterat
         what = f"holds results of the study {made_for}, not of {present.study}"
         yield Fault("another study", records.results, what)
         return
-    if not plan.jobs:
-        return
     for output, found in plan.differences.items():
         # files and packages are named by faults of their own
         own = [each for each in found if each != CODE_CHANGED or not {"code", "lock"} & known]
         if own:
             rule = records.jobs[output].rule if output in records.jobs else ""
             yield Fault("out of date", output, f"is not as the study says: {'; '.join(own)}", rule)
-    yield Fault("out of date", records.results, f"is out of date: {plan}")
+    if plan.jobs:
+        yield Fault("out of date", records.results, f"is out of date: {plan}")
 
 
 def _made_for(records: Records) -> str | None:
@@ -197,7 +200,7 @@ def _made_for(records: Records) -> str | None:
     judge = records.producers.get(Paths(records.results).findings())
     try:
         return str(json.loads(judge.parameters["study"][0])["name"]) if judge else None
-    except (KeyError, IndexError, ValueError, TypeError):
+    except (KeyError, IndexError, ValueError, TypeError, RecursionError):
         return None
 
 

@@ -70,7 +70,7 @@ class Fault:
 
     def __str__(self) -> str:
         of = f" [{self.rule}]" if self.rule else ""
-        return f"{printable(self.path)} {printable(self.what)}{of} → {self.remedy}"
+        return printable(f"{self.path} {self.what}{of} → {self.remedy}")
 
 
 def printable(text: str) -> str:

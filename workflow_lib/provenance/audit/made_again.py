@@ -6,7 +6,6 @@ page and written its record anew.
 
 import math
 import os
-import platform
 import re
 import subprocess
 import sys
@@ -18,107 +17,110 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from workflow_lib import machine
+from workflow_lib.errors import DownlinkError
 from workflow_lib.files import digest
 from workflow_lib.paths import Paths
-from workflow_lib.provenance.arithmetic import steering_variables
 from workflow_lib.provenance.audit.faults import Fault
 from workflow_lib.provenance.audit.records import Records
 from workflow_lib.provenance.digests import ROOT
-from workflow_lib.provenance.environment import installed
-from workflow_lib.provenance.installation import FOUND_AT_START
 from workflow_lib.provenance.jobs import first_output
-from workflow_lib.provenance.record import JOB
+from workflow_lib.provenance.record import LAUNCHER
 from workflow_lib.provenance.sidecar import Sidecar
 
 LAST_RULES = ("collect_metrics", "judge_study", "write_report")
 """Rules whose results are made again; each runs the script of its name."""
 
 _PROCESSES = 2
-_TOLERANCE = 1e-9
-"""Largest relative difference of a number that rounding on another processor explains."""
 _NUMBER = re.compile(r"(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)")
-_EMBEDDED = re.compile(r"data:[^\"')\s]+")
+_RELATIVE, _ABSOLUTE = 1e-6, 1e-9
+"""Largest differences of numbers that rounding on another processor explains."""
+_LEFT_OUT = ("BASH", "DOWNLINK_", "LD_", "PYTHON")
+"""Beginnings of the names of variables that the jobs do not get."""
 
 
-def made_again(records: Records) -> Iterator[Fault]:
+def made_again(records: Records, threads: int) -> Iterator[Fault]:
     """Run the last jobs as recorded, into a temporary folder; yield what comes out differently.
 
     Call it only if the present study would tell these jobs what their records say: options are
-    taken from the records. On the processor and packages of the record, outputs must have the same
-    bytes. Elsewhere, numbers may differ by rounding, and embedded pictures are not compared.
+    taken from the records. Numbers may differ by rounding, nothing else.
+
+    Args:
+        records: the jobs on record.
+        threads: the study's number of threads of one job.
     """
     names = Paths(records.results).metrics(), *records.finals
     jobs = {first_output(job): job for name in names if (job := records.producers.get(name))}
+    environment = _environment(threads)
     with TemporaryDirectory() as folder, ThreadPoolExecutor(_PROCESSES) as pool:
         wanted = [job for job in jobs.values() if job.rule in LAST_RULES]
-        for faults in pool.map(lambda job: _differences(records.root, job, Path(folder)), wanted):
+        for faults in pool.map(
+            lambda job: _differences(records.root, job, Path(folder), environment), wanted
+        ):
             yield from faults
 
 
-def _differences(root: Path, job: Sidecar, folder: Path) -> list[Fault]:
+def _differences(
+    root: Path, job: Sidecar, folder: Path, environment: dict[str, str]
+) -> list[Fault]:
+    first = first_output(job)
     again = {name: folder / Path(name).name for name in job.outputs}
+    try:
+        _run(root, job, again, environment)
+        others = [name for name, file in again.items() if not _equal(root / name, file)]
+    except Exception as error:  # records and results are not trusted to be readable
+        what = f"could not be made again from its inputs: {error}"
+        return [Fault("made again", first, what, job.rule, (first,))]
+    what = "is not what its job makes of its inputs"
+    return [Fault("made again", name, what, job.rule, (first,)) for name in others]
+
+
+def _run(root: Path, job: Sidecar, again: dict[str, Path], environment: dict[str, str]) -> None:
+    """Run the script of a job's rule with the recorded options and other outputs.
+
+    Raises:
+        DownlinkError: it failed.
+    """
+    arguments: list[str] = []
+    for option, values in job.parameters.items():
+        arguments += [f"--{option}", *(str(again.get(value, value)) for value in values)]
     done = subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / f"{job.rule}.py"), *_arguments(job, again)],
+        [sys.executable, "-I", ROOT / LAUNCHER, ROOT / "scripts" / f"{job.rule}.py", *arguments],
         cwd=root,
-        env=_environment(job),
+        env=environment,
         input="\n".join(job.inputs),
         capture_output=True,
         text=True,
         check=False,
     )
-    first = first_output(job)
     if done.returncode:
-        said = "".join(done.stderr.strip().splitlines()[-1:])
-        what = f"could not be made again from its inputs: {said}"
-        return [Fault("made again", first, what, job.rule, (first,))]
-    exact = _same_machine(job)
-    return [
-        Fault("made again", name, "is not what its job makes of its inputs", job.rule, (first,))
-        for name, file in again.items()
-        if digest(file) != job.outputs[name]
-        and (exact or not _equal_but_for_rounding(root / name, file, job))
-    ]
+        raise DownlinkError("".join(done.stderr.strip().splitlines()[-1:]))
 
 
-def _arguments(job: Sidecar, again: dict[str, Path]) -> Iterator[str]:
-    for option, values in job.parameters.items():
-        yield f"--{option}"
-        yield from (str(again.get(value, value)) for value in values)
+def _environment(threads: int) -> dict[str, str]:
+    kept = {name: of for name, of in os.environ.items() if not name.startswith(_LEFT_OUT)}
+    return kept | {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
 
 
-def _environment(job: Sidecar) -> dict[str, str]:
-    left_out = {JOB, FOUND_AT_START, *steering_variables()}
-    kept = {name: value for name, value in os.environ.items() if name not in left_out}
-    places = {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1", "PYTHONNOUSERSITE": "1"}
-    return kept | job.variables | places
-
-
-def _same_machine(job: Sidecar) -> bool:
-    here = machine.cpu(), platform.python_version(), installed(list(job.locked))
-    return here == (job.cpu, job.python, job.packages)
-
-
-def _equal_but_for_rounding(recorded: Path, again: Path, job: Sidecar) -> bool:
+def _equal(recorded: Path, again: Path) -> bool:
+    if digest(recorded) == digest(again):
+        return True
     if recorded.suffix == ".parquet":
+        frames = pd.read_parquet(recorded), pd.read_parquet(again)
         try:
-            pd.testing.assert_frame_equal(
-                pd.read_parquet(recorded), pd.read_parquet(again), rtol=_TOLERANCE, atol=0
-            )
+            pd.testing.assert_frame_equal(*frames, rtol=_RELATIVE, atol=_ABSOLUTE)
         except AssertionError:
             return False
         return True
-    before = recorded.read_text(encoding="utf-8").replace(job.python, platform.python_version())
-    return similar(before, again.read_text(encoding="utf-8"))
+    return similar(*(file.read_text(encoding="utf-8") for file in (recorded, again)))
 
 
 def similar(first: str, second: str) -> bool:
-    """Whether two texts differ at most in the last digits of numbers and in embedded pictures."""
-    parts = (_NUMBER.split(_EMBEDDED.sub("", text)) for text in (first, second))
+    """Whether two texts differ at most in the last digits of numbers."""
+    parts = (_NUMBER.split(text) for text in (first, second))
     return all(a == b or _close(a, b) for a, b in zip_longest(*parts, fillvalue=""))
 
 
 def _close(first: str, second: str) -> bool:
     if not (_NUMBER.fullmatch(first) and _NUMBER.fullmatch(second)):
         return False
-    return math.isclose(float(first), float(second), rel_tol=_TOLERANCE)
+    return math.isclose(float(first), float(second), rel_tol=_RELATIVE, abs_tol=_ABSOLUTE)

@@ -6,31 +6,36 @@ from collections.abc import Iterable, Iterator, Mapping
 from workflow_lib.files import sha256
 from workflow_lib.provenance.audit.disk import Disk
 from workflow_lib.provenance.audit.faults import counted
-from workflow_lib.provenance.audit.records import Records, first_names, jobs_by_rule
+from workflow_lib.provenance.audit.records import Records, first_names
 from workflow_lib.provenance.lock import LOCK
 from workflow_lib.provenance.record import recorder
 from workflow_lib.provenance.sidecar import Sidecar
 
 
 def mixed(jobs: Iterable[Sidecar]) -> Iterator[str]:
-    """Tell of jobs of one rule that computed with other instruction sets or library settings."""
-    for rule, group in jobs_by_rule(jobs).items():
-        used = [
-            {
-                "Python": job.python,
-                "device": str(job.device),
-                **{
-                    f"instructions of {library}": name for library, name in job.instructions.items()
-                },
-                **job.variables,
-            }
-            for job in group
-        ]
-        for what in sorted(set().union(*used)):
-            counts = Counter(values.get(what, "none") for values in used)
-            if len(counts) > 1:
-                listed = ", ".join(f"{n:,} with {value}" for value, n in counts.most_common())
-                yield f"Jobs of {rule} differ in {what}: {listed}. So may their numbers."
+    """Tell of jobs that computed with other instruction sets, devices or library settings."""
+    used = [(job, _arithmetic(job)) for job in jobs]
+    variables = {name for job, _ in used for name in job.variables}
+    for _, values in used:  # not to set a variable is a value too, but not to load a library
+        values |= dict.fromkeys(variables - values.keys(), "none")
+    for what in sorted({name for _, values in used for name in values}):
+        found = [(job, values[what]) for job, values in used if what in values]
+        counts = Counter(value for _, value in found)
+        if len(counts) > 1:
+            (usual, _), *_ = counts.most_common(1)
+            rules = sorted({job.rule for job, value in found if value != usual})
+            listed = ", ".join(f"{n:,} with {value}" for value, n in counts.most_common())
+            yield (
+                f"Jobs differ in {what}: {listed}. So may their numbers. The fewer ones are of "
+                f"{', '.join(rules)}."
+            )
+
+
+def _arithmetic(job: Sidecar) -> dict[str, str]:
+    """What can change the last digits of a job's numbers, by what it is."""
+    instructions = {f"instructions of {name}": of for name, of in job.instructions.items()}
+    device = {"device": job.device} if job.device else {}
+    return {"Python": job.python, **device, **instructions, **job.variables}
 
 
 def notices(records: Records, disk: Disk) -> tuple[str, ...]:
@@ -90,5 +95,3 @@ def patches(records: Records, patched: Mapping[str, str]) -> Iterator[str]:
         ran = counted(sum(package in (job.altered or ()) for job in jobs), "job")
         reason = patched.get(package, "the study does not say why")
         yield f"{ran} ran with {package} in an altered form: {reason}."
-    if unknown := sum(job.altered is None for job in jobs):
-        yield f"Nobody compared the installed packages when {counted(unknown, 'job')} ran."
