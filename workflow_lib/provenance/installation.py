@@ -9,7 +9,7 @@ import csv
 import hashlib
 import json
 import os
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +46,7 @@ class Installation:
             in whose folder it lies; elsewhere it stands for itself.
         altered: for each of these packages a digest of the differing files' contents.
         newest: when the last of all these files was changed, in ns.
-        offered: names of files and folders of the compared packages beside the packages.
+        offered: names of the trusted packages' files and folders in `site`.
     """
 
     site: str
@@ -68,7 +68,7 @@ class Installation:
         return cls(files=0, differing={}, **json.loads(text)) if text else None
 
     def offers(self, path: str) -> bool:
-        """Whether a module belongs to a compared package, or is known to be altered.
+        """Whether a module belongs to a trusted package, or is known to be altered.
 
         Args:
             path: the module's file below the folder of installed packages.
@@ -93,14 +93,14 @@ class Installation:
 
 
 def compare(
-    site: Path, packages: Iterable[str], trusted: Iterable[str], cache: Path
+    site: Path, packages: Iterable[str], trusted: Collection[str], cache: Path
 ) -> Installation:
     """Compare packages with their RECORDs.
 
     Args:
         site: the folder of installed packages.
         packages: normalised names; those that are not installed here are left out.
-        trusted: packages that may run code when Python starts.
+        trusted: the packages that jobs may import, and that may run code when Python starts.
         cache: folder for digests by path, size and times, so that a second comparison reads only
             changed files.
     """
@@ -129,7 +129,9 @@ def compare(
         differing=wrong,
         altered={package: _digest(files, states) for package, files in sorted(wrong.items())},
         newest=max((int(str(state[2])) for state in states.values() if state), default=0),
-        offered=tuple(sorted({name.partition("/")[0] for name in recorded})),
+        offered=tuple(
+            sorted({n.partition("/")[0] for p in trusted for n in everything.get(p, ())})
+        ),
     )
 
 

@@ -154,3 +154,21 @@ def test_a_run_refuses_an_altered_package_unless_the_study_names_it(site, compar
         begin(compared(), {})
     begin(compared(), {"wanted": "a bug of ours"})
     assert list(Installation.at_start().altered) == ["wanted"]
+
+
+def test_a_job_may_import_locked_packages_only(at_start):
+    found = at_start()
+    assert found.offers("wanted/deep/module.py")
+    assert not found.offers("other_one/__init__.py")
+
+
+def test_what_an_unlocked_package_starts_is_told(site, compared):
+    """Also a folder `sitecustomize`, which Python imports when it starts."""
+    folder = site / "evil-1.0.dist-info"
+    folder.mkdir()
+    (folder / "RECORD").write_text("evil.pth,sha256=x,1\nevil_start.py,sha256=x,1\n")
+    (site / "evil.pth").write_text("import evil_start\n")
+    (site / "evil_start.py").write_text("")
+    (site / "sitecustomize").mkdir()
+    (site / "sitecustomize/__init__.py").write_text("")
+    assert compared().altered.keys() == {"evil.pth", "sitecustomize/__init__.py"}
