@@ -171,11 +171,16 @@ def test_a_killed_snakemake_is_taken_up_again(cluster, undisturbed, tmp_path):
 
 def test_a_node_that_cannot_load_torch_says_what_to_do(cluster, tmp_path):
     project = prepared(tmp_path / "project")
-    broken = project.folder / "torch"  # jobs import nothing from the user's PYTHONPATH
-    broken.mkdir()
+    broken = tmp_path / "node/torch"
+    broken.mkdir(parents=True)
     (broken / "__init__.py").write_text(
         'raise OSError("libcudart.so.12: cannot open shared object file")\n'
     )
+    # jobs import nothing from the user's PYTHONPATH
+    launcher = project.folder / "workflow_lib/launch.py"
+    text, end = launcher.read_text(), "    sys.argv = sys.argv[1:]\n"
+    assert text.count(end) == 1
+    launcher.write_text(text.replace(end, f"    sys.path.insert(0, {str(broken.parent)!r})\n{end}"))
     with submitting(project, "--retries", "0", *STUDY, CODEC) as run:
         assert run.wait() != 0
         printed = run.output.read_text()
