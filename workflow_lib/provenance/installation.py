@@ -45,7 +45,7 @@ class Installation:
             of its files, by path below `site`. A file that no package brought counts to the package
             in whose folder it lies; elsewhere it stands for itself.
         altered: for each of these packages a digest of the differing files' contents.
-        newest: when the last of all these files was changed, in ns.
+        newest: when the last file of these and of the trusted packages was changed, in ns.
         offered: names of the trusted packages' files and folders in `site`.
     """
 
@@ -115,6 +115,9 @@ def compare(
     }
     added = _added(site, everything, wanted, trusted)
     states = _states(site, [*recorded, *added], cache)
+    # jobs may import these too, so a later change of them counts
+    untouched = {*trusted} & everything.keys() - {*wanted}
+    others = [_times(site / name) for package in untouched for name in everything[package]]
     wrong = {name: {folders[name].name: NO_RECORD} for name in wanted if not everything[name]}
     for name, (package, digest) in recorded.items():
         if what := _difference(states[name], digest):
@@ -128,7 +131,9 @@ def compare(
         files=len(recorded),
         differing=wrong,
         altered={package: _digest(files, states) for package, files in sorted(wrong.items())},
-        newest=max((int(str(state[2])) for state in states.values() if state), default=0),
+        newest=max(
+            (int(str(times[2])) for times in (*states.values(), *others) if times), default=0
+        ),
         offered=tuple(
             sorted({n.partition("/")[0] for p in trusted for n in everything.get(p, ())})
         ),

@@ -38,7 +38,9 @@ def site(tmp_path):
 @pytest.fixture
 def compared(site, tmp_path_factory):
     cache = tmp_path_factory.mktemp("cache")
-    return lambda: compare(site, ["wanted", "other-one", "not-installed"], ["wanted"], cache)
+    return lambda: compare(
+        site, ["wanted", "other-one", "not-installed"], ["wanted", "trusted"], cache
+    )
 
 
 def test_packages_as_recorded_are_not_altered(compared):
@@ -172,3 +174,16 @@ def test_what_an_unlocked_package_starts_is_told(site, compared):
     (site / "sitecustomize").mkdir()
     (site / "sitecustomize/__init__.py").write_text("")
     assert compared().altered.keys() == {"evil.pth", "sitecustomize/__init__.py"}
+
+
+def test_a_trusted_package_that_was_installed_last_did_not_change_during_the_run(site, at_start):
+    """For example the project's own editable installation."""
+    folder = site / "trusted-1.0.dist-info"
+    folder.mkdir()
+    (site / "finder.py").write_text("")
+    (folder / "RECORD").write_text("finder.py,sha256=x,1\n")
+    found, loaded = at_start(), [str(site / "finder.py")]
+    assert found.offers("finder.py")
+    assert found.seen_by(["wanted"], loaded) == {}
+    (site / "finder.py").write_text("x = 1\n")
+    assert found.seen_by(["wanted"], loaded) == {"finder.py": CHANGED}
