@@ -54,18 +54,22 @@ class Installation:
     differing: Mapping[str, Mapping[str, str]]
     altered: Mapping[str, str]
     newest: int
-    offered: tuple[str, ...] = ()
+    offered: Collection[str] = frozenset()
 
     def to_text(self) -> str:
         """What a job needs to know: site, altered packages and the time of the last change."""
         names = "site", "altered", "newest", "offered"
-        return json.dumps({name: getattr(self, name) for name in names})
+        return json.dumps({name: getattr(self, name) for name in names}, default=sorted)
 
     @classmethod
     def at_start(cls) -> Self | None:
         """What was found when the run began; None if nobody compared."""
         text = os.environ.get(FOUND_AT_START)
-        return cls(files=0, differing={}, **json.loads(text)) if text else None
+        if not text:
+            return None
+        told = json.loads(text)
+        offered = frozenset(told.pop("offered"))
+        return cls(files=0, differing={}, offered=offered, **told)
 
     def offers(self, path: str) -> bool:
         """Whether a module belongs to a trusted package, or is known to be altered.

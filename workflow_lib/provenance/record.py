@@ -12,6 +12,7 @@ import re
 import sys
 import sysconfig
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ class Recording:
         begun = time.perf_counter()
         self._job = job
         self._variables = steering_variables()  # before libraries set their own
-        _imported()
+        _imported(Installation.at_start())
         self._states = {file: _state(file) for file in _project_files()}
         self._inputs = {name: digest(Path(name)) for name in job["inputs"]}
         self._seconds = time.perf_counter() - begun
@@ -85,7 +86,8 @@ class Recording:
             DownlinkError: the job imported a file that is neither its checkout's nor installed.
         """
         begun = time.perf_counter()
-        imported, at_start = _imported(), Installation.at_start()
+        at_start = Installation.at_start()
+        imported = _imported(at_start)
         code, parameters = self._code(), options(sys.argv[1:])
         locked = reached_packages(code)
         state = self._commit()
@@ -156,8 +158,11 @@ class Recording:
         return sorted(path.relative_to(ROOT).as_posix() for path in below if path in self._states)
 
 
-def _imported() -> list[str]:
+def _imported(at_start: Installation | None) -> list[str]:
     """Paths of all modules that the job has imported.
+
+    Args:
+        at_start: the installed packages when the run began, if anybody compared them.
 
     Raises:
         DownlinkError: one is neither source code of this checkout, nor of a locked package, nor
@@ -166,7 +171,7 @@ def _imported() -> list[str]:
     files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
     paths = [file for file in files if file and file[0] == os.sep]  # torch makes some names up
     for path in paths:
-        if not _allowed(path) and not _allowed(os.path.realpath(path)):
+        if not _allowed(path, at_start) and not _allowed(os.path.realpath(path), at_start):
             raise DownlinkError(
                 f"{path}: the job imported this file, which is neither source code of this "
                 "checkout nor of a locked package. Move it away, or add its package to the lock."
@@ -174,19 +179,25 @@ def _imported() -> list[str]:
     return paths
 
 
-def _allowed(path: str) -> bool:
-    sites, own = _places("purelib", "platlib"), tuple(f"{ROOT}/{n}/" for n in (PACKAGE, "scripts"))
+@cache
+def _allowed_places() -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Folders of installed packages, of this checkout's code, and of Python's own modules."""
+
+    def folders(*names: str) -> tuple[str, ...]:
+        return tuple(f"{sysconfig.get_path(name)}/" for name in names)
+
+    own = tuple(f"{ROOT}/{name}/" for name in (PACKAGE, "scripts"))
+    return folders("purelib", "platlib"), own, folders("stdlib", "platstdlib")
+
+
+def _allowed(path: str, at_start: Installation | None) -> bool:
+    sites, own, standard = _allowed_places()
     if path.startswith(sites):
-        start = Installation.at_start()
         within = path.removeprefix(next(filter(path.startswith, sites)))
-        return start is None or start.offers(within)
+        return at_start is None or at_start.offers(within)
     if path.startswith(own):
         return path.endswith(".py")
-    return path.startswith(_places("stdlib", "platstdlib"))
-
-
-def _places(*names: str) -> tuple[str, ...]:
-    return tuple(f"{sysconfig.get_path(name)}/" for name in names)
+    return path.startswith(standard)
 
 
 def _project_files() -> list[Path]:
