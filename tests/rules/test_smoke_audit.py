@@ -20,6 +20,7 @@ from workflow_lib.config.study_files import load
 from workflow_lib.paths import Paths
 from workflow_lib.provenance.audit.audit import audit
 from workflow_lib.provenance.digests import affects_results, reached_files
+from workflow_lib.provenance.record import LAUNCHER
 from workflow_lib.provenance.sidecar import Sidecar
 
 RESULTS = "results/smoke"
@@ -93,7 +94,7 @@ def test_a_job_loads_no_module_of_the_project_that_its_digest_leaves_out(finishe
     for file in (finished.folder / RESULTS / "provenance").rglob("*.json"):
         job = Sidecar.read(file)
         (script,) = (name for name in job.code if name.startswith("scripts/"))
-        starts = [script]
+        starts = [LAUNCHER, script]
         if job.rule in ("judge_study", "write_report"):
             codecs = list(study.selected().codecs)
         elif job.rule.startswith("encode") or job.rule in ("fit_codec", "finetune"):
