@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from workflow_lib.paths import Paths
-from workflow_lib.provenance.digests import code_digest
+from workflow_lib.provenance.digests import LAUNCHER, code_digest
 
 INTERPRETER, CHECKOUT = "DOWNLINK_PYTHON", "DOWNLINK_ROOT"
 """Environment variables that name the interpreter of jobs and the folder of the Snakefile."""
-LAUNCHER = "workflow_lib/launch.py"
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 

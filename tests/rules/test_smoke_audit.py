@@ -19,8 +19,7 @@ from workflow_lib.codecs.registry import module_of
 from workflow_lib.config.study_files import load
 from workflow_lib.paths import Paths
 from workflow_lib.provenance.audit.audit import audit
-from workflow_lib.provenance.digests import affects_results, reached_files
-from workflow_lib.provenance.record import LAUNCHER
+from workflow_lib.provenance.digests import LAUNCHER, affects_results, reached_files
 from workflow_lib.provenance.sidecar import Sidecar
 
 RESULTS = "results/smoke"

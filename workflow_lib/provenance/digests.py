@@ -11,6 +11,8 @@ from workflow_lib.provenance.lock import package_of, reached
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "workflow_lib"
+LAUNCHER = f"{PACKAGE}/launch.py"
+"""The file that starts the script of every job."""
 _RECORDING = tuple(f"{PACKAGE}/{name}" for name in ("provenance/", "notes.py", "machine.py"))
 # Contexts (load, store) follow from where a node stands; the others are of type comments.
 _FIELDS_LEFT_OUT = {"ctx", "kind", "type_comment", "type_ignores"}

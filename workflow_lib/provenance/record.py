@@ -23,6 +23,7 @@ from workflow_lib.notes import noted, now
 from workflow_lib.provenance import environment
 from workflow_lib.provenance.arithmetic import instruction_sets, steering_variables
 from workflow_lib.provenance.digests import (
+    LAUNCHER,
     PACKAGE,
     ROOT,
     affects_results,
@@ -37,8 +38,6 @@ from workflow_lib.provenance.told import options, parsed, summary
 JOB = "DOWNLINK_JOB"
 """Environment variable with the path of a JSON file, which describes the job: see
 `rule_parts.recorder`."""
-LAUNCHER = f"{PACKAGE}/launch.py"
-"""The file that starts the script of every job."""
 _BESIDE = ("notes.py", "machine.py")
 """Modules that record jobs and lie elsewhere."""
 

@@ -22,9 +22,8 @@ from workflow_lib.files import digest
 from workflow_lib.paths import Paths
 from workflow_lib.provenance.audit.faults import Fault
 from workflow_lib.provenance.audit.records import Records
-from workflow_lib.provenance.digests import ROOT
+from workflow_lib.provenance.digests import LAUNCHER, ROOT
 from workflow_lib.provenance.jobs import first_output
-from workflow_lib.provenance.record import LAUNCHER
 from workflow_lib.provenance.sidecar import Sidecar
 
 LAST_RULES = ("collect_metrics", "judge_study", "write_report")
