@@ -124,7 +124,7 @@ def audit(results: str, root: Path, present: Present = Present()) -> Audit:
         found += _out_of_date(records, present, {fault.kind for fault in found})
         found += _altered(present)
         checks = _checks(records, disk, compared, present.plan, found)
-        again = _made_again(records, compared, present)
+        again = _made_again(records, bool(found), present)
     except OSError as error:
         raise DownlinkError(
             f"{error.filename}: {error.strerror}. Wait until the study has finished and check that "
@@ -141,14 +141,14 @@ class _Again:
     faults: tuple[Fault, ...] = ()
 
 
-def _made_again(records: Records, compared: bool, present: Present) -> _Again:
-    """Make the last results again, if their records say what the present study tells them."""
+def _made_again(records: Records, faulty: bool, present: Present) -> _Again:
+    """Make the last results again, if nothing that they were made from is at fault."""
     if present.last_jobs is None:
         return _Again()
     question = "Do the same table, findings and report come out again?"
     asked = "collecting, judging and reporting"
-    if not compared or present.plan.jobs != {}:
-        return _Again((AuditCheck(question, asked, None, "the study is not up to date"),))
+    if faulty or present.plan.jobs != {}:
+        return _Again((AuditCheck(question, asked, None, "first mend what is found above"),))
     faults = tuple(present.last_jobs(records))
     return _Again((AuditCheck(question, asked, len(faults)),), faults)
 
